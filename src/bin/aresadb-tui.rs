@@ -1,0 +1,3 @@
+//! The program `aresadb-tui`.
+
+fn main() {}

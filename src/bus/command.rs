@@ -1,0 +1,295 @@
+//! What can be asked of the engine.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::{Direction, NodeId, Properties, Value};
+
+use super::event::{CursorId, RequestId};
+
+/// A request to the engine. Each is answered by events that carry its request id, the last of
+/// which is `Done` or `Failed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Opens a database folder, or `:memory:`. Answers `Opened`.
+    Open {
+        /// The folder that holds `.aresadb`.
+        path: PathBuf,
+        /// Make it when it does not exist; otherwise that is `NotFound`.
+        create: bool,
+        /// The name in `config.toml` when it is made; the folder's name otherwise.
+        name: Option<String>,
+        /// Refuse every write.
+        read_only: bool,
+    },
+    /// Runs every statement of an SQL script in order and stops at the first error.
+    /// Answers, for each statement: `Schema` and `Rows`... (or `Cursor`), then `StatementDone`.
+    Run {
+        /// The script: one statement or several.
+        sql: String,
+        /// What `$1`, `$2`, ... stand for, in every statement.
+        params: Vec<Value>,
+        /// How rows are delivered.
+        delivery: Delivery,
+    },
+    /// Rows of a result that is held. Answers `Rows` with at most `rows` rows from `first_row`;
+    /// waits until they were produced or the end is known; fewer rows than asked for mean the end.
+    FetchPage {
+        /// Which result.
+        cursor: CursorId,
+        /// The first row wanted, from 0.
+        first_row: u64,
+        /// How many.
+        rows: u32,
+    },
+    /// Lets a held result go (stops the statement if it still runs).
+    CloseCursor {
+        /// Which result.
+        cursor: CursorId,
+    },
+    /// Stops another request: it ends with `Failed` of kind `Cancelled`.
+    Cancel {
+        /// Which request.
+        request: RequestId,
+    },
+    /// Types, properties, and row counts as the store keeps them (no scan). Answers `Catalog`.
+    Catalog,
+    /// One record by id, node or edge. Answers `Inspected`.
+    Inspect {
+        /// The node's or edge's id.
+        id: Uuid,
+    },
+    /// A page of a node's edges of one type and direction. Answers `Edges`.
+    Edges {
+        /// The node.
+        node: NodeId,
+        /// `Out` or `In`; `Both` is refused.
+        direction: Direction,
+        /// The edge type's name.
+        edge_type: String,
+        /// How many edges to pass over.
+        offset: u64,
+        /// How many to give at most.
+        limit: u32,
+    },
+    /// The nodes around a node. Answers `Neighbourhood`.
+    Neighbourhood {
+        /// The node in the middle.
+        node: NodeId,
+        /// Which way edges are followed.
+        direction: Direction,
+        /// How many steps out.
+        depth: u32,
+        /// Only these edge types; all when empty.
+        edge_types: Vec<String>,
+        /// At most this many nodes in all, the rest is counted in stubs.
+        max_nodes: u32,
+    },
+    /// Breadth-first levels from a node. Answers `Level` for each level.
+    Traverse {
+        /// Where to start.
+        node: NodeId,
+        /// Which way edges are followed.
+        direction: Direction,
+        /// How many levels at most.
+        depth: u32,
+        /// Only these edge types; all when empty.
+        edge_types: Vec<String>,
+        /// At most this many edges are followed from one node.
+        max_fan_out: Option<u64>,
+    },
+    /// A shortest path by number of edges. Answers `Path`.
+    Path {
+        /// Where it starts.
+        from: NodeId,
+        /// Where it ends.
+        to: NodeId,
+        /// Which way edges are followed.
+        direction: Direction,
+        /// Only these edge types; all when empty.
+        edge_types: Vec<String>,
+    },
+    /// Inserts a node. Answers `Inspected` with the new node.
+    InsertNode {
+        /// The type; made when it does not exist.
+        node_type: String,
+        /// The id; a new one when absent.
+        id: Option<NodeId>,
+        /// Its properties.
+        properties: Properties,
+    },
+    /// Inserts an edge. Answers `Inspected` with the new edge.
+    InsertEdge {
+        /// The type; made when it does not exist.
+        edge_type: String,
+        /// The node it leaves.
+        from: NodeId,
+        /// The node it enters.
+        to: NodeId,
+        /// Its properties.
+        properties: Properties,
+    },
+    /// Sets properties of a node or edge; NULL removes one; others stay. Answers `Inspected`.
+    UpdateRecord {
+        /// The node's or edge's id.
+        id: Uuid,
+        /// What is set.
+        properties: Properties,
+    },
+    /// Deletes a node with its edges, or an edge. The closing summary counts what went.
+    DeleteRecord {
+        /// The node's or edge's id.
+        id: Uuid,
+        /// Only an edge will do: `unlink`.
+        edge_only: bool,
+    },
+    /// Reads a file into a type. Answers `Progress` now and then.
+    Import(ImportOptions),
+    /// Writes a type or a query's result to a file. Answers `Progress` now and then.
+    Export {
+        /// What is written.
+        source: ExportSource,
+        /// Where to. An existing file is replaced only once the new one is whole.
+        file: PathBuf,
+        /// How; from the file's extension when absent.
+        format: Option<FileFormat>,
+    },
+    /// Loads the built-in example graph: this program's own dependencies.
+    LoadDemo,
+    /// Sizes, counts, cache and storage figures. Answers `Stats`.
+    Stats,
+}
+
+impl Command {
+    /// The registry's name of the command, for messages.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Open { .. } => "open",
+            Command::Run { .. } => "query",
+            Command::FetchPage { .. } => "fetch",
+            Command::CloseCursor { .. } => "close",
+            Command::Cancel { .. } => "cancel",
+            Command::Catalog => "schema",
+            Command::Inspect { .. } => "get",
+            Command::Edges { .. } => "edges",
+            Command::Neighbourhood { .. } => "neighbors",
+            Command::Traverse { .. } => "traverse",
+            Command::Path { .. } => "path",
+            Command::InsertNode { .. } => "insert",
+            Command::InsertEdge { .. } => "link",
+            Command::UpdateRecord { .. } => "update",
+            Command::DeleteRecord { edge_only: false, .. } => "delete",
+            Command::DeleteRecord { edge_only: true, .. } => "unlink",
+            Command::Import(_) => "import",
+            Command::Export { .. } => "export",
+            Command::LoadDemo => "demo",
+            Command::Stats => "stats",
+        }
+    }
+}
+
+/// How a query's rows reach the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// As they come, in `Rows` events; the producer waits for a slow reader.
+    Stream {
+        /// Stop after this many rows of each statement; `StatementDone` says so.
+        limit: Option<u64>,
+    },
+    /// Held behind a cursor: `Cursor` at once, a first page as `Rows`, growth as `Counted`; the
+    /// rest by `FetchPage`. Memory is bounded, the rest of a large result lies in a file.
+    Cursor {
+        /// Rows in the first page.
+        page_rows: u32,
+    },
+}
+
+/// What `import` reads and where it goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportOptions {
+    /// The file; `.gz` and `.zst` are read as they are.
+    pub file: PathBuf,
+    /// Its format; from the extension when absent.
+    pub format: Option<FileFormat>,
+    /// What its rows become.
+    pub target: ImportTarget,
+    /// Rows in one commit.
+    pub batch: u32,
+    /// All rows in one commit, or none.
+    pub atomic: bool,
+    /// What happens to a row that is wrong.
+    pub on_error: OnError,
+    /// Rows whose value of this property exists already update that row.
+    pub key: Option<String>,
+}
+
+/// What imported rows become.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportTarget {
+    /// Nodes of a type.
+    Nodes {
+        /// The type's name.
+        node_type: String,
+    },
+    /// Edges of a type.
+    Edges {
+        /// The type's name.
+        edge_type: String,
+        /// How the node it leaves is found.
+        from: EndLookup,
+        /// How the node it enters is found.
+        to: EndLookup,
+    },
+}
+
+/// Finds an edge's end: `TYPE.PROPERTY=COLUMN`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndLookup {
+    /// The node type.
+    pub node_type: String,
+    /// The property that names a node; `id` is its id.
+    pub property: String,
+    /// The file's column that holds the value.
+    pub column: String,
+}
+
+/// A file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileFormat {
+    /// Comma-separated values (RFC 4180) with a header.
+    Csv,
+    /// Tab-separated values with a header.
+    Tsv,
+    /// One array of objects.
+    Json,
+    /// One object a line.
+    Jsonl,
+}
+
+/// What happens to a row that is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// The import stops; batches before it stay (unless `atomic`).
+    #[default]
+    Stop,
+    /// It goes to `FILE.rejected`, the import goes on.
+    Skip,
+}
+
+/// What is exported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportSource {
+    /// All rows of a type with all columns.
+    Type(String),
+    /// A query's rows.
+    Sql(String),
+}

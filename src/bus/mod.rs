@@ -1,0 +1,33 @@
+//! The command bus: [`Command`] in, [`Event`] out. The programs' only way to the engine.
+//!
+//! ```text
+//!  cli, tui ── Client::send(Command) ──▶ bounded queue ──▶ worker ──▶ engine
+//!      ▲                                                     │
+//!      └────────── Event { session, request, body } ◀────────┘  bounded queue: a slow reader
+//!                                                               slows the producer
+//! ```
+//!
+//! Commands and events are data (serde), so a session can be recorded and replayed. Every command
+//! gets exactly one closing event: [`EventBody::Done`] or [`EventBody::Failed`]. Results of queries are
+//! either streamed (scripts) or held behind a paging cursor (the grid); see [`Delivery`].
+//!
+//! Must never: block the caller in `send`, grow a queue without bound, or swallow a failure.
+
+pub mod registry;
+
+mod client;
+mod command;
+mod event;
+mod page;
+
+pub use client::{Client, Events};
+pub use command::{
+    Command, Delivery, EndLookup, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError,
+};
+pub use event::{
+    CatalogInfo, CursorId, EdgeGroup, EdgeItem, EdgePage, Envelope, Event, EventBody, Figure, GraphEdge,
+    GraphNode, Inspection, Neighbourhood, NeighbourhoodStub, PROTOCOL_VERSION, PathFound, Progress,
+    PropertyInfo, RecordBody, RequestId, ResultColumn, SessionId, StatsInfo, StorageFacts, Summary,
+    TraverseLevel, TypeInfo,
+};
+pub use page::Page;

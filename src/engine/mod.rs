@@ -1,0 +1,1 @@
+//! The engine: a database, opened; sessions on it.

@@ -1,0 +1,1 @@
+//! Graph: neighbours, traversal and paths over a view.

@@ -1,0 +1,174 @@
+//! `config.toml`: what a database is set to.
+//!
+//! The engine reads no environment variable and no home folder; programs do, and hand over a
+//! [`Config`]. Unknown keys are errors that name the line, so that a typing mistake is not ignored.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Result};
+
+/// The newest format of the database folder that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The settings of a database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What the database is called.
+    pub name: String,
+    /// The format of the folder; see [`FORMAT_VERSION`].
+    pub version: u32,
+    /// When it was made, RFC 3339 in UTC.
+    pub created_at: String,
+    /// Where it is synced to: `s3://...`, `gs://...`, `file:///...`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket_url: Option<String>,
+    /// Memory for caches.
+    #[serde(default)]
+    pub cache: CacheConfig,
+    /// Compression of large values.
+    #[serde(default)]
+    pub compression: CompressionConfig,
+    /// Durability.
+    #[serde(default)]
+    pub wal: WalConfig,
+}
+
+/// `[cache]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheConfig {
+    /// The memory all caches together may take, in MiB.
+    pub max_size_mb: u64,
+    /// How long an entry that is not used stays, in seconds.
+    pub ttl_seconds: u64,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { max_size_mb: 256, ttl_seconds: 3600 }
+    }
+}
+
+/// `[compression]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CompressionConfig {
+    /// Whether long text and bytes are stored compressed.
+    pub enabled: bool,
+    /// How.
+    pub algorithm: Compression,
+}
+
+impl Default for CompressionConfig {
+    fn default() -> Self {
+        Self { enabled: true, algorithm: Compression::Lz4 }
+    }
+}
+
+/// A compression algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// LZ4, block format.
+    Lz4,
+}
+
+/// `[wal]`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WalConfig {
+    /// When a commit is acknowledged.
+    pub sync: SyncMode,
+}
+
+/// When a commit is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncMode {
+    /// Once it is on the disk: a power loss takes nothing that was acknowledged.
+    #[default]
+    Full,
+}
+
+impl Config {
+    /// The settings of a new database.
+    #[must_use]
+    pub fn new(name: impl Into<String>, created_at_micros: i64) -> Self {
+        Self {
+            name: name.into(),
+            version: FORMAT_VERSION,
+            created_at: super::format_timestamp(created_at_micros),
+            bucket_url: None,
+            cache: CacheConfig::default(),
+            compression: CompressionConfig::default(),
+            wal: WalConfig::default(),
+        }
+    }
+
+    /// Reads the text of a `config.toml`; `path` is for messages.
+    ///
+    /// # Errors
+    /// `BadInput` with the line, for text that is not TOML, an unknown key, or a value that does
+    /// not fit; `Unsupported` for a database of a newer format.
+    pub fn parse(text: &str, path: &str) -> Result<Self> {
+        // The version first: a newer format may well have keys this program does not know.
+        if let Ok(table) = text.parse::<toml::Table>()
+            && let Some(version) = table.get("version").and_then(toml::Value::as_integer)
+            && version > i64::from(FORMAT_VERSION)
+        {
+            return Err(Error::unsupported(format!(
+                "the database has format {version}, this program knows up to {FORMAT_VERSION}"
+            ))
+            .at_file(path, None, None)
+            .with_hint("open it with a newer aresadb; nothing was changed"));
+        }
+        let config: Config = toml::from_str(text).map_err(|e| {
+            let line = e.span().map(|s| {
+                text.get(..s.start).unwrap_or_default().bytes().filter(|b| *b == b'\n').count() as u64 + 1
+            });
+            Error::bad_input(e.message().trim().replace('\n', " "))
+                .at_file(path, line, None)
+                .with_hint("correct the line; nothing was changed")
+        })?;
+        if config.cache.max_size_mb == 0 {
+            return Err(Error::bad_input("cache.max_size_mb must be at least 1").at_file(path, None, None));
+        }
+        Ok(config)
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// `Internal` if the settings cannot be written as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string_pretty(self)
+            .map_err(|e| Error::internal(format!("config.toml cannot be written: {e}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_survives_its_file() {
+        let config = Config::new("mydb", 1_700_000_000_000_000);
+        let text = config.to_toml().unwrap();
+        assert_eq!(Config::parse(&text, "config.toml").unwrap(), config);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line() {
+        let text = "name = \"x\"\nversion = 1\ncreated_at = \"now\"\n[cache]\nmax_size = 3\n";
+        let error = Config::parse(text, "config.toml").unwrap_err();
+        assert_eq!(error.place().unwrap().to_string(), "config.toml, line 5");
+        assert!(error.message().contains("max_size"), "{error}");
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_even_with_unknown_keys() {
+        let error = Config::parse("name = \"x\"\nversion = 99\nfuture = true\n", "config.toml").unwrap_err();
+        assert_eq!(error.kind(), crate::model::ErrorKind::Unsupported);
+    }
+}

@@ -1,0 +1,1 @@
+//! Transfer: files in and out.
