@@ -419,7 +419,7 @@ impl ColumnBuilder {
                 return Err(Error::internal(format!(
                     "a {} column holds {}",
                     self.property_type,
-                    other.to_value().property_type().map_or_else(|| "NULL".to_owned(), |t| t.to_string())
+                    other.clone().to_value().property_type().map_or_else(|| "NULL".to_owned(), |t| t.to_string())
                 )));
             }
         }
@@ -430,7 +430,7 @@ impl ColumnBuilder {
         if let Kind::Text(builder) = &mut self.kind {
             match value {
                 ValueRef::Null => builder.append_null(),
-                other => builder.append_value(other.to_value().to_json().to_string()),
+                other => builder.append_value(other.clone().to_value().to_json().to_string()),
             }
         }
     }

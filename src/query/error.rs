@@ -4,6 +4,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, DataFusionError, SchemaError, Span as LineSpan};
 
 use crate::model::{Error, ErrorKind, Span, escape_control};
+use crate::storage::closest;
 
 use super::statement::{byte_of, decapitalize};
 
@@ -117,7 +118,7 @@ fn schema_error(error: &SchemaError) -> (Error, Option<LineSpan>) {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let mut error = Error::not_found(format!("no column {}", shown(field)));
             let names = valid_fields.iter().map(|column| column.name.as_str());
-            if let Some(near) = nearest(&field.name, names) {
+            if let Some(near) = closest(&field.name, names) {
                 error = error.with_hint(format!("did you mean {}?", quoted(near)));
             } else if let Some(relation) = &field.relation
                 && !valid_fields.iter().any(|c| c.relation.as_ref() == Some(relation))
@@ -174,56 +175,9 @@ fn first_line(text: &str) -> String {
     decapitalize(escape_control(line).trim_end_matches('.'))
 }
 
-/// The name nearest to a wrong one, when it is near enough to be meant.
-pub fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let most = (wrong.chars().count() / 3).max(1);
-    let lower = wrong.to_lowercase();
-    names
-        .map(|name| (distance(&lower, &name.to_lowercase(), most), name))
-        .filter(|(distance, name)| *distance <= most && *name != wrong)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// The optimal string alignment distance (Levenshtein's with swaps of neighbours), or more than
-/// `most` where it is more.
-fn distance(a: &str, b: &str, most: usize) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > most {
-        return most + 1;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (at(&row, j) + 1).min(at(&last, j + 1) + 1).min(at(&last, j) + usize::from(x != y));
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                best = best.min(at(&before, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(most + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_near_name_is_offered_and_a_far_one_is_not() {
-        let names = ["name", "installed_size", "Version", "age"];
-        let near = |wrong| nearest(wrong, names.into_iter());
-        assert_eq!(near("nme"), Some("name"));
-        assert_eq!(near("naem"), Some("name"));
-        assert_eq!(near("instaled_sise"), Some("installed_size"));
-        assert_eq!(near("version"), Some("Version"));
-        assert_eq!(near("weight"), None);
-    }
 
     #[test]
     fn messages_lose_the_planner_s_prefixes() {

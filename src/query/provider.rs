@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::information_schema::InformationSchemaProvider;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -48,7 +49,7 @@ pub struct Reading {
 #[derive(Default)]
 pub struct StatementState {
     reading: RwLock<Option<Reading>>,
-    tables: Mutex<HashMap<(TypeId, bool), (u64, Arc<TypeTable>)>>,
+    tables: Mutex<HashMap<(TypeId, bool), (Arc<TypeDef>, Arc<TypeTable>)>>,
 }
 
 impl StatementState {
@@ -82,10 +83,11 @@ impl StatementState {
         let def = reading.view.catalog().get(name)?;
         let mut tables = self.tables.lock();
         match tables.get(&(def.id, with_row)) {
-            Some((version, table)) if *version == def.version => Some(Arc::clone(table)),
+            // By content: two transactions may give one version number to different definitions.
+            Some((known, table)) if Arc::ptr_eq(known, def) || known == def => Some(Arc::clone(table)),
             _ => {
                 let table = Arc::new(TypeTable::new(def, with_row));
-                tables.insert((def.id, with_row), (def.version, Arc::clone(&table)));
+                tables.insert((def.id, with_row), (Arc::clone(def), Arc::clone(&table)));
                 Some(table)
             }
         }
