@@ -38,6 +38,8 @@
 //! everything since the last one unknown: [`Fault`] remembers it, and the store has to be opened again.
 
 mod raw;
+#[cfg(test)]
+pub(crate) mod sim;
 mod sums;
 
 use std::io;
