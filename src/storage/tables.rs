@@ -65,7 +65,7 @@ struct OnFile(Arc<CheckedFile>);
 
 impl redb::StorageBackend for OnFile {
     fn len(&self) -> std::io::Result<u64> {
-        Ok(self.0.len())
+        Ok(self.0.len_bytes())
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
@@ -305,7 +305,7 @@ impl StorageBackend for RedbBackend {
             Ok(tables)
         })?;
         let file_bytes = match &self.shared.size {
-            Size::File(file) => file.len(),
+            Size::File(file) => file.len_bytes(),
             Size::Memory(bytes) => bytes.load(Ordering::Relaxed),
         };
         Ok(BackendStats { file_bytes, tables })

@@ -203,14 +203,8 @@ impl CheckedFile {
 
     /// The length in bytes.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn len_bytes(&self) -> u64 {
         self.entries.read().blocks() * BLOCK
-    }
-
-    /// Whether it has no bytes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Fills `out` from `offset`, with checked content.
@@ -244,7 +238,7 @@ impl CheckedFile {
     /// As [`CheckedFile::read`]: a block that is written in part is read, and checked, first.
     pub fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let end = offset.checked_add(data.len() as u64).ok_or(io::ErrorKind::InvalidInput)?;
-        if end > self.len() {
+        if end > self.len_bytes() {
             self.set_len(end.next_multiple_of(BLOCK))?;
         }
         for piece in pieces(offset, data.len()) {
@@ -365,7 +359,7 @@ impl CheckedFile {
     }
 
     fn check_range(&self, offset: u64, bytes: usize) -> io::Result<()> {
-        let len = self.len();
+        let len = self.len_bytes();
         if offset.checked_add(bytes as u64).is_some_and(|end| end <= len) {
             return Ok(());
         }

@@ -52,7 +52,7 @@ fn random_writes_and_lengths_read_back_as_in_a_plain_buffer() {
                 assert_eq!(out, model[at..at + out.len()], "step {step}");
             }
         }
-        assert_eq!(file.len(), model.len() as u64);
+        assert_eq!(file.len_bytes(), model.len() as u64);
     }
 }
 
