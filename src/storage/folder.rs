@@ -188,8 +188,11 @@ fn read_config(path: &Path) -> Result<Config> {
     let file = open_plain(path, OpenOptions::new().read(true)).map_err(|error| unreadable(&error))?;
     file.take(CONFIG_MAX_BYTES + 1).read_to_end(&mut text).map_err(|error| unreadable(&error))?;
     if text.len() as u64 > CONFIG_MAX_BYTES {
-        return Err(Error::bad_input("the file is too large to be settings")
-            .at_file(shown.to_string(), None, None));
+        return Err(Error::bad_input("the file is too large to be settings").at_file(
+            shown.to_string(),
+            None,
+            None,
+        ));
     }
     let text = String::from_utf8(text).map_err(|error| {
         let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
@@ -275,10 +278,8 @@ fn write_new_file(path: &Path, content: &[u8]) -> Result<()> {
 fn ignore_files(path: &Path) -> Result<()> {
     let file_path = path.join(IGNORE_FILE);
     let ignore = || {
-        let mut file = open_plain(
-            &file_path,
-            OpenOptions::new().read(true).append(true).create(true).mode(0o600),
-        )?;
+        let mut file =
+            open_plain(&file_path, OpenOptions::new().read(true).append(true).create(true).mode(0o600))?;
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
         let rule = format!("{FOLDER}/");

@@ -199,7 +199,9 @@ mod tests {
     fn layer(entries: &[(&str, Option<&str>)]) -> Arc<Layer> {
         let mut layer = Layer::default();
         for (key, value) in entries {
-            layer.table_mut(Table::Nodes).insert(key.as_bytes().to_vec(), value.map(|v| v.as_bytes().to_vec()));
+            layer
+                .table_mut(Table::Nodes)
+                .insert(key.as_bytes().to_vec(), value.map(|v| v.as_bytes().to_vec()));
         }
         Arc::new(layer)
     }
@@ -238,9 +240,14 @@ mod tests {
         let base = base(&[("b", "0")]);
         let layers = [layer(&[("a", Some("1")), ("c", Some("1"))])];
         for failing in ["a", "b", "c"] {
-            let result = scan(&layers, &base, Table::Nodes, (Bound::Unbounded, Bound::Unbounded), &mut |key, _| {
-                if key == failing.as_bytes() { Err(Error::cancelled()) } else { Ok(ControlFlow::Continue(())) }
-            });
+            let result =
+                scan(&layers, &base, Table::Nodes, (Bound::Unbounded, Bound::Unbounded), &mut |key, _| {
+                    if key == failing.as_bytes() {
+                        Err(Error::cancelled())
+                    } else {
+                        Ok(ControlFlow::Continue(()))
+                    }
+                });
             assert_eq!(result, Err(Error::cancelled()), "at {failing}");
         }
     }

@@ -128,18 +128,14 @@ impl RedbBackend {
     pub fn create(dir: &Path, cache_bytes: usize) -> Result<Self> {
         let open = |name: &str| {
             let path = dir.join(name);
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path)
-                .map_err(|error| match error.kind() {
+            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).map_err(
+                |error| match error.kind() {
                     std::io::ErrorKind::AlreadyExists => {
                         Error::bad_input(format!("'{}' is there already", path.display()))
                     }
                     _ => Error::io(format_args!("create '{}'", path.display()), &error),
-                })
+                },
+            )
         };
         let data = open(DATA_FILE)?;
         let sums = open(SUMS_FILE)?;
@@ -213,7 +209,10 @@ impl RedbBackend {
 
     fn start(backend: impl redb::StorageBackend, cache_bytes: usize, shared: Shared) -> Result<Self> {
         let database = shared.call(|| {
-            Database::builder().set_cache_size(cache_bytes).create_with_backend(backend).map_err(Failure::from)
+            Database::builder()
+                .set_cache_size(cache_bytes)
+                .create_with_backend(backend)
+                .map_err(Failure::from)
         })?;
         Ok(RedbBackend { database: Contained::new(database), shared: Arc::new(shared) })
     }
@@ -502,8 +501,9 @@ fn file_names(dir: &Path) -> FileNames {
 fn open_file(path: &Path) -> Result<File> {
     let shown = path.display();
     let metadata = std::fs::symlink_metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::corrupt(format!("'{shown}' is missing"))
-            .with_hint("restore the database from a backup"),
+        std::io::ErrorKind::NotFound => {
+            Error::corrupt(format!("'{shown}' is missing")).with_hint("restore the database from a backup")
+        }
         _ => Error::io(format_args!("open '{shown}'"), &error),
     })?;
     if !metadata.is_file() {

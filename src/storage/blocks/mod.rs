@@ -161,7 +161,7 @@ impl CheckedFile {
         // Before it is looked at: see the module's head.
         data.sync().map_err(|error| Error::io(format_args!("sync '{}'", names.data), &error))?;
         let len = data.len().map_err(|error| unreadable(&names.data, &error))?;
-        if len == 0 || len % BLOCK != 0 {
+        if len == 0 || !len.is_multiple_of(BLOCK) {
             let message = if len == 0 { "is empty" } else { "is cut off within a block" };
             return Err(damaged_file(&names.data, message, len));
         }
@@ -264,7 +264,7 @@ impl CheckedFile {
     /// # Errors
     /// `InvalidInput` for another length; what the operating system reports.
     pub fn set_len(&self, len: u64) -> io::Result<()> {
-        if len % BLOCK != 0 {
+        if !len.is_multiple_of(BLOCK) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a whole number of blocks"));
         }
         let blocks = len / BLOCK;
@@ -373,9 +373,8 @@ impl CheckedFile {
         if error.kind() == io::ErrorKind::UnexpectedEof {
             described = damaged_file(name, "is shorter than it was", self.data.len().unwrap_or(0));
         } else if what != "read" {
-            described = described.with_hint(
-                "nothing of this change was stored; clear the cause and open the database again",
-            );
+            described = described
+                .with_hint("nothing of this change was stored; clear the cause and open the database again");
         }
         self.fault.set(described);
         error

@@ -65,11 +65,9 @@ impl Head {
 
     /// Why the bytes are no head, in words that follow "data.crc".
     fn decode(bytes: &[u8; HEAD_BYTES]) -> Result<Self, String> {
-        let u32_at = |at: usize| {
-            bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
-        };
-        let durable_blocks =
-            bytes.get(16..24).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+        let u32_at =
+            |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
+        let durable_blocks = bytes.get(16..24).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
         if !bytes.starts_with(&MAGIC) {
             return Err("is not a checksum file of aresadb".into());
         }
@@ -179,10 +177,8 @@ pub(super) fn read(file: &dyn RawFile, blocks: u64) -> Result<(Head, Entries), S
         file.read_at(&mut bytes, ENTRIES_AT)?;
     }
     let mut entries = Entries::empty();
-    entries.sums = bytes
-        .chunks_exact(ENTRY_BYTES)
-        .map(|entry| entry.try_into().map_or(0, u32::from_le_bytes))
-        .collect();
+    entries.sums =
+        bytes.chunks_exact(ENTRY_BYTES).map(|entry| entry.try_into().map_or(0, u32::from_le_bytes)).collect();
     entries.resize(blocks)?;
     Ok((head, entries))
 }

@@ -78,10 +78,13 @@ fn get(snapshot: &dyn Snapshot, table: Table, key: &[u8]) -> Option<Vec<u8>> {
 fn batches_are_read_by_snapshots_taken_after_them_only() {
     let dir = tempfile::tempdir().unwrap();
     for backend in [RedbBackend::memory().unwrap(), RedbBackend::create(dir.path(), CACHE).unwrap()] {
-        let put = |key: &str, value: &str| (Table::Nodes, key.as_bytes().to_vec(), Some(value.as_bytes().to_vec()));
+        let put =
+            |key: &str, value: &str| (Table::Nodes, key.as_bytes().to_vec(), Some(value.as_bytes().to_vec()));
         backend.apply(&batch([put("a", "1"), put("b", "2")])).unwrap();
         let before = backend.snapshot().unwrap();
-        backend.apply(&batch([put("a", "3"), (Table::Nodes, b"b".to_vec(), None), put("", "empty")])).unwrap();
+        backend
+            .apply(&batch([put("a", "3"), (Table::Nodes, b"b".to_vec(), None), put("", "empty")]))
+            .unwrap();
         let after = backend.snapshot().unwrap();
         assert_eq!(get(&*before, Table::Nodes, b"a").unwrap(), b"1");
         assert_eq!(get(&*before, Table::Nodes, b"b").unwrap(), b"2");
@@ -161,7 +164,8 @@ fn a_power_loss_at_any_write_leaves_a_prefix_of_the_batches_and_all_acknowledged
 
         let backend = open(&disk).unwrap_or_else(|e| panic!("at {failing}: {e} {:?}", e.place()));
         let found = content(&backend).unwrap_or_else(|e| panic!("at {failing}: {e} {:?}", e.place()));
-        let prefix = prefixes.iter().position(|model| *model == found).unwrap_or_else(|| panic!("at {failing}"));
+        let prefix =
+            prefixes.iter().position(|model| *model == found).unwrap_or_else(|| panic!("at {failing}"));
         assert!(prefix >= acknowledged, "at {failing}: {prefix} of {acknowledged}");
         // It can be written on, and read once more from the disk.
         let batch = random_batch(&mut rng, 40);
@@ -228,14 +232,21 @@ fn a_cut_file_is_corrupt_and_stays_as_it_is() {
         damaged.with_bytes(index, |bytes| bytes.truncate(length));
         match open(&damaged).and_then(|backend| content(&backend)) {
             // Entries of blocks that hold nothing may be missing.
-            Ok(found) => assert!(index == 1 && length > 4096 && found == model, "file {index} cut to {length}"),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "file {index} cut to {length}: {error}"),
+            Ok(found) => {
+                assert!(index == 1 && length > 4096 && found == model, "file {index} cut to {length}")
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Corrupt, "file {index} cut to {length}: {error}")
+            }
         }
         if index == 1 && length > 4096 {
             continue;
         }
         let after = damaged.with_bytes(index, |bytes| bytes.clone());
-        assert!(after == disk.with_bytes(index, |bytes| bytes[..length].to_vec()), "file {index} cut to {length}");
+        assert!(
+            after == disk.with_bytes(index, |bytes| bytes[..length].to_vec()),
+            "file {index} cut to {length}"
+        );
     }
 }
 
@@ -304,9 +315,8 @@ fn a_snapshot_that_outlives_its_backend_fails_without_a_panic() {
     let snapshot = backend.snapshot().unwrap();
     drop(backend);
     // What is cached may still be answered; the rest is an error.
-    let result = snapshot.scan(Table::Nodes, (Bound::Unbounded, Bound::Unbounded), &mut |_, _| {
-        Ok(ControlFlow::Continue(()))
-    });
+    let result = snapshot
+        .scan(Table::Nodes, (Bound::Unbounded, Bound::Unbounded), &mut |_, _| Ok(ControlFlow::Continue(())));
     assert_eq!(result.unwrap_err().message(), "the database was closed");
 }
 
