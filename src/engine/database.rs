@@ -93,7 +93,7 @@ impl Database {
         };
         let config = folder.config().clone();
         let cache_bytes = config.cache.max_size_mb.saturating_mul(1 << 20) / PAGE_CACHE_SHARE;
-        let backend = RedbBackend::open(folder.data_dir(), usize::try_from(cache_bytes).unwrap_or(usize::MAX))?;
+        let backend = RedbBackend::open(folder.files(), usize::try_from(cache_bytes).unwrap_or(usize::MAX))?;
         Self::with_backend(backend, Some(folder), config, Some(path.to_owned()), created, options)
     }
 

@@ -57,7 +57,10 @@ impl Executor {
     }
 
     /// Runs blocking work on a thread of its own.
-    pub fn spawn_blocking<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> JoinHandle<R> {
+    pub fn spawn_blocking<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> JoinHandle<R> {
         self.0.1.spawn_blocking(work)
     }
 
@@ -82,7 +85,10 @@ impl Executor {
     ///
     /// # Errors
     /// What the work fails with; `Internal` when it panicked.
-    pub async fn run_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn run_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         joined(self.spawn_blocking(work).await)
     }
 }
@@ -102,5 +108,6 @@ pub(crate) fn from_panic(payload: &(dyn std::any::Any + Send)) -> Error {
         .map(String::as_str)
         .or_else(|| payload.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
-    Error::internal(format!("a defect of aresadb stopped the work: {text}")).with_hint("please report it with the statement")
+    Error::internal(format!("a defect of aresadb stopped the work: {text}"))
+        .with_hint("please report it with the statement")
 }

@@ -8,10 +8,6 @@
 //! Invariants: a database folder is open in one process at a time; the last handle dropped closes it.
 //! The engine reads no environment variable and no home folder.
 
-mod database;
 mod executor;
-mod session;
 
-pub use database::{Database, OpenOptions};
 pub use executor::Executor;
-pub use session::{RowStream, Session, StatementResult};
