@@ -23,6 +23,7 @@ use arrow::datatypes::{
     UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::ScalarValue;
 use uuid::Uuid;
 
 use crate::model::{Decimal, Error, Interval, PropertyType, Result, Value, parse_json};
@@ -300,6 +301,36 @@ fn items(values: &ArrayRef, field: &Field) -> Value {
 
 fn vector(values: &ArrayRef) -> Value {
     Value::Vector(values.as_primitive::<Float32Type>().values().to_vec())
+}
+
+/// A value as a constant of a plan.
+#[must_use]
+pub fn scalar_of(value: &Value) -> ScalarValue {
+    match value {
+        Value::Null => ScalarValue::Null,
+        Value::Bool(b) => ScalarValue::Boolean(Some(*b)),
+        Value::Integer(i) => ScalarValue::Int64(Some(*i)),
+        Value::Float(f) => ScalarValue::Float64(Some(*f)),
+        Value::String(text) => ScalarValue::Utf8View(Some(text.clone())),
+        Value::Timestamp(us) => ScalarValue::TimestampMicrosecond(Some(*us), Some(UTC.into())),
+        Value::Date(days) => ScalarValue::Date32(Some(*days)),
+        Value::Time(us) => ScalarValue::Time64Microsecond(Some(*us)),
+        Value::Interval(i) => ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(
+            i.months,
+            i.days,
+            i.micros.saturating_mul(1_000),
+        ))),
+        Value::Decimal(d) => ScalarValue::Decimal128(Some(d.unscaled), 38, d.scale),
+        Value::Bytes(bytes) => ScalarValue::Binary(Some(bytes.clone())),
+        Value::Vector(v) => {
+            let mut list = ListBuilder::new(Float32Builder::new())
+                .with_field(Field::new_list_field(DataType::Float32, false));
+            list.values().append_slice(v);
+            list.append(true);
+            ScalarValue::List(Arc::new(list.finish()))
+        }
+        Value::Uuid(_) | Value::Array(_) | Value::Object(_) => ScalarValue::Utf8View(Some(value.to_text())),
+    }
 }
 
 /// Collects the stored values of one property into an Arrow array.
