@@ -39,8 +39,9 @@ fn add_edge(tx: &mut Transaction, edge_type: &str, from: RowId, to: RowId) -> Ed
 }
 
 /// Edges as (id, type, from, to), by place in the list of nodes.
-#[derive(Debug)]
 struct Model {
+    /// A view ends with its store.
+    _store: Arc<Store>,
     ids: Vec<NodeId>,
     edges: Vec<(EdgeId, usize, usize, usize)>,
 }
@@ -53,7 +54,8 @@ impl Model {
         let nodes: Vec<_> = (0..nodes)
             .map(|i| add_node(&mut tx, if i % 2 == 0 { "even" } else { "odd" }, &[("name", Value::from(format!("n{i}")))]))
             .collect();
-        let mut model = Model { ids: nodes.iter().map(|(_, id)| *id).collect(), edges: Vec::new() };
+        let ids = nodes.iter().map(|(_, id)| *id).collect();
+        let mut model = Model { _store: Arc::clone(&store), ids, edges: Vec::new() };
         for edge_type in TYPES {
             tx.ensure_type(edge_type, TypeKind::Edge(EdgeEnds::default())).unwrap();
         }
@@ -266,7 +268,7 @@ proptest! {
 }
 
 /// A hub with 5,000 incoming `uses`, 3 outgoing `part_of` and a loop.
-fn hub() -> (NodeId, View) {
+fn hub() -> (NodeId, View, Arc<Store>) {
     let store = store();
     let mut tx = store.begin().unwrap();
     let (hub, hub_id) = add_node(&mut tx, "package", &[("name", Value::from("libc6"))]);
@@ -280,12 +282,12 @@ fn hub() -> (NodeId, View) {
     }
     add_edge(&mut tx, "uses", hub, hub);
     store.commit(tx).unwrap();
-    (hub_id, store.view())
+    (hub_id, store.view(), store)
 }
 
 #[test]
 fn a_hub_is_counted_and_drawn_with_a_fair_share_for_its_small_groups() {
-    let (hub, view) = hub();
+    let (hub, view, _store) = hub();
     let cancel = CancelToken::new();
     let groups = edge_groups(&view, hub, &cancel).unwrap();
     let counts: Vec<_> = groups.iter().map(|g| (g.edge_type.as_str(), g.outgoing, g.count)).collect();
@@ -307,14 +309,14 @@ fn a_hub_is_counted_and_drawn_with_a_fair_share_for_its_small_groups() {
 
 #[test]
 fn a_cap_on_the_fan_out_is_told() {
-    let (hub, view) = hub();
+    let (hub, view, _store) = hub();
     let levels = levels(&view, hub, &EdgeFilter::all(Direction::In), 5, Some(10));
     assert_eq!((levels.len(), levels[0].nodes.len(), levels[0].capped), (1, 10, true));
 }
 
 #[test]
 fn a_cancel_stops_every_kind_of_work() {
-    let (hub, view) = hub();
+    let (hub, view, _store) = hub();
     let cancel = CancelToken::new();
     cancel.cancel();
     let all = EdgeFilter::all(Direction::Both);
