@@ -91,8 +91,7 @@ impl<'v> Describer<'v> {
         match self.types.entry(row.type_id()) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => {
-                let definition =
-                    self.view.catalog().by_id(row.type_id()).ok_or_else(|| dangling(row))?;
+                let definition = self.view.catalog().by_id(row.type_id()).ok_or_else(|| dangling(row))?;
                 let properties = LABELS
                     .iter()
                     .filter_map(|label| {
@@ -123,6 +122,10 @@ fn label(record: &RecordView<'_>, properties: &[PropertyId]) -> Result<String> {
 }
 
 fn dangling(row: RowId) -> Error {
-    Error::corrupt(format!("an edge refers to row {} of type {}, which is not there", row.sequence(), row.type_id().0))
-        .with_hint("restore the database from a backup")
+    Error::corrupt(format!(
+        "an edge refers to row {} of type {}, which is not there",
+        row.sequence(),
+        row.type_id().0
+    ))
+    .with_hint("restore the database from a backup")
 }

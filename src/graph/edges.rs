@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use crate::model::{CancelToken, Direction, EdgeId, NodeId, Result, RowId, TypeId};
+use crate::model::{CancelToken, EdgeId, NodeId, Result, RowId, TypeId};
 use crate::storage::View;
 
 use super::describe::{Described, Describer};
@@ -75,7 +75,8 @@ pub(super) fn groups_of(view: &View, node: RowId, ticker: &mut Ticker<'_>) -> Re
     for outgoing in [true, false] {
         let mut counts: BTreeMap<TypeId, u64> = BTreeMap::new();
         let mut run: (Option<TypeId>, u64) = (None, 0);
-        EdgeFilter::all(Direction::Both).visit_way(view, node, outgoing, ticker, &mut |edge, _| {
+        view.adjacent(node, outgoing, None, &mut |edge, _| {
+            ticker.tick()?;
             // Edges come by type: a run is added once.
             if run.0 != Some(edge.type_id()) {
                 add_run(&mut counts, run);
@@ -168,7 +169,12 @@ pub fn neighbours(
         .map(|(edge, other, outgoing)| {
             ticker.tick()?;
             let edge_type = describer.type_name(edge)?.to_owned();
-            Ok(Neighbour { edge: describer.edge_id(edge)?, edge_type, outgoing, other: describer.node(other)? })
+            Ok(Neighbour {
+                edge: describer.edge_id(edge)?,
+                edge_type,
+                outgoing,
+                other: describer.node(other)?,
+            })
         })
         .collect()
 }

@@ -79,7 +79,7 @@ impl EdgeFilter {
     }
 
     /// Visits the edges of a node in one of the ways: the edge, then its other end. Whatever
-    /// direction the filter has.
+    /// direction the filter has. Returns whether `visit` ended it.
     pub(super) fn visit_way(
         &self,
         view: &View,
@@ -87,30 +87,31 @@ impl EdgeFilter {
         outgoing: bool,
         ticker: &mut Ticker<'_>,
         visit: &mut dyn FnMut(RowId, RowId) -> Result<ControlFlow<()>>,
-    ) -> Result<ControlFlow<()>> {
-        let mut flow = ControlFlow::Continue(());
+    ) -> Result<bool> {
+        let mut ended = false;
         let mut each = |edge, other| {
             ticker.tick()?;
-            flow = visit(edge, other)?;
+            let flow = visit(edge, other)?;
+            ended = flow.is_break();
             Ok(flow)
         };
         match &self.types {
             None => view.adjacent(node, outgoing, None, &mut each)?,
             Some(types) => {
                 for edge_type in types {
-                    let mut ended = false;
+                    let mut stop = false;
                     view.adjacent(node, outgoing, Some(*edge_type), &mut |edge, other| {
                         let flow = each(edge, other)?;
-                        ended = flow.is_break();
+                        stop = flow.is_break();
                         Ok(flow)
                     })?;
-                    if ended {
+                    if stop {
                         break;
                     }
                 }
             }
         }
-        Ok(flow)
+        Ok(ended)
     }
 
     /// Visits the edges of a node that are followed: the edge, its other end, whether it leaves the
@@ -124,13 +125,13 @@ impl EdgeFilter {
     ) -> Result<()> {
         for outgoing in self.ways() {
             let seen_loops = !outgoing && self.direction == Direction::Both;
-            let flow = self.visit_way(view, node, *outgoing, ticker, &mut |edge, other| {
+            let ended = self.visit_way(view, node, *outgoing, ticker, &mut |edge, other| {
                 if seen_loops && other == node {
                     return Ok(ControlFlow::Continue(()));
                 }
                 visit(edge, other, *outgoing)
             })?;
-            if flow.is_break() {
+            if ended {
                 break;
             }
         }

@@ -52,7 +52,13 @@ impl Model {
         let store = store();
         let mut tx = store.begin().unwrap();
         let nodes: Vec<_> = (0..nodes)
-            .map(|i| add_node(&mut tx, if i % 2 == 0 { "even" } else { "odd" }, &[("name", Value::from(format!("n{i}")))]))
+            .map(|i| {
+                add_node(
+                    &mut tx,
+                    if i % 2 == 0 { "even" } else { "odd" },
+                    &[("name", Value::from(format!("n{i}")))],
+                )
+            })
             .collect();
         let ids = nodes.iter().map(|(_, id)| *id).collect();
         let mut model = Model { _store: Arc::clone(&store), ids, edges: Vec::new() };
@@ -346,7 +352,10 @@ fn what_does_not_exist_and_what_is_something_else_is_said() {
     let kind = |error: Option<crate::model::Error>| error.map(|e| e.kind());
     assert_eq!(kind(edge_groups(&view, unknown, &cancel).err()), Some(ErrorKind::NotFound));
     assert_eq!(kind(shortest_path(&view, id, unknown, &all, &cancel).err()), Some(ErrorKind::NotFound));
-    assert_eq!(kind(neighbourhood(&view, NodeId(edge.0), &all, 1, 9, &cancel).err()), Some(ErrorKind::BadInput));
+    assert_eq!(
+        kind(neighbourhood(&view, NodeId(edge.0), &all, 1, 9, &cancel).err()),
+        Some(ErrorKind::BadInput)
+    );
     let named = |name: &str| EdgeFilter::named(view.catalog(), Direction::Out, &[name.to_owned()]);
     assert_eq!(kind(named("knowz").err()), Some(ErrorKind::NotFound));
     assert_eq!(kind(named("user").err()), Some(ErrorKind::BadInput));
