@@ -51,9 +51,10 @@ pub(crate) fn adjacency_entry(key: &[u8], value: &[u8]) -> Result<(RowId, RowId)
 pub(crate) fn adjacency_range(node: RowId, edge_type: Option<TypeId>) -> ([u8; 16], Bound<[u8; 16]>) {
     match edge_type {
         None => {
-            let end = node.0.checked_add(1).map_or(Bound::Unbounded, |next| {
-                Bound::Excluded(adjacency_key(RowId(next), RowId(0)))
-            });
+            let end = node
+                .0
+                .checked_add(1)
+                .map_or(Bound::Unbounded, |next| Bound::Excluded(adjacency_key(RowId(next), RowId(0))));
             (adjacency_key(node, RowId(0)), end)
         }
         Some(t) => {

@@ -126,11 +126,12 @@ pub(crate) fn is_empty_range(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
 }
 
 type Entry<'a> = (&'a [u8], Option<&'a [u8]>);
+type Source<'a> = (Entry<'a>, btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>);
 
 /// The layers as one ordered source in which the newest layer wins.
 struct Upper<'a> {
     /// A source and its first entry that was not merged yet; newest layer first.
-    sources: Vec<(Entry<'a>, btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>)>,
+    sources: Vec<Source<'a>>,
     /// The entry that comes next.
     head: Option<Entry<'a>>,
 }
@@ -199,7 +200,9 @@ mod tests {
     fn layer(entries: &[(&str, Option<&str>)]) -> Arc<Layer> {
         let mut layer = Layer::default();
         for (key, value) in entries {
-            layer.table_mut(Table::Nodes).insert(key.as_bytes().to_vec(), value.map(|v| v.as_bytes().to_vec()));
+            layer
+                .table_mut(Table::Nodes)
+                .insert(key.as_bytes().to_vec(), value.map(|v| v.as_bytes().to_vec()));
         }
         Arc::new(layer)
     }
@@ -238,9 +241,14 @@ mod tests {
         let base = base(&[("b", "0")]);
         let layers = [layer(&[("a", Some("1")), ("c", Some("1"))])];
         for failing in ["a", "b", "c"] {
-            let result = scan(&layers, &base, Table::Nodes, (Bound::Unbounded, Bound::Unbounded), &mut |key, _| {
-                if key == failing.as_bytes() { Err(Error::cancelled()) } else { Ok(ControlFlow::Continue(())) }
-            });
+            let result =
+                scan(&layers, &base, Table::Nodes, (Bound::Unbounded, Bound::Unbounded), &mut |key, _| {
+                    if key == failing.as_bytes() {
+                        Err(Error::cancelled())
+                    } else {
+                        Ok(ControlFlow::Continue(()))
+                    }
+                });
             assert_eq!(result, Err(Error::cancelled()), "at {failing}");
         }
     }

@@ -66,7 +66,7 @@ struct StoredProperty {
 /// The stored form of [`Value`]. The order of variants is part of the format.
 #[derive(Archive, Serialize)]
 #[rkyv(serialize_bounds(__S: rkyv::ser::Writer + rkyv::ser::Allocator, __S::Error: rancor::Source))]
-#[rkyv(bytecheck(bounds(__C: rkyv::validation::ArchiveContext)))]
+#[rkyv(bytecheck(bounds(__C: rkyv::validation::ArchiveContext, __C::Error: rancor::Source)))]
 enum StoredValue {
     Null,
     Bool(bool),
@@ -89,7 +89,7 @@ enum StoredValue {
 
 #[derive(Archive, Serialize)]
 #[rkyv(serialize_bounds(__S: rkyv::ser::Writer + rkyv::ser::Allocator, __S::Error: rancor::Source))]
-#[rkyv(bytecheck(bounds(__C: rkyv::validation::ArchiveContext)))]
+#[rkyv(bytecheck(bounds(__C: rkyv::validation::ArchiveContext, __C::Error: rancor::Source)))]
 struct StoredField {
     name: String,
     #[rkyv(omit_bounds)]
@@ -336,22 +336,26 @@ impl<'a> RecordView<'a> {
     /// # Errors
     /// `Corrupt` when they are not a record, `Unsupported` for a format this program does not know.
     pub fn new(bytes: &'a [u8]) -> Result<Self> {
-        let damaged = |why: &dyn std::fmt::Display| {
-            Error::corrupt(format!("a record in data.redb is damaged: {why}"))
-        };
+        let damaged =
+            |why: &dyn std::fmt::Display| Error::corrupt(format!("a record in data.redb is damaged: {why}"));
         let (head, archive) =
             bytes.split_at_checked(ARCHIVE_AT).ok_or_else(|| damaged(&"it is too short"))?;
         let lsn = head.get(LSN_AT..).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
-        let mut validator =
-            Validator::new(ArchiveValidator::with_max_depth(archive, MAX_ARCHIVE_DEPTH), ());
+        let mut validator = Validator::new(ArchiveValidator::with_max_depth(archive, MAX_ARCHIVE_DEPTH), ());
         let body = match head.first() {
             Some(&FORMAT_NODE) => Body::Node(
-                rkyv::api::access_with_context::<ArchivedStoredNode, _, rancor::Error>(archive, &mut validator)
-                    .map_err(|e| damaged(&e))?,
+                rkyv::api::access_with_context::<ArchivedStoredNode, _, rancor::Error>(
+                    archive,
+                    &mut validator,
+                )
+                .map_err(|e| damaged(&e))?,
             ),
             Some(&FORMAT_EDGE) => Body::Edge(
-                rkyv::api::access_with_context::<ArchivedStoredEdge, _, rancor::Error>(archive, &mut validator)
-                    .map_err(|e| damaged(&e))?,
+                rkyv::api::access_with_context::<ArchivedStoredEdge, _, rancor::Error>(
+                    archive,
+                    &mut validator,
+                )
+                .map_err(|e| damaged(&e))?,
             ),
             format => {
                 return Err(Error::unsupported(format!("a record has the unknown format {format:?}"))
@@ -569,7 +573,11 @@ mod tests {
     #[test]
     fn the_deepest_value_that_may_enter_can_be_read() {
         let deepest = (0..MAX_NESTING).fold(Value::from("x"), |inner, n| {
-            if n % 2 == 0 { Value::Array(vec![inner]) } else { Value::Object(BTreeMap::from([("k".to_owned(), inner)])) }
+            if n % 2 == 0 {
+                Value::Array(vec![inner])
+            } else {
+                Value::Object(BTreeMap::from([("k".to_owned(), inner)]))
+            }
         });
         let bytes = record(vec![(PropertyId(0), deepest.clone())]).encode(true).unwrap();
         assert_eq!(RecordView::new(&bytes).unwrap().property(PropertyId(0)).unwrap().to_value(), deepest);
@@ -578,7 +586,9 @@ mod tests {
     /// The bytes of a small node: a change here is a change of the format.
     #[test]
     fn a_node_has_these_bytes() {
-        let mut bytes = record(vec![(PropertyId(3), Value::from("hi")), (PropertyId(4), Value::Integer(-2))]).encode(true).unwrap();
+        let mut bytes = record(vec![(PropertyId(3), Value::from("hi")), (PropertyId(4), Value::Integer(-2))])
+            .encode(true)
+            .unwrap();
         stamp_lsn(&mut bytes, 0x0102);
         insta::assert_snapshot!(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>());
     }
