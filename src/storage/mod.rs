@@ -34,3 +34,6 @@ pub use store::{Lsn, Store, StoreOptions};
 pub use tables::RedbBackend;
 pub use view::View;
 pub use write::{Deleted, NewProperty, NewType, Transaction};
+
+#[cfg(test)]
+mod model_tests;

@@ -256,6 +256,14 @@ impl Transaction {
         result
     }
 
+    /// Where a record lives, the running statement's own included.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn current_row_of(&mut self, id: Uuid) -> Result<Option<RowId>> {
+        self.with_current(|view| view.row_of(id))
+    }
+
     // ---------------------------------------------------------------- schema
 
     fn redefine(&mut self, definition: TypeDef) {
@@ -509,7 +517,7 @@ impl Transaction {
 
     fn free_id(&mut self, id: Option<Uuid>) -> Result<Uuid> {
         let Some(id) = id else { return Ok(self.store.new_id()) };
-        if self.with_current(|view| view.row_of(id))?.is_some() {
+        if self.current_row_of(id)?.is_some() {
             return Err(Error::constraint(format!("the id {id} is already taken")));
         }
         self.statement().effects.chosen_ids.insert(id);
