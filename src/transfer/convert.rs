@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use crate::model::{
-    Decimal, Error, Interval, PropertyType, Result, Value, escape_control, parse_date, parse_json, parse_time,
-    parse_timestamp,
+    Decimal, Error, Interval, PropertyType, Result, Value, escape_control, parse_date, parse_json,
+    parse_time, parse_timestamp,
 };
 
 /// The value a field's text stands for in a column of a type.
@@ -44,12 +44,11 @@ pub fn value_from_text(text: &str, property_type: PropertyType) -> Result<Value>
 pub fn value_from_json_cell(value: &Value, property_type: PropertyType) -> Result<Value> {
     match (value, property_type) {
         (Value::String(_), PropertyType::String | PropertyType::Json) => Ok(value.clone()),
-        (
-            Value::String(_),
-            PropertyType::Boolean | PropertyType::Integer,
-        ) => Ok(value.clone()),
+        (Value::String(_), PropertyType::Boolean | PropertyType::Integer) => Ok(value.clone()),
         // Floats that are not finite are text in JSON.
-        (Value::String(text), PropertyType::Float) if !matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity") => {
+        (Value::String(text), PropertyType::Float)
+            if !matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity") =>
+        {
             Ok(value.clone())
         }
         (Value::String(text), other) => value_from_text(text, other),
@@ -86,7 +85,9 @@ fn parse_decimal(text: &str, scale: i8) -> Option<Decimal> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if (whole.is_empty() && fraction.is_empty()) || !(whole.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit()) {
+    if (whole.is_empty() && fraction.is_empty())
+        || !(whole.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit())
+    {
         return None;
     }
     let fraction = fraction.trim_end_matches('0');
@@ -197,7 +198,10 @@ mod tests {
             (PropertyType::Timestamp, Value::Timestamp(1_700_000_000_123_456)),
             (PropertyType::Date, Value::Date(-700_000)),
             (PropertyType::Time, Value::Time(86_399_999_999)),
-            (PropertyType::Interval, Value::Interval(Interval { months: -14, days: 3, micros: -90_000_000_001 })),
+            (
+                PropertyType::Interval,
+                Value::Interval(Interval { months: -14, days: 3, micros: -90_000_000_001 }),
+            ),
             (decimal, Value::Decimal(Decimal { unscaled: -5, scale: 3 })),
             (PropertyType::Uuid, Value::Uuid(Uuid::from_u128(7))),
             (PropertyType::Bytes, Value::Bytes(vec![0, 255, 16])),

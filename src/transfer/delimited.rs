@@ -161,7 +161,9 @@ impl DelimitedReader {
 /// What a failed read means: damaged compressed data is the file's fault, the rest the system's.
 pub fn read_error(error: &std::io::Error) -> Error {
     match error.kind() {
-        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput | std::io::ErrorKind::UnexpectedEof => {
+        std::io::ErrorKind::InvalidData
+        | std::io::ErrorKind::InvalidInput
+        | std::io::ErrorKind::UnexpectedEof => {
             Error::bad_input(format!("the compressed data is damaged or cut off: {error}"))
         }
         _ => Error::io("read the file", error),

@@ -49,7 +49,8 @@ impl KeyMap {
         (type_name, property): (&str, &str),
         new_type: Option<PropertyType>,
     ) -> Result<Self> {
-        let named = |lookup| KeyMap { type_name: type_name.to_owned(), property: property.to_owned(), lookup };
+        let named =
+            |lookup| KeyMap { type_name: type_name.to_owned(), property: property.to_owned(), lookup };
         let found = definition.and_then(|d| d.property(property));
         let (Some(definition), Some(found)) = (definition, found) else {
             if property == ID {
@@ -222,7 +223,8 @@ fn preview(text: &str) -> String {
 
 fn unknown_property(definition: Option<&TypeDef>, type_name: &str, property: &str) -> Error {
     let error = Error::not_found(format!("type {type_name} has no property '{property}'"));
-    let names = definition.map(|d| d.properties.as_slice()).unwrap_or_default().iter().map(|p| p.name.as_str());
+    let names =
+        definition.map(|d| d.properties.as_slice()).unwrap_or_default().iter().map(|p| p.name.as_str());
     match closest(property, names) {
         Some(close) => error.with_hint(format!("did you mean {close}?")),
         None => error.with_hint(format!("aresadb schema {type_name} lists its properties")),

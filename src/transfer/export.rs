@@ -60,15 +60,16 @@ impl ExportWriter {
             Some(format) => format,
             None => FileFormat::of_path(file)?,
         };
-        let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).ok_or_else(|| {
-            Error::bad_input(format!("{} does not name a file", file.display()))
-        })?;
+        let name = file
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .ok_or_else(|| Error::bad_input(format!("{} does not name a file", file.display())))?;
         if file.is_dir() {
             return Err(Error::bad_input(format!("{} is a folder", file.display())));
         }
         let temporary = file.with_file_name(format!(".{name}.{}.part", std::process::id()));
-        let created = File::create(&temporary)
-            .map_err(|e| Error::io(format!("write {}", file.display()), &e))?;
+        let created =
+            File::create(&temporary).map_err(|e| Error::io(format!("write {}", file.display()), &e))?;
         let buffered = BufWriter::with_capacity(BUFFER_BYTES, created);
         let output = if name.ends_with(".gz") {
             Output::Gzip(flate2::write::GzEncoder::new(buffered, flate2::Compression::default()))

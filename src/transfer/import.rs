@@ -382,7 +382,9 @@ impl Writer<'_> {
     /// Says what of a stopped import is in the database.
     fn with_what_stays(&self, error: Error) -> Error {
         let stays = self.report.rows + self.report.updated;
-        let what = if stays == 0 { "nothing was imported".to_owned() } else {
+        let what = if stays == 0 {
+            "nothing was imported".to_owned()
+        } else {
             format!("the {stays} rows before this batch are imported; go on with --key, or delete them first")
         };
         match error.hint() {
@@ -473,18 +475,16 @@ impl Writer<'_> {
             _ => None,
         };
         let open = self.open_batch().map_err(at_row)?;
-        let place = |(place, value): (usize, Value)| {
-            open.properties.get(place).map(|property| (*property, value))
-        };
+        let place =
+            |(place, value): (usize, Value)| open.properties.get(place).map(|property| (*property, value));
         if let Some(row) = existing {
             let values = values.into_iter().filter_map(place).collect();
             open.transaction.update(row, values).map_err(at_row)?;
             self.batch.updated += 1;
             return Ok(());
         }
-        let values: Vec<_> = (values.into_iter().filter(|(_, value)| !value.is_null()))
-            .filter_map(place)
-            .collect();
+        let values: Vec<_> =
+            (values.into_iter().filter(|(_, value)| !value.is_null())).filter_map(place).collect();
         let row = match ends {
             Some((from, to)) => {
                 let id = id.map(crate::model::EdgeId);

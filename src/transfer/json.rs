@@ -157,7 +157,8 @@ impl JsonReader {
     }
 
     fn array_token(&mut self) -> Result<u8> {
-        self.peek_token()?.ok_or_else(|| Error::bad_input("the JSON array is not closed: the file is cut off"))
+        self.peek_token()?
+            .ok_or_else(|| Error::bad_input("the JSON array is not closed: the file is cut off"))
     }
 
     /// The next byte that is not white space, not yet consumed.
@@ -190,7 +191,9 @@ impl JsonReader {
         loop {
             let buffer = self.reader.fill_buf().map_err(|e| read_error(&e))?;
             if buffer.is_empty() {
-                return Err(Error::bad_input("an object of the JSON array is not closed: the file is cut off"));
+                return Err(Error::bad_input(
+                    "an object of the JSON array is not closed: the file is cut off",
+                ));
             }
             let mut used = 0;
             let mut closed = false;
@@ -429,7 +432,9 @@ mod tests {
         assert!(rows[3].contains("stands twice"), "{rows:?}");
         assert!(rows[4].starts_with("line 5:"), "{rows:?}");
         assert_eq!(rows[5], "6: a=3");
-        for (cut, says) in [("[{\"a\":1}", "not closed"), ("[{\"a\":1} {}]", "comma"), ("{}", "not a JSON array")] {
+        for (cut, says) in
+            [("[{\"a\":1}", "not closed"), ("[{\"a\":1} {}]", "comma"), ("{}", "not a JSON array")]
+        {
             let rows = read(&mut JsonReader::array(bytes(cut)));
             assert!(rows.last().unwrap().contains(says), "{rows:?}");
         }

@@ -73,11 +73,7 @@ impl EndLookup {
         if node_type.is_empty() || property.is_empty() || column.is_empty() {
             return Err(wrong());
         }
-        Ok(Self {
-            node_type: node_type.to_owned(),
-            property: property.to_owned(),
-            column: column.to_owned(),
-        })
+        Ok(Self { node_type: node_type.to_owned(), property: property.to_owned(), column: column.to_owned() })
     }
 }
 
@@ -159,7 +155,10 @@ mod tests {
     #[test]
     fn ends_are_read_from_their_short_form() {
         let end = EndLookup::parse("package.name=from").unwrap();
-        assert_eq!((end.node_type.as_str(), end.property.as_str(), end.column.as_str()), ("package", "name", "from"));
+        assert_eq!(
+            (end.node_type.as_str(), end.property.as_str(), end.column.as_str()),
+            ("package", "name", "from")
+        );
         assert_eq!(EndLookup::parse("package.name").unwrap().column, "name");
         assert!(EndLookup::parse("name=from").is_err());
         assert!(EndLookup::parse("package.=from").is_err());

@@ -54,9 +54,7 @@ impl Rejects {
     /// `Io`, `OutOfSpace`.
     pub fn flush(&mut self) -> Result<()> {
         match &mut self.file {
-            Some(file) => {
-                file.flush().map_err(|e| Error::io(format!("write {}", self.path.display()), &e))
-            }
+            Some(file) => file.flush().map_err(|e| Error::io(format!("write {}", self.path.display()), &e)),
             None => Ok(()),
         }
     }
