@@ -1,3 +1,5 @@
 //! The terminal program: screens.
 
+pub mod editor;
+pub mod graph;
 pub mod theme;
