@@ -180,7 +180,6 @@ pub(super) struct Database {
 }
 
 /// Everything on the screen.
-#[derive(Debug)]
 pub struct App {
     pub(super) options: Options,
     pub(super) theme: Theme,
@@ -455,11 +454,16 @@ impl App {
         if let Some(rect) = inside(self.screen.inspector) {
             self.inspector.fit(rect.height.saturating_sub(2));
         }
-        let cell = inner(cell_box(self.size));
         let list = inner(list_box(self.size));
         for overlay in &mut self.overlays {
             match overlay {
-                Overlay::Cell(view) => view.fit(cell.width.saturating_sub(2), cell.height),
+                Overlay::Cell(view) => {
+                    // The width decides the lines, the lines the height.
+                    for _ in 0..2 {
+                        let cell = inner(cell_box(self.size, view.lines.len()));
+                        view.fit(cell.width.saturating_sub(2), cell.height);
+                    }
+                }
                 Overlay::List(picker) => picker.fit(list.height.saturating_sub(2)),
                 Overlay::Prompt(_) | Overlay::Question(_) => {}
             }

@@ -22,6 +22,17 @@ const MAX_IN_FLIGHT: usize = 4;
 const MAX_COLUMN: usize = 48;
 const PAGE: u64 = PAGE_ROWS as u64;
 
+/// A value as a cell shows it: ids by their ends, which tell them apart.
+pub(super) fn cell_text(value: &Value) -> String {
+    match value {
+        Value::Uuid(id) => {
+            let text = id.hyphenated().to_string();
+            format!("{}…{}", text.get(..8).unwrap_or_default(), text.get(32..).unwrap_or_default())
+        }
+        other => text::one_line(other),
+    }
+}
+
 /// A result on the screen.
 #[derive(Debug)]
 pub(super) struct Grid {
@@ -86,7 +97,7 @@ impl Grid {
                 if *width >= MAX_COLUMN {
                     break;
                 }
-                let cell = text::width(&text::one_line(&page.value(row, column)));
+                let cell = text::width(&cell_text(&page.value(row, column)));
                 *width = (*width).max(cell.min(MAX_COLUMN));
             }
         }
@@ -228,6 +239,11 @@ impl Grid {
             }
             let last = column + 1 == self.widths.len();
             let room = self.width - at;
+            // A number cut short would be another number; of text a few letters must remain.
+            let least = if self.is_number(column) { *width } else { (*width).min(6) };
+            if room < least && column != self.left {
+                break;
+            }
             // A lone last column takes the room there is.
             let own = if last && self.left == column { room.min(200).max(*width) } else { *width };
             visible.push((column, at, own.min(room)));

@@ -53,7 +53,7 @@ impl Screen {
         }
         let mut left = 0;
         if width >= MEDIUM {
-            let tree = (width / 5).clamp(20, 32);
+            let tree = (width / 5).clamp(24, 32);
             screen.tree = Some(Rect::new(0, 0, tree, all.height));
             left = tree - 1;
         }
@@ -121,9 +121,10 @@ pub(super) fn centered(size: (u16, u16), width: u16, height: u16) -> Rect {
     Rect::new((size.0 - width) / 2, (size.1.saturating_sub(1).saturating_sub(height)) / 2, width, height)
 }
 
-/// The box of a whole cell.
-pub(super) fn cell_box(size: (u16, u16)) -> Rect {
-    centered(size, (size.0 * 4 / 5).max(40), (size.1 * 4 / 5).max(10))
+/// The box of a whole cell of so many lines.
+pub(super) fn cell_box(size: (u16, u16), lines: usize) -> Rect {
+    let lines = u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2);
+    centered(size, (size.0 * 4 / 5).max(40), lines.clamp(5, (size.1 * 4 / 5).max(10)))
 }
 
 /// The box of a list; its first line inside is the filter.

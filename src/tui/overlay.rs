@@ -1,6 +1,6 @@
 //! What lies over the panes: the whole cell, lists to pick from, the `:` line, questions.
 
-use crate::bus::registry::{KEYS, SCREEN};
+use crate::bus::registry::{CommandSpec, KEYS, SCREEN};
 use crate::model::{Value, escape_control, parse_json};
 
 use super::text;
@@ -142,7 +142,11 @@ impl Picker {
     pub(super) fn help(contexts: &[&'static str]) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
         for context in contexts {
-            for spec in SCREEN {
+            // What is particular to the place first, movements last.
+            let rank = |group: &str| ["panes", "move"].iter().position(|g| *g == group).map_or(0, |i| i + 1);
+            let mut specs: Vec<&CommandSpec> = SCREEN.iter().collect();
+            specs.sort_by_key(|spec| rank(spec.group));
+            for spec in specs {
                 let keys: Vec<&str> = KEYS
                     .iter()
                     .filter(|k| k.context == *context && k.command == spec.name)
@@ -151,7 +155,7 @@ impl Picker {
                 if !keys.is_empty() {
                     entries.push(Entry {
                         section: context,
-                        keys: keys.join("  "),
+                        keys: keys.join(", "),
                         label: spec.name.to_owned(),
                         detail: spec.help.to_owned(),
                         line: spec.name.to_owned(),

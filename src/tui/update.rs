@@ -83,7 +83,11 @@ fn editor_key(app: &mut App, event: KeyEvent, key: Option<Key>) -> bool {
             return false;
         }
     }
-    match app.editor.key(event) {
+    let outcome = app.editor.key(event);
+    if let Some(text) = app.editor.take_copied() {
+        app.outbox.push(Effect::Copy(text));
+    }
+    match outcome {
         EditorOutcome::Ignored => false,
         EditorOutcome::Changed => true,
         EditorOutcome::Run(request) => {

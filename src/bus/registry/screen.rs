@@ -230,7 +230,7 @@ pub const KEYS: &[KeyBinding] = &[
 /// The commands whose keys the status line shows in a context, the most useful first; those of
 /// `anywhere` follow where there is room.
 pub const HINTS: &[(&str, &[&str])] = &[
-    ("tree", &["browse", "right", "refresh"]),
+    ("tree", &["browse", "open", "refresh"]),
     ("editor", &["run", "run-all", "explain", "leave"]),
     ("results", &["view", "inspect", "neighbours", "copy"]),
     ("plan", &["explain", "copy", "next-tab"]),

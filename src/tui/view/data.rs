@@ -6,10 +6,11 @@ use ratatui::layout::Rect;
 use crate::model::{Value, escape_control};
 
 use super::super::app::{App, Lines};
-use super::super::grid::Grid;
+use super::super::grid::{self, Grid};
 use super::super::inspector::{InspectorRow, Section};
 use super::super::text;
 use super::super::tree::TreeRow;
+use super::super::layout::WIDE;
 use super::{empty, foot, level_scope};
 
 /// The scope of a value's colour.
@@ -97,10 +98,10 @@ pub(super) fn tree(app: &App, buffer: &mut Buffer, inside: Rect, focused: bool) 
     }
 }
 
-pub(super) fn grid(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect, focused: bool) {
+pub(super) fn rows(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect, focused: bool) {
     let Some(grid) = &app.grid else {
         let ways = [("browse", "on a type shows its rows"), ("run", "in the editor runs a statement")];
-        return empty(app, buffer, inside, "rows", &ways);
+        return empty(app, buffer, inside, "No rows yet.", &ways);
     };
     let theme = &app.theme;
     let border = theme.style("ui.border");
@@ -136,11 +137,20 @@ pub(super) fn grid(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect, foc
         let text = if grid.complete { "no rows" } else { "…" };
         buffer.set_string(inside.x + 1, inside.y + 2, text, theme.style("ui.null"));
     }
+    let shown_to = columns.last().map_or(0, |(column, _, _)| column + 1);
+    if shown_to < grid.columns.len() {
+        buffer.set_string(inside.right() - 1, inside.y, "›", theme.style("ui.hint.key"));
+    }
+    if grid.left > 0 {
+        buffer.set_string(inside.x, inside.y, "‹", theme.style("ui.hint.key"));
+    }
     if let Some(column) = grid.columns.get(grid.column) {
         let name = grid.names.get(grid.column).map_or("", String::as_str);
         let of = format!("{} of {}", grid.column + 1, grid.columns.len());
         let title = if grid.title.is_empty() { String::new() } else { format!("{} · ", grid.title) };
-        let label = format!("{title}{name} {} · column {of}", column.property_type);
+        let position =
+            if app.size.0 < WIDE { format!(" · {}", grid.position()) } else { String::new() };
+        let label = format!("{title}{name} {} · column {of}{position}", column.property_type);
         foot(buffer, rect, &label, theme.style("ui.title"));
     }
 }
@@ -166,7 +176,7 @@ fn grid_row(app: &App, buffer: &mut Buffer, grid: &Grid, inside: Rect, y: u16, r
     for (i, (column, at, width)) in columns.iter().enumerate() {
         let x = inside.x + small(*at);
         let (shown, scope) = match grid.value(row, *column) {
-            Some(value) => (text::one_line(&value), value_scope(&value)),
+            Some(value) => (grid::cell_text(&value), value_scope(&value)),
             None => ("…".to_owned(), "ui.null"),
         };
         let mut style = theme.style(scope);
@@ -180,10 +190,7 @@ fn grid_row(app: &App, buffer: &mut Buffer, grid: &Grid, inside: Rect, y: u16, r
             buffer.set_style(cell.intersection(inside), theme.style("ui.cursor"));
         }
         if i + 1 < columns.len() {
-            let at = at + width + 1;
-            if !(selected && focused && *column == grid.column) {
-                separate(buffer, at);
-            }
+            separate(buffer, at + width + 1);
         }
     }
 }
@@ -202,7 +209,7 @@ pub(super) fn inspector(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect
     let inspector = &app.inspector;
     let theme = &app.theme;
     let Some((kind, label)) = inspector.title() else {
-        return empty(app, buffer, inside, "one record", &[("inspect", "on a row of the results")]);
+        return empty(app, buffer, inside, "No record yet.", &[("inspect", "on a row of the results")]);
     };
     let head = Rect { height: 1, ..inside };
     let left = vec![(" ", "ui"), (kind.as_str(), "syntax.type"), ("  ", "ui"), (label.as_str(), "ui.text.strong")];

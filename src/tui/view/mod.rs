@@ -16,7 +16,7 @@ use crate::model::escape_control;
 
 use super::app::{App, Level, Tab};
 use super::keymap::{key_of, short};
-use super::layout::{Pane, SMALLEST, inner};
+use super::layout::{Pane, SMALLEST, WIDE, inner};
 use super::overlay::Overlay;
 use super::text;
 
@@ -32,12 +32,20 @@ pub fn view(app: &App, frame: &mut Frame<'_>) {
         too_small(app, frame, area);
         return;
     }
-    // The focused pane last: its border is the one seen where two meet.
-    for (pane, rect) in app.screen.panes().filter(|(pane, _)| *pane != app.focus) {
-        draw_pane(app, frame, pane, rect);
+    // All borders first: they merge with what stands there. The focused pane's is the last, so it is
+    // the one seen where two meet.
+    let focused = app.screen.pane(app.focus).map(|rect| (app.focus, rect));
+    for (pane, rect) in app.screen.panes().filter(|(pane, _)| *pane != app.focus).chain(focused) {
+        let border = app.theme.style(if app.focus == pane { "ui.border.focus" } else { "ui.border" });
+        Block::new()
+            .borders(Borders::ALL)
+            .border_style(border)
+            .merge_borders(MergeStrategy::Exact)
+            .render(rect, frame.buffer_mut());
     }
-    if let Some(rect) = app.screen.pane(app.focus) {
-        draw_pane(app, frame, app.focus, rect);
+    for (pane, rect) in app.screen.panes() {
+        title(app, frame.buffer_mut(), pane, rect);
+        draw_pane(app, frame, pane, rect);
     }
     status(app, frame.buffer_mut());
     overlay::draw(app, frame);
@@ -56,14 +64,7 @@ fn too_small(app: &App, frame: &mut Frame<'_>, area: Rect) {
 fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
     let focused = app.focus == pane && app.overlays.is_empty();
     let theme = &app.theme;
-    let border = theme.style(if app.focus == pane { "ui.border.focus" } else { "ui.border" });
     let buffer = frame.buffer_mut();
-    Block::new()
-        .borders(Borders::ALL)
-        .border_style(border)
-        .merge_borders(MergeStrategy::Exact)
-        .render(rect, buffer);
-    title(app, buffer, pane, rect);
     let inside = inner(rect);
     match pane {
         Pane::Tree => data::tree(app, buffer, inside, focused),
@@ -74,13 +75,13 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
             }
         }
         Pane::Lower => match app.tab {
-            Tab::Results => data::grid(app, buffer, rect, inside, focused),
+            Tab::Results => data::rows(app, buffer, rect, inside, focused),
             Tab::Graph if app.graph.center().is_none() => {
-                empty(app, buffer, inside, "the graph around a record", &[("neighbours", "on a row of the results")]);
+                empty(app, buffer, inside, "No graph yet.", &[("neighbours", "on a row of the results shows what is around it")]);
             }
             Tab::Graph => app.graph.draw(frame, inside, focused, theme),
             Tab::Plan if app.plan.lines.is_empty() => {
-                empty(app, buffer, inside, "the plan of a statement", &[("explain", "in the editor")]);
+                empty(app, buffer, inside, "No plan yet.", &[("explain", "in the editor shows how a statement would run")]);
             }
             Tab::Plan => data::lines(app, buffer, inside, &app.plan),
             Tab::Messages => data::lines(app, buffer, inside, &app.messages),
@@ -92,7 +93,7 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
 /// What an empty pane says: what it is for, and the keys that fill it.
 fn empty(app: &App, buffer: &mut Buffer, inside: Rect, what: &str, ways: &[(&'static str, &str)]) {
     let theme = &app.theme;
-    let mut lines = vec![Line::styled(format!("Here: {what}."), theme.style("ui.text.muted"))];
+    let mut lines = vec![Line::styled(what.to_owned(), theme.style("ui.text.muted"))];
     for (command, wher) in ways {
         let context = match *command {
             "browse" => "tree",
@@ -187,14 +188,17 @@ fn status(app: &App, buffer: &mut Buffer) {
         return overlay::prompt(app, buffer, rect, prompt);
     }
     let left = status_left(app);
+    if let Some((level, notice)) = &app.notice {
+        let mode = Line::from(left.spans.into_iter().take(1).collect::<Vec<_>>());
+        let used = u16::try_from(mode.width()).unwrap_or(0);
+        buffer.set_line(rect.x, rect.y, &mode, rect.width);
+        let room = usize::from(rect.width.saturating_sub(used + 3));
+        buffer.set_string(rect.x + used + 2, rect.y, text::cut(notice, room), theme.style(level_scope(*level)));
+        return;
+    }
     let used = u16::try_from(left.width()).unwrap_or(u16::MAX).min(rect.width);
     buffer.set_line(rect.x, rect.y, &left, rect.width);
     let room = usize::from(rect.width - used).saturating_sub(2);
-    if let Some((level, notice)) = &app.notice {
-        let style = theme.style(level_scope(*level));
-        buffer.set_string(rect.x + used + 2, rect.y, text::cut(notice, room), style);
-        return;
-    }
     let (hints, width) = hints(app, room);
     if width > 0 {
         let x = rect.right().saturating_sub(u16::try_from(width).unwrap_or(0) + 1);
@@ -254,7 +258,10 @@ fn status_left(app: &App) -> Line<'static> {
     } else if let Some(grid) = &app.grid
         && matches!((app.focus, app.tab), (_, Tab::Results))
     {
-        spans.push(Span::styled(format!("  {}", grid.position()), strong));
+        // On a narrow screen it stands on the grid's lower border.
+        if app.size.0 >= WIDE {
+            spans.push(Span::styled(format!("  {}", grid.position()), strong));
+        }
         if let Some(elapsed) = grid.elapsed {
             spans.push(Span::styled(format!("  {}", text::span(elapsed)), plain));
         }

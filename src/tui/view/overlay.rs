@@ -60,7 +60,7 @@ fn cell(app: &App, buffer: &mut Buffer, view: &CellView) {
     } else {
         view.kind.clone()
     };
-    let inside = frame_box(app, buffer, cell_box(app.size), &view.title, &place);
+    let inside = frame_box(app, buffer, cell_box(app.size, lines), &view.title, &place);
     let room = usize::from(inside.width.saturating_sub(2));
     for (i, line) in view.lines.iter().skip(view.top).take(usize::from(inside.height)).enumerate() {
         let line = if view.left > 0 { text::skip(line, view.left) } else { line.clone() };
@@ -85,6 +85,7 @@ fn list(app: &App, buffer: &mut Buffer, picker: &Picker) -> Position {
     buffer.set_string(inside.x, inside.y + 1, rule, theme.style("ui.border"));
     let keys = picker.shown().map(|e| text::width(&e.keys)).max().unwrap_or(0).clamp(4, 24);
     let labels = picker.shown().map(|e| text::width(&e.label)).max().unwrap_or(0).clamp(8, 24);
+    let room = usize::from(inside.width).saturating_sub(keys + labels + 7);
     let mut y = inside.y + 2;
     let mut section = "";
     for (i, entry) in picker.shown().enumerate().skip(picker.top) {
@@ -106,7 +107,7 @@ fn list(app: &App, buffer: &mut Buffer, picker: &Picker) -> Position {
             Span::raw("  "),
             Span::styled(text::fit(&entry.label, labels, false), theme.style("ui.text.strong")),
             Span::raw("  "),
-            Span::styled(entry.detail.clone(), theme.style("ui.text.muted")),
+            Span::styled(text::cut(&entry.detail, room).into_owned(), theme.style("ui.text.muted")),
         ];
         buffer.set_line(inside.x, y, &Line::from(spans), inside.width.saturating_sub(1));
         if i == picker.selected {
