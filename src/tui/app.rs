@@ -49,7 +49,7 @@ pub struct Ticket(pub u64);
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Send a command; its events come back as [`Event::Answer`] with the ticket.
-    Send(Ticket, Command),
+    Send(Ticket, Box<Command>),
     /// Stop the request of a ticket.
     Cancel(Ticket),
     /// Put text on the terminal's clipboard.
@@ -267,11 +267,16 @@ impl App {
         self.running.is_some() || self.progress.is_some()
     }
 
+    /// Whether the database is being opened.
+    pub(super) fn is_opening(&self) -> bool {
+        self.pending.values().any(|p| matches!(p, Purpose::Open { .. }))
+    }
+
     pub(super) fn send(&mut self, purpose: Purpose, command: Command) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.pending.insert(ticket, purpose);
-        self.outbox.push(Effect::Send(ticket, command));
+        self.outbox.push(Effect::Send(ticket, Box::new(command)));
         ticket
     }
 

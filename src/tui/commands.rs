@@ -423,11 +423,8 @@ fn copy_text(app: &mut App, text: String, what: &str) {
 
 fn back(app: &mut App) {
     match (app.focus, app.tab) {
-        (Pane::Inspector, _) => {
-            if !app.inspector.back() {
-                app.note(Level::Info, "this is where the inspector began");
-            }
-        }
+        (Pane::Inspector, _) if app.inspector.back() => {}
+        (Pane::Inspector, _) => app.note(Level::Info, "this is where the inspector began"),
         (Pane::Lower, Tab::Graph) => graph_action(app, "back"),
         _ => {}
     }

@@ -310,13 +310,13 @@ impl Inspector {
                 record.open.entry(group).or_default();
             }
             Some(InspectorRow::Group(group)) if record.open.remove(&group).is_some() => {}
-            Some(_) if !unfold => self.to_parent(),
+            Some(_) if !unfold => self.go_to_parent(),
             _ => {}
         }
         self.scroll();
     }
 
-    fn to_parent(&mut self) {
+    fn go_to_parent(&mut self) {
         let Some(row) = self.selected() else { return };
         let mut at = 0;
         let mut parent = 0;

@@ -209,7 +209,7 @@ impl Loop {
     fn perform(&mut self, effects: Vec<Effect>) -> io::Result<()> {
         for effect in effects {
             match effect {
-                Effect::Send(ticket, command) => match self.client.send(command) {
+                Effect::Send(ticket, command) => match self.client.send(*command) {
                     Ok(request) => {
                         self.tickets.insert(request, ticket);
                         self.requests.insert(ticket, request);

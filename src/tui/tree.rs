@@ -111,17 +111,17 @@ impl Tree {
                     } else if was {
                         self.unfolded.remove(&name);
                     } else {
-                        self.to_parent();
+                        self.go_to_parent();
                     }
                 }
             }
-            Some(TreeRow::Property(..) | TreeRow::Empty) if !unfold => self.to_parent(),
+            Some(TreeRow::Property(..) | TreeRow::Empty) if !unfold => self.go_to_parent(),
             _ => {}
         }
         self.move_by(0);
     }
 
-    fn to_parent(&mut self) {
+    fn go_to_parent(&mut self) {
         let rows = self.rows();
         let here = rows.get(self.cursor).copied();
         let parent = rows.iter().take(self.cursor).rposition(|row| match here {

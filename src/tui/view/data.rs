@@ -60,7 +60,11 @@ fn draw_row(app: &App, buffer: &mut Buffer, area: Rect, y: u16, row: &Row<'_>) {
 pub(super) fn tree(app: &App, buffer: &mut Buffer, inside: Rect, focused: bool) {
     let tree = &app.tree;
     if tree.catalog.is_none() {
-        let what = if app.database.is_some() { "reading types …" } else { "opening …" };
+        let what = match (&app.database, app.is_opening()) {
+            (Some(_), _) => "reading types …",
+            (None, true) => "opening …",
+            (None, false) => "no database",
+        };
         buffer.set_string(inside.x + 1, inside.y, what, app.theme.style("ui.text.muted"));
         return;
     }
@@ -147,10 +151,13 @@ pub(super) fn rows(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect, foc
     if let Some(column) = grid.columns.get(grid.column) {
         let name = grid.names.get(grid.column).map_or("", String::as_str);
         let of = format!("{} of {}", grid.column + 1, grid.columns.len());
-        let title = if grid.title.is_empty() { String::new() } else { format!("{} · ", grid.title) };
-        let position =
-            if app.size.0 < WIDE { format!(" · {}", grid.position()) } else { String::new() };
-        let label = format!("{title}{name} {} · column {of}{position}", column.property_type);
+        // On a narrow screen the row stands here, where the status line has no room for it.
+        let first = match (app.size.0 < WIDE, grid.title.is_empty()) {
+            (true, _) => format!("{} · ", grid.position()),
+            (false, false) => format!("{} · ", grid.title),
+            (false, true) => String::new(),
+        };
+        let label = format!("{first}{name} {} · column {of}", column.property_type);
         foot(buffer, rect, &label, theme.style("ui.title"));
     }
 }

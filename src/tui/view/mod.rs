@@ -251,7 +251,8 @@ fn status_left(app: &App) -> Line<'static> {
             let style = if open { theme.style("ui.warning") } else { plain };
             spans.push(Span::styled(if open { "  Tx: open" } else { "  Tx: auto" }, style));
         }
-        None => spans.push(Span::styled("  opening …", plain)),
+        None if app.is_opening() => spans.push(Span::styled("  opening …", plain)),
+        None => spans.push(Span::styled("  no database", theme.style("ui.warning"))),
     }
     if let Some(progress) = &app.progress {
         spans.push(Span::styled(format!("  {}", text::cut(progress, 40)), theme.style("ui.warning")));

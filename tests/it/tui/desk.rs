@@ -97,7 +97,7 @@ impl Desk {
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Send(ticket, command) => self.send(ticket, command),
+                Effect::Send(ticket, command) => self.send(ticket, *command),
                 Effect::Cancel(ticket) => self.cancel(ticket),
                 Effect::Copy(text) => self.copied.push(text),
                 Effect::Suspend => {}

@@ -1,0 +1,112 @@
+//! The built program on a real pseudo-terminal: typed into, read from, resized, stopped.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
+
+/// Long enough for a debug build on a busy machine; no test waits for it when all is well.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Shared {
+    parser: Mutex<vt100::Parser>,
+    changed: Condvar,
+}
+
+struct Pty {
+    shared: Arc<Shared>,
+    master: Box<dyn MasterPty + Send>,
+    // Kept open so that the terminal's modes can be read after the program has ended.
+    _slave: Box<dyn SlavePty + Send>,
+    writer: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    cooked: u32,
+}
+
+impl Pty {
+    fn start(arguments: &[&str], columns: u16, rows: u16) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let cooked = pair.master.get_termios().unwrap().local_flags.bits();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aresadb-tui"));
+        command.args(arguments);
+        command.env("TERM", "xterm-256color");
+        command.env_remove("ARESADB_DATABASE");
+        command.env_remove("NO_COLOR");
+        let child = pair.slave.spawn_command(command).unwrap();
+        let shared = Arc::new(Shared {
+            parser: Mutex::new(vt100::Parser::new(rows, columns, 0)),
+            changed: Condvar::new(),
+        });
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let sink = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n) = reader.read(&mut bytes) {
+                if n == 0 {
+                    break;
+                }
+                sink.parser.lock().unwrap().process(&bytes[..n]);
+                sink.changed.notify_all();
+            }
+        });
+        let writer = pair.master.take_writer().unwrap();
+        Self { shared, master: pair.master, _slave: pair.slave, writer, child, cooked }
+    }
+
+    fn keys(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    fn wait(&self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        let mut parser = self.shared.parser.lock().unwrap();
+        while !holds(parser.screen()) {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{what:?} did not come:\n{}", parser.screen().contents());
+            parser = self.shared.changed.wait_timeout(parser, left).unwrap().0;
+        }
+    }
+
+    fn shows(&self, what: &str) {
+        self.wait(what, |screen| screen.contents().contains(what));
+    }
+
+    fn resize(&self, columns: u16, rows: u16) {
+        self.shared.parser.lock().unwrap().screen_mut().set_size(rows, columns);
+        self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.process_id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end and checks that the terminal is as it was.
+    fn ends(&mut self, code: u32) {
+        let status = self.child.wait().unwrap();
+        self.wait("the normal screen", |screen| !screen.alternate_screen());
+        self.wait("the cursor", |screen| !screen.hide_cursor());
+        self.wait("no mouse reports", |s| s.mouse_protocol_mode() == vt100::MouseProtocolMode::None);
+        self.wait("no bracketed paste", |screen| !screen.bracketed_paste());
+        assert_eq!(self.master.get_termios().unwrap().local_flags.bits(), self.cooked, "cooked mode is back");
+        assert_eq!(status.exit_code(), code);
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        // A test that failed leaves no program behind.
+        let _ = self.child.kill();
+    }
+}
+
+/// The Debian graph: all of it where it lies beside the project, else the slice of it.
+fn debian() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let full = root.join("../shared/data/debian");
+    if full.is_dir() { full } else { root.join("tests/data/debian") }
+}
