@@ -6,6 +6,7 @@ use crate::model::{Error, ErrorKind, Place};
 use super::app::{App, Database, Level, Purpose, RunKind, Tab, Ticket};
 use super::grid::Grid;
 use super::layout::Pane;
+use super::lookup;
 use super::overlay::{Consent, Overlay, Question};
 use super::text;
 
@@ -44,7 +45,11 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
         (Purpose::Open { create }, EventBody::Failed { error, .. }) => open_failed(app, *create, &error),
         (Purpose::Demo, EventBody::Done { summary, elapsed }) => {
             app.progress = None;
-            app.message(Level::Ok, &format!("the example is loaded in {}", text::span(elapsed)), &note_of(&summary));
+            app.message(
+                Level::Ok,
+                &format!("the example is loaded in {}", text::span(elapsed)),
+                &note_of(&summary),
+            );
             app.refresh();
             run_exec(app);
         }
@@ -63,6 +68,13 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             app.zoom = false;
         }
         (Purpose::Inspect, EventBody::Failed { error, .. }) => app.error("", &error),
+        (Purpose::Lookup { then, value, found }, EventBody::Done { .. }) => {
+            lookup::finish(app, *then, value, found);
+        }
+        (Purpose::Lookup { .. }, EventBody::Failed { error, .. }) => {
+            app.error("the record was not found", &error);
+        }
+        (Purpose::Lookup { .. }, body) => lookup::answer(app, ticket, body),
         (Purpose::Edges { record, group, page }, body) if app.inspector.id() == Some(*record) => match body {
             EventBody::Edges(edges) => app.inspector.edges_arrived(*group, *page, Some(edges)),
             EventBody::Failed { error, .. } => {
@@ -153,9 +165,10 @@ fn run_event(app: &mut App, ticket: Ticket, body: EventBody) {
                 _ => String::new(),
             };
             close_result(app);
-            let is_plan = columns.len() == 2
-                && columns.iter().map(|c| c.name.as_str()).eq(["plan_type", "plan"]);
-            app.grid = Some(Grid::new(cursor, columns, title));
+            let is_plan =
+                columns.len() == 2 && columns.iter().map(|c| c.name.as_str()).eq(["plan_type", "plan"]);
+            let sql = app.running.as_ref().map(|r| r.sql.clone()).unwrap_or_default();
+            app.grid = Some(Grid::new(cursor, columns, title, sql));
             app.tab = if is_plan { Tab::Plan } else { Tab::Results };
             if let Some(running) = &mut app.running {
                 running.explains = is_plan;
@@ -211,8 +224,7 @@ fn statement_done(app: &mut App, summary: &Summary, elapsed: std::time::Duration
         _ => {}
     }
     let plural = if summary.rows == 1 { "row" } else { "rows" };
-    let text =
-        format!("{}: {} {plural} in {}", summary.verb, text::count(summary.rows), text::span(elapsed));
+    let text = format!("{}: {} {plural} in {}", summary.verb, text::count(summary.rows), text::span(elapsed));
     app.message(Level::Ok, &text, &note_of(summary));
     if !reads {
         app.note(Level::Ok, &text);

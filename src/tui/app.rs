@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use uuid::Uuid;
 
 use crate::bus::{Command, CursorId, Delivery, EventBody};
-use crate::model::{Direction, Error, NodeId, escape_control};
+use crate::model::{Direction, Error, NodeId, Value, escape_control};
 
 use super::editor::{Editor, KeyPreset};
 use super::graph::{GraphOutcome, GraphPane};
@@ -20,6 +20,7 @@ use super::grid::{Grid, PAGE_ROWS};
 use super::inspector::{EDGE_PAGE, Inspector};
 use super::keymap::{Key, Keymap};
 use super::layout::{Pane, Screen, cell_box, inner, list_box};
+use super::lookup::Then;
 use super::overlay::{CellView, Overlay};
 use super::theme::Theme;
 use super::tree::Tree;
@@ -88,6 +89,7 @@ pub(super) enum Purpose {
     Run,
     Page { cursor: CursorId, page: u64 },
     Inspect,
+    Lookup { then: Then, value: Value, found: Vec<Uuid> },
     Edges { record: Uuid, group: usize, page: u64 },
     Graph,
     Path,
@@ -108,6 +110,7 @@ pub(super) struct Running {
     pub(super) ticket: Ticket,
     pub(super) kind: RunKind,
     pub(super) since: Duration,
+    pub(super) sql: String,
     /// Where the SQL starts in the editor, if it came from there.
     pub(super) offset: Option<usize>,
     pub(super) cancelled: bool,
@@ -323,10 +326,19 @@ impl App {
             self.plan.lines.clear();
             self.tab = Tab::Plan;
         }
-        let ticket = self.send(Purpose::Run, Command::Run { sql, params: Vec::new(), delivery });
+        let command = Command::Run { sql: sql.clone(), params: Vec::new(), delivery };
+        let ticket = self.send(Purpose::Run, command);
         let explains = kind == RunKind::Plan;
-        self.running =
-            Some(Running { ticket, kind, since: self.now, offset, cancelled: false, wrote: false, explains });
+        self.running = Some(Running {
+            ticket,
+            kind,
+            sql,
+            since: self.now,
+            offset,
+            cancelled: false,
+            wrote: false,
+            explains,
+        });
     }
 
     /// Stops what runs; whether something did.
@@ -364,7 +376,7 @@ impl App {
                     Purpose::Graph,
                     Command::Neighbourhood {
                         node: query.node,
-                        direction: Direction::Both,
+                        direction: query.direction,
                         depth: query.depth,
                         edge_types: query.edge_types,
                         max_nodes: query.max_nodes,
@@ -411,16 +423,18 @@ impl App {
             more.push(format!("at {place}"));
         }
         if let Some(hint) = error.hint() {
-            more.extend(hint.lines().enumerate().map(|(i, line)| {
-                if i == 0 { format!("hint: {line}") } else { format!("      {line}") }
-            }));
+            more.extend(
+                hint.lines()
+                    .enumerate()
+                    .map(|(i, line)| if i == 0 { format!("hint: {line}") } else { format!("      {line}") }),
+            );
         }
         let text = if what.is_empty() { error.to_string() } else { format!("{what}: {error}") };
         self.message(Level::Error, &text, &more);
         self.note(Level::Error, &text);
     }
 
-    pub(super) fn view_value(&mut self, title: &str, value: &crate::model::Value) {
+    pub(super) fn view_value(&mut self, title: &str, value: &Value) {
         self.overlays.push(Overlay::Cell(CellView::new(title, value)));
     }
 

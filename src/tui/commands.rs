@@ -9,6 +9,7 @@ use super::app::{App, Effect, Level, RunKind, Tab};
 use super::graph::GraphAction;
 use super::inspector::Opened;
 use super::layout::Pane;
+use super::lookup::{self, Then};
 use super::overlay::{Consent, Entry, Overlay, Picker, Prompt, Question};
 use super::text;
 use super::theme::Theme;
@@ -70,7 +71,9 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
         },
         "back" => back(app),
         "wrap" => app.note(Level::Info, "wrap is for the whole cell: Enter in the results shows one"),
-        "recentre" | "deeper" | "shallower" | "edge-filter" | "more" | "list" | "mark" => graph_action(app, name),
+        "recentre" | "deeper" | "shallower" | "edge-filter" | "more" | "list" | "mark" => {
+            graph_action(app, name)
+        }
         "help" => {
             let contexts = app.contexts();
             app.overlays.push(Overlay::List(Picker::help(&contexts)));
@@ -379,19 +382,24 @@ fn inspect(app: &mut App, argument: &str) {
     let id = if argument.is_empty() {
         record_id(app)
     } else {
-        Uuid::parse_str(argument).map_err(|_| {
-            format!("'{argument}' is no id; ids look like 0198c5f2-7d3a-7c41-9d5e-2b8f6a1c0e47")
-        })
+        Uuid::parse_str(argument)
+            .map_err(|_| format!("'{argument}' is no id; ids look like 0198c5f2-7d3a-7c41-9d5e-2b8f6a1c0e47"))
     };
     match id {
         Ok(id) => app.inspect(id),
+        Err(_) if argument.is_empty() && in_results(app) && lookup::start(app, Then::Inspect) => {}
         Err(why) => app.note(Level::Error, &why),
     }
+}
+
+fn in_results(app: &App) -> bool {
+    app.focus == Pane::Lower && app.tab == Tab::Results
 }
 
 fn neighbours(app: &mut App) {
     match record_id(app) {
         Ok(id) => app.show_graph(NodeId(id)),
+        Err(_) if in_results(app) && lookup::start(app, Then::Graph) => {}
         Err(why) => app.note(Level::Error, &why),
     }
 }

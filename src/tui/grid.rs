@@ -43,6 +43,7 @@ pub(super) struct Grid {
     pub(super) widths: Vec<usize>,
     /// What produced it, for the title.
     pub(super) title: String,
+    pub(super) sql: String,
     pages: BTreeMap<u64, Page>,
     in_flight: BTreeSet<u64>,
     failed: BTreeSet<u64>,
@@ -63,7 +64,7 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    pub(super) fn new(cursor: CursorId, columns: Vec<ResultColumn>, title: String) -> Self {
+    pub(super) fn new(cursor: CursorId, columns: Vec<ResultColumn>, title: String, sql: String) -> Self {
         let names: Vec<String> = columns.iter().map(|c| escape_control(&c.name).into_owned()).collect();
         let widths = names.iter().map(|n| text::width(n).clamp(1, MAX_COLUMN)).collect();
         Self {
@@ -72,6 +73,7 @@ impl Grid {
             names,
             widths,
             title,
+            sql,
             pages: BTreeMap::new(),
             in_flight: BTreeSet::new(),
             failed: BTreeSet::new(),
@@ -222,9 +224,12 @@ impl Grid {
         self.top = self.top.min(self.row).max((self.row + 1).saturating_sub(self.height));
         self.top = self.top.min(self.rows.saturating_sub(self.height));
         self.left = self.left.min(self.column);
-        while self.left < self.column && !self.visible_columns().iter().any(|(c, _, w)| {
-            *c == self.column && self.widths.get(*c).is_some_and(|own| w >= own)
-        }) {
+        while self.left < self.column
+            && !self
+                .visible_columns()
+                .iter()
+                .any(|(c, _, w)| *c == self.column && self.widths.get(*c).is_some_and(|own| w >= own))
+        {
             self.left += 1;
         }
     }
@@ -277,9 +282,10 @@ impl Grid {
             _ => None,
         };
         let names = ["id", "from_id", "to_id"];
-        let here = self.columns.get(self.column).is_some_and(|c| {
-            names.contains(&c.name.as_str()) || c.property_type == PropertyType::Uuid
-        });
+        let here = self
+            .columns
+            .get(self.column)
+            .is_some_and(|c| names.contains(&c.name.as_str()) || c.property_type == PropertyType::Uuid);
         if here && let Some(id) = id_of(self.column) {
             return Ok(id);
         }
@@ -302,9 +308,8 @@ impl Grid {
 
     /// The row under the cursor, its cells joined by tabs.
     pub(super) fn row_text(&self) -> Option<String> {
-        let cells: Option<Vec<String>> = (0..self.columns.len())
-            .map(|column| self.value(self.row, column).map(|v| v.to_text()))
-            .collect();
+        let cells: Option<Vec<String>> =
+            (0..self.columns.len()).map(|column| self.value(self.row, column).map(|v| v.to_text())).collect();
         cells.map(|cells| cells.join("\t"))
     }
 
@@ -329,7 +334,7 @@ mod tests {
 
     fn grid() -> Grid {
         let columns = vec![ResultColumn { name: "n".into(), property_type: PropertyType::Integer }];
-        let mut grid = Grid::new(CursorId(1), columns, "test".into());
+        let mut grid = Grid::new(CursorId(1), columns, "test".into(), String::new());
         grid.fit(80, 22);
         grid
     }

@@ -143,14 +143,16 @@ impl Inspector {
         let safe = |text: &str| escape_control(text).into_owned();
         Some(match &inspection.record {
             RecordBody::Node(node) => {
-                let label = ["name", "title", "label"].iter().find_map(|name| match node.properties.get(*name) {
-                    Some(Value::String(text)) if !text.is_empty() => Some(safe(text)),
-                    _ => None,
-                });
+                let label =
+                    ["name", "title", "label"].iter().find_map(|name| match node.properties.get(*name) {
+                        Some(Value::String(text)) if !text.is_empty() => Some(safe(text)),
+                        _ => None,
+                    });
                 (safe(&node.node_type), label.unwrap_or_default())
             }
             RecordBody::Edge(edge) => {
-                let ends = inspection.ends.as_ref().map(|(from, to)| format!("{} → {}", from.label, to.label));
+                let ends =
+                    inspection.ends.as_ref().map(|(from, to)| format!("{} → {}", from.label, to.label));
                 (safe(&edge.edge_type), safe(&ends.unwrap_or_default()))
             }
         })

@@ -147,7 +147,10 @@ mod tests {
                         let all = Rect::new(0, 0, width, height - 1);
                         for (pane, rect) in screen.panes() {
                             assert_eq!(rect.intersection(all), rect, "{pane:?} {rect:?} of {width}x{height}");
-                            assert!(rect.width >= 20 && rect.height >= 4, "{pane:?} {rect:?} of {width}x{height}");
+                            assert!(
+                                rect.width >= 20 && rect.height >= 4,
+                                "{pane:?} {rect:?} of {width}x{height}"
+                            );
                         }
                         assert!(screen.pane(focus).is_some(), "{focus:?} of {width}x{height}");
                     }

@@ -24,6 +24,7 @@ mod grid;
 mod inspector;
 mod keymap;
 mod layout;
+mod lookup;
 mod overlay;
 mod terminal;
 mod text;

@@ -38,7 +38,9 @@ impl CellView {
             Value::Array(_) | Value::Object(_) => (pretty(value), "JSON".to_owned()),
             Value::String(text) => match parse_json(text) {
                 // Text that is a JSON array or object reads better indented.
-                Ok(json @ (Value::Array(_) | Value::Object(_))) => (pretty(&json), "TEXT, as JSON".to_owned()),
+                Ok(json @ (Value::Array(_) | Value::Object(_))) => {
+                    (pretty(&json), "TEXT, as JSON".to_owned())
+                }
                 _ => (text.clone(), "TEXT".to_owned()),
             },
             other => {
@@ -102,7 +104,9 @@ fn pretty(value: &Value) -> String {
 }
 
 fn clamp(by: i64) -> isize {
-    isize::try_from(by).unwrap_or(if by < 0 { isize::MIN / 16 } else { isize::MAX / 16 }).clamp(-(1 << 40), 1 << 40)
+    isize::try_from(by)
+        .unwrap_or(if by < 0 { isize::MIN / 16 } else { isize::MAX / 16 })
+        .clamp(-(1 << 40), 1 << 40)
 }
 
 /// An entry of a list.
@@ -132,8 +136,15 @@ pub(super) struct Picker {
 
 impl Picker {
     pub(super) fn new(title: &'static str, entries: Vec<Entry>) -> Self {
-        let mut picker =
-            Self { title, filter: String::new(), entries, shown: Vec::new(), selected: 0, top: 0, height: 10 };
+        let mut picker = Self {
+            title,
+            filter: String::new(),
+            entries,
+            shown: Vec::new(),
+            selected: 0,
+            top: 0,
+            height: 10,
+        };
         picker.apply();
         picker
     }

@@ -248,9 +248,8 @@ impl Loop {
     fn suspend(&mut self) -> io::Result<()> {
         restore();
         // The signal reaches this process before `kill` is waited for, so it stops right here.
-        let status = std::process::Command::new("kill")
-            .args(["-TSTP", &std::process::id().to_string()])
-            .status();
+        let status =
+            std::process::Command::new("kill").args(["-TSTP", &std::process::id().to_string()]).status();
         enter()?;
         self.terminal.clear()?;
         let (columns, rows) = crossterm::terminal::size()?;

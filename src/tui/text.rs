@@ -188,8 +188,10 @@ mod tests {
         assert_eq!(one_line(&Value::from("a\nb")), "a\\nb");
         assert_eq!(one_line(&Value::Null), "NULL");
         assert!(one_line(&Value::String("x".repeat(1_000_000))).len() < 400);
-        assert_eq!((count(0), count(999), count(21_815), count(1_000_000)),
-            ("0".into(), "999".into(), "21,815".into(), "1,000,000".into()));
+        assert_eq!(
+            (count(0), count(999), count(21_815), count(1_000_000)),
+            ("0".into(), "999".into(), "21,815".into(), "1,000,000".into())
+        );
     }
 
     #[test]

@@ -200,11 +200,10 @@ mod tests {
         tree.unfold(false);
         assert_eq!(tree.selected(), Some(TreeRow::Section { edges: false }));
         tree.unfold(false);
-        assert_eq!(tree.rows(), [
-            TreeRow::Section { edges: false },
-            TreeRow::Section { edges: true },
-            TreeRow::Empty
-        ]);
+        assert_eq!(
+            tree.rows(),
+            [TreeRow::Section { edges: false }, TreeRow::Section { edges: true }, TreeRow::Empty]
+        );
     }
 
     #[test]

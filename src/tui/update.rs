@@ -40,6 +40,12 @@ fn pane_key(app: &mut App, event: KeyEvent) {
     if app.focus == Pane::Editor && editor_key(app, event, key) {
         return;
     }
+    // While edge types are chosen, keys are for that choice.
+    if app.context() == "graph"
+        && let Some(outcome) = app.graph.key(event)
+    {
+        return app.graph_outcome(outcome);
+    }
     let Some(key) = key else { return };
     // A number that repeats the next movement: `'` and digits.
     if let (Some(count), Some(digit)) = (app.count, key.digit())

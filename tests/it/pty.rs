@@ -110,3 +110,23 @@ fn debian() -> PathBuf {
     let full = root.join("../shared/data/debian");
     if full.is_dir() { full } else { root.join("tests/data/debian") }
 }
+
+/// A database with the Debian graph, imported by the program `aresadb`.
+fn debian_database(folder: &Path) -> PathBuf {
+    let database = folder.join("debian");
+    let data = debian();
+    let aresadb = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aresadb"));
+        let output = command.arg("-d").arg(&database).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let init = std::process::Command::new(env!("CARGO_BIN_EXE_aresadb")).arg("init").arg(&database).output().unwrap();
+    assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+    for node in ["package"] {
+        let file = data.join(format!("{node}.csv.gz"));
+        aresadb(&["import", file.to_str().unwrap()]);
+    }
+    let file = data.join("depends.csv.gz");
+    aresadb(&["import", file.to_str().unwrap(), "--edge", "depends", "--from", "package.name=from", "--to", "package.name=to"]);
+    database
+}

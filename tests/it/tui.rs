@@ -6,7 +6,7 @@ mod desk;
 mod fake;
 
 use aresadb::bus::{Command, EventBody};
-use aresadb::model::Error;
+use aresadb::model::{Error, Value};
 
 use desk::{Behind, Desk, options};
 
@@ -212,8 +212,29 @@ fn rows_are_paged_and_counted() {
 }
 
 #[test]
-fn a_result_of_two_columns_without_id_says_how_to_inspect() {
+fn a_row_without_id_is_found_by_its_name() {
     let mut desk = with_query((120, 40));
+    desk.press("i");
+    desk.shows("package  libc6");
+    desk.shows("21,815");
+    let looked_up = desk.sent.iter().any(|c| {
+        matches!(c, Command::Run { sql, params, .. }
+            if sql == "SELECT id FROM package WHERE name = $1" && *params == [Value::from("libc6")])
+    });
+    assert!(looked_up, "{:?}", desk.sent);
+    desk.press("3 g n");
+    assert!(desk.sent.iter().any(|c| matches!(c, Command::Neighbourhood { .. })));
+}
+
+#[test]
+fn a_row_without_id_or_name_says_how_to_inspect() {
+    let unnamed = |command: &Command| match command {
+        Command::Catalog => vec![EventBody::Catalog(Default::default()), fake::done("", 0, 0)],
+        other => fake::debian(other),
+    };
+    let mut options = options();
+    options.exec = Some(QUERY.to_owned());
+    let mut desk = Desk::new((120, 40), options, Behind::Script(Box::new(unnamed)));
     desk.press("i");
     desk.shows("no id in this row: select the id column too");
     assert!(!desk.sent.iter().any(|c| matches!(c, Command::Inspect { .. })));

@@ -8,9 +8,9 @@ use crate::model::{Value, escape_control};
 use super::super::app::{App, Lines};
 use super::super::grid::{self, Grid};
 use super::super::inspector::{InspectorRow, Section};
+use super::super::layout::WIDE;
 use super::super::text;
 use super::super::tree::TreeRow;
-use super::super::layout::WIDE;
 use super::{empty, foot, level_scope};
 
 /// The scope of a value's colour.
@@ -204,7 +204,8 @@ fn grid_row(app: &App, buffer: &mut Buffer, grid: &Grid, inside: Rect, y: u16, r
 
 pub(super) fn lines(app: &App, buffer: &mut Buffer, inside: Rect, lines: &Lines) {
     let room = usize::from(inside.width.saturating_sub(2));
-    for (i, (level, line)) in lines.lines.iter().skip(lines.top).take(usize::from(inside.height)).enumerate() {
+    for (i, (level, line)) in lines.lines.iter().skip(lines.top).take(usize::from(inside.height)).enumerate()
+    {
         let y = inside.y + small(i);
         let scope = level.map_or("ui.text", level_scope);
         let line = if lines.left > 0 { text::skip(line, lines.left) } else { line.clone() };
@@ -219,7 +220,8 @@ pub(super) fn inspector(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect
         return empty(app, buffer, inside, "No record yet.", &[("inspect", "on a row of the results")]);
     };
     let head = Rect { height: 1, ..inside };
-    let left = vec![(" ", "ui"), (kind.as_str(), "syntax.type"), ("  ", "ui"), (label.as_str(), "ui.text.strong")];
+    let left =
+        vec![(" ", "ui"), (kind.as_str(), "syntax.type"), ("  ", "ui"), (label.as_str(), "ui.text.strong")];
     draw_row(app, buffer, head, inside.y, &Row { left, right: ("", ""), selected: None });
     let body = Rect { y: inside.y + 2, height: inside.height.saturating_sub(2), ..inside };
     let rule = "─".repeat(usize::from(inside.width));
@@ -233,7 +235,12 @@ pub(super) fn inspector(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect
     }
     let position = match inspector.selected() {
         Some(InspectorRow::Item(group, at)) => inspector.group(group).map(|g| {
-            format!("{} edge {} of {}", escape_control(&g.edge_type), text::count(at + 1), text::count(g.count))
+            format!(
+                "{} edge {} of {}",
+                escape_control(&g.edge_type),
+                text::count(at + 1),
+                text::count(g.count)
+            )
         }),
         _ => None,
     };
@@ -270,9 +277,7 @@ fn inspector_row(
         }
         InspectorRow::Section(section) => {
             let (name, count) = match section {
-                Section::Properties => {
-                    ("properties", inspector.properties().map_or(0, |p| p.len() as u64))
-                }
+                Section::Properties => ("properties", inspector.properties().map_or(0, |p| p.len() as u64)),
                 Section::Out => ("out edges", edges(app, true)),
                 Section::In => ("in edges", edges(app, false)),
                 Section::Record => ("record", 0),
@@ -302,7 +307,8 @@ fn inspector_row(
             draw(vec![("   ", "ui"), (arrow, "ui.border"), (&*name, "ui.text")], (&count, "ui.number"));
         }
         InspectorRow::Item(group, at) => {
-            let way = if inspector.group(group).is_some_and(|g| g.outgoing) { "     → " } else { "     ← " };
+            let way =
+                if inspector.group(group).is_some_and(|g| g.outgoing) { "     → " } else { "     ← " };
             match inspector.item(group, at) {
                 Some(item) => {
                     let label = escape_control(&item.other.label);

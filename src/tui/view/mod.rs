@@ -53,10 +53,8 @@ pub fn view(app: &App, frame: &mut Frame<'_>) {
 
 fn too_small(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let (width, height) = SMALLEST;
-    let text = format!(
-        "{}x{} is too small: {width}x{height} or more is needed; :q quits",
-        area.width, area.height
-    );
+    let text =
+        format!("{}x{} is too small: {width}x{height} or more is needed; :q quits", area.width, area.height);
     let paragraph = Paragraph::new(text).style(app.theme.style("ui.warning")).wrap(Wrap { trim: true });
     frame.render_widget(paragraph, area);
 }
@@ -77,11 +75,23 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
         Pane::Lower => match app.tab {
             Tab::Results => data::rows(app, buffer, rect, inside, focused),
             Tab::Graph if app.graph.center().is_none() => {
-                empty(app, buffer, inside, "No graph yet.", &[("neighbours", "on a row of the results shows what is around it")]);
+                empty(
+                    app,
+                    buffer,
+                    inside,
+                    "No graph yet.",
+                    &[("neighbours", "on a row of the results shows what is around it")],
+                );
             }
             Tab::Graph => app.graph.draw(frame, inside, focused, theme),
             Tab::Plan if app.plan.lines.is_empty() => {
-                empty(app, buffer, inside, "No plan yet.", &[("explain", "in the editor shows how a statement would run")]);
+                empty(
+                    app,
+                    buffer,
+                    inside,
+                    "No plan yet.",
+                    &[("explain", "in the editor shows how a statement would run")],
+                );
             }
             Tab::Plan => data::lines(app, buffer, inside, &app.plan),
             Tab::Messages => data::lines(app, buffer, inside, &app.messages),
@@ -193,7 +203,12 @@ fn status(app: &App, buffer: &mut Buffer) {
         let used = u16::try_from(mode.width()).unwrap_or(0);
         buffer.set_line(rect.x, rect.y, &mode, rect.width);
         let room = usize::from(rect.width.saturating_sub(used + 3));
-        buffer.set_string(rect.x + used + 2, rect.y, text::cut(notice, room), theme.style(level_scope(*level)));
+        buffer.set_string(
+            rect.x + used + 2,
+            rect.y,
+            text::cut(notice, room),
+            theme.style(level_scope(*level)),
+        );
         return;
     }
     let used = u16::try_from(left.width()).unwrap_or(u16::MAX).min(rect.width);

@@ -125,8 +125,7 @@ fn question(app: &App, buffer: &mut Buffer, question: &Question) {
     let theme = &app.theme;
     let width = app.size.0.saturating_sub(8).min(76);
     let room = usize::from(width.saturating_sub(4));
-    let lines: Vec<String> =
-        question.lines.iter().flat_map(|line| text::lines(line, Some(room))).collect();
+    let lines: Vec<String> = question.lines.iter().flat_map(|line| text::lines(line, Some(room))).collect();
     let height = small(lines.len() + 4);
     let inside = frame_box(app, buffer, centered(app.size, width, height), question.title, "");
     for (i, line) in lines.iter().take(usize::from(inside.height.saturating_sub(2))).enumerate() {
@@ -148,7 +147,12 @@ fn question(app: &App, buffer: &mut Buffer, question: &Question) {
 pub(super) fn prompt(app: &App, buffer: &mut Buffer, rect: Rect, prompt: &Prompt) {
     let theme = &app.theme;
     let line = format!(":{}", prompt.text);
-    buffer.set_string(rect.x, rect.y, text::cut(&line, usize::from(rect.width)), theme.style("ui.status.strong"));
+    buffer.set_string(
+        rect.x,
+        rect.y,
+        text::cut(&line, usize::from(rect.width)),
+        theme.style("ui.status.strong"),
+    );
     let typed = text::width(&line) + 3;
     let fits = prompt.fits().join("  ");
     let room = usize::from(rect.width).saturating_sub(typed);

@@ -19,7 +19,11 @@ use ratatui::style::{Color, Modifier};
 pub enum Behind {
     /// Answers each command at once, in order.
     Script(Box<dyn FnMut(&Command) -> Vec<EventBody>>),
-    Bus { client: Client, events: Events, requests: HashMap<RequestId, Ticket> },
+    Bus {
+        client: Client,
+        events: Events,
+        requests: HashMap<RequestId, Ticket>,
+    },
 }
 
 pub struct Desk {

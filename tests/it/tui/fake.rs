@@ -22,7 +22,7 @@ pub fn id(n: u64) -> Uuid {
     Uuid::from_u128((0x0198_c5f2_7d3a_7c41_9d5e << 48) | u128::from(n))
 }
 
-fn done(verb: &str, rows: u64, millis: u64) -> EventBody {
+pub fn done(verb: &str, rows: u64, millis: u64) -> EventBody {
     let summary = Summary { verb: verb.into(), rows, ..Summary::default() };
     EventBody::Done { summary, elapsed: Duration::from_millis(millis) }
 }
@@ -158,12 +158,18 @@ fn packages(first: u64, rows: u64) -> Page {
             ),
             (
                 "description",
-                text(&|n| Some(format!("GNU C Library, number {n}: shared libraries that nearly every program on the system needs"))),
+                text(&|n| {
+                    Some(format!(
+                        "GNU C Library, number {n}: shared libraries that nearly every program on the system needs"
+                    ))
+                }),
                 PropertyType::String,
             ),
             (
                 "extra",
-                text(&|n| Some(format!("{{\"arch\":\"amd64\",\"priority\":{n},\"tags\":[\"role::shared-lib\"]}}"))),
+                text(&|n| {
+                    Some(format!("{{\"arch\":\"amd64\",\"priority\":{n},\"tags\":[\"role::shared-lib\"]}}"))
+                }),
                 PropertyType::Json,
             ),
         ],
@@ -215,7 +221,14 @@ pub fn inspection(which: Uuid) -> Inspection {
             group("recommends", false, 37),
         ],
         ends: None,
-        storage: StorageFacts { row: (5 << 40) | n, sequence: n, chunk: n / 8_192, bytes: 312, lsn: 41, raw: vec![] },
+        storage: StorageFacts {
+            row: (5 << 40) | n,
+            sequence: n,
+            chunk: n / 8_192,
+            bytes: 312,
+            lsn: 41,
+            raw: vec![],
+        },
     }
 }
 
@@ -241,7 +254,12 @@ pub fn neighbourhood(middle: NodeId, most: u32) -> Neighbourhood {
         nodes.push(node(u64::from(n) + 100, &label));
         let (from, to) = if n == 1 { (0, 1) } else { (n, 0) };
         let edge_type = if n % 5 == 4 { "recommends" } else { "depends" };
-        edges.push(GraphEdge { id: EdgeId(id(2_000_000 + u64::from(n))), edge_type: edge_type.into(), from, to });
+        edges.push(GraphEdge {
+            id: EdgeId(id(2_000_000 + u64::from(n))),
+            edge_type: edge_type.into(),
+            from,
+            to,
+        });
     }
     Neighbourhood {
         depth: (0..drawn).map(|n| u32::from(n > 0)).collect(),
@@ -317,6 +335,18 @@ fn run(sql: &str) -> Vec<EventBody> {
             EventBody::Rows { cursor: None, page },
             statement_done("EXPLAIN", 2, 3),
             done("EXPLAIN", 2, 3),
+        ];
+    }
+    if upper.starts_with("SELECT ID FROM") {
+        // The lookup of a record by its name.
+        let ids: StringArray = [Some(id(0).to_string())].into_iter().collect();
+        let page = page(0, vec![("id", Arc::new(ids), PropertyType::Uuid)]);
+        let columns = columns(&[("id", PropertyType::Uuid)]);
+        return vec![
+            EventBody::Schema { statement: 0, columns },
+            EventBody::Rows { cursor: None, page },
+            statement_done("SELECT", 1, 1),
+            done("SELECT", 1, 1),
         ];
     }
     if let Some(at) = sql.find("nme") {
