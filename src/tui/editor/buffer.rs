@@ -27,26 +27,33 @@ impl Pos {
     }
 }
 
+/// What is undone as one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unit {
+    edits: usize,
+    /// Where its first edit began.
+    start: Pos,
+}
+
 /// The text with its cursor and history.
 pub(super) struct Buffer {
     area: TextArea<'static>,
     version: u64,
-    /// Finished undo units, as numbers of edits.
-    done: Vec<usize>,
-    undone: Vec<usize>,
-    /// Edits of the unit that is still growing.
-    open: usize,
+    done: Vec<Unit>,
+    undone: Vec<Unit>,
+    /// The unit that is still growing.
+    open: Unit,
 }
 
 impl Buffer {
     pub(super) fn new() -> Self {
-        Self { area: model(""), version: 0, done: Vec::new(), undone: Vec::new(), open: 0 }
+        Self { area: model(""), version: 0, done: Vec::new(), undone: Vec::new(), open: Unit::default() }
     }
 
     /// Replaces text and history; the cursor goes to the start.
     pub(super) fn set_text(&mut self, text: &str) {
         self.area = model(&normal_newlines(text));
-        (self.done, self.undone, self.open) = (Vec::new(), Vec::new(), 0);
+        (self.done, self.undone, self.open) = (Vec::new(), Vec::new(), Unit::default());
         self.version += 1;
     }
 
@@ -120,8 +127,9 @@ impl Buffer {
     /// Inserts at the cursor, which ends behind the insertion.
     pub(super) fn insert(&mut self, text: &str) {
         let text = normal_newlines(text);
+        let start = self.cursor();
         if !text.is_empty() && self.area.insert_str(text.as_ref()) {
-            self.changed();
+            self.changed(start);
         }
     }
 
@@ -137,7 +145,7 @@ impl Buffer {
             self.area.cancel_selection();
             return String::new();
         }
-        self.changed();
+        self.changed(from);
         self.area.yank_text()
     }
 
@@ -156,40 +164,42 @@ impl Buffer {
         out
     }
 
-    fn changed(&mut self) {
+    fn changed(&mut self, start: Pos) {
         self.version += 1;
         self.undone.clear();
-        self.open += 1;
-        if self.open == UNIT_EDITS {
+        if self.open.edits == 0 {
+            self.open.start = start;
+        }
+        self.open.edits += 1;
+        if self.open.edits == UNIT_EDITS {
             self.close_unit();
         }
     }
 
     /// Ends the undo unit: what follows is undone on its own.
     pub(super) fn close_unit(&mut self) {
-        if self.open > 0 {
-            self.done.push(self.open);
-            self.open = 0;
+        if self.open.edits > 0 {
+            self.done.push(std::mem::take(&mut self.open));
         }
     }
 
-    /// Takes back the last unit.
-    pub(super) fn undo(&mut self) -> bool {
+    /// Takes back the last unit. Returns where it had begun; the cursor is where it was before.
+    pub(super) fn undo(&mut self) -> Option<Pos> {
         self.close_unit();
-        let Some(edits) = self.done.pop() else { return false };
-        let undone = (0..edits).take_while(|_| self.area.undo()).count();
+        let unit = self.done.pop()?;
+        let edits = (0..unit.edits).take_while(|_| self.area.undo()).count();
         self.version += 1;
-        self.undone.push(undone);
-        undone > 0
+        self.undone.push(Unit { edits, ..unit });
+        Some(unit.start)
     }
 
     /// Does the last unit that was taken back again.
     pub(super) fn redo(&mut self) -> bool {
-        let Some(edits) = self.undone.pop() else { return false };
-        let redone = (0..edits).take_while(|_| self.area.redo()).count();
+        let Some(unit) = self.undone.pop() else { return false };
+        let edits = (0..unit.edits).take_while(|_| self.area.redo()).count();
         self.version += 1;
-        self.done.push(redone);
-        redone > 0
+        self.done.push(Unit { edits, ..unit });
+        edits > 0
     }
 
     /// Bytes of [`Buffer::text`] before a place.
@@ -250,11 +260,11 @@ mod tests {
         buffer.close_unit();
         buffer.insert(" two");
         buffer.insert("\nthree");
-        assert!(buffer.undo());
+        assert!(buffer.undo().is_some());
         assert_eq!(buffer.text(), "one");
         assert!(buffer.redo());
         assert_eq!(buffer.text(), "one two\nthree");
-        assert!(buffer.undo() && buffer.undo() && !buffer.undo());
+        assert!(buffer.undo().is_some() && buffer.undo().is_some() && buffer.undo().is_none());
         assert_eq!(buffer.text(), "");
         buffer.insert("x");
         assert!(!buffer.redo(), "an edit forgets what was undone");

@@ -84,6 +84,10 @@ impl Editor {
     /// Undoes or does again.
     fn travel(&mut self, back: bool) {
         (self.anchor, self.goal, self.typing) = (None, None, Last::None);
-        if back { self.buffer.undo() } else { self.buffer.redo() };
+        if back {
+            self.buffer.undo();
+        } else {
+            self.buffer.redo();
+        }
     }
 }

@@ -407,7 +407,7 @@ fn screen(editor: &Editor, width: u16, height: u16, focused: bool) -> String {
         }
     }
     let cursor = cursor.map_or_else(|| "none".to_owned(), |at| format!("{},{}", at.x, at.y));
-    format!("{}\ncursor {cursor}\n{}", terminal.backend(), crate::tui::graph::style_runs(terminal.backend().buffer()))
+    format!("{}\ncursor {cursor}\n{}", terminal.backend(), crate::tui::graph::style_runs::style_runs(terminal.backend().buffer()))
 }
 
 const SCRIPT: &str = "-- who depends on what\nSELECT p.name, count(*) AS dependants\nFROM depends d JOIN package p ON p.id = d.to_id\nWHERE p.size >= 1_024 AND p.name <> 'libc6'\nGROUP BY 1 ORDER BY 2 DESC\nLIMIT 10;\n\nWITH RECURSIVE up AS (SELECT 1) SELECT * FROM up;\n";

@@ -184,7 +184,10 @@ impl Editor {
 
     fn travel_in_time(&mut self, back: bool) {
         for _ in 0..self.vim.count.take().unwrap_or(1) {
-            if !(if back { self.buffer.undo() } else { self.buffer.redo() }) {
+            if back {
+                let Some(start) = self.buffer.undo() else { break };
+                self.place(start);
+            } else if !self.buffer.redo() {
                 break;
             }
         }

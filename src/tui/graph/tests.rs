@@ -1,0 +1,1 @@
+//! The graph pane as its user meets it.
