@@ -194,6 +194,15 @@ fn the_light_theme_has_its_own_colours() {
 }
 
 #[test]
+fn without_colour_the_cursor_still_shows() {
+    let mut options = options();
+    options.theme = aresadb::tui::theme::Theme::load("dusk", aresadb::tui::theme::ColorDepth::Mono).unwrap();
+    options.exec = Some(QUERY.to_owned());
+    let mut desk = Desk::new((80, 24), options, Behind::Script(Box::new(fake::debian)));
+    insta::assert_snapshot!("mono_80x24", desk.picture());
+}
+
+#[test]
 fn rows_are_paged_and_counted() {
     let mut desk = with_query((80, 24));
     desk.shows("row 1 of 9,114");
