@@ -443,6 +443,11 @@ impl App {
         [self.context(), "anywhere"]
     }
 
+    /// Whether printable keys are text now.
+    pub(super) fn is_typing(&self) -> bool {
+        self.focus == Pane::Editor && self.editor.takes_text()
+    }
+
     /// The registry's name of the focused pane.
     pub(super) fn context(&self) -> &'static str {
         match (self.focus, self.tab) {

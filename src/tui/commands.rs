@@ -76,7 +76,7 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
         }
         "help" => {
             let contexts = app.contexts();
-            app.overlays.push(Overlay::List(Picker::help(&contexts)));
+            app.overlays.push(Overlay::List(Picker::help(&contexts, app.is_typing())));
         }
         "palette" => app.overlays.push(Overlay::List(Picker::new("Palette", palette(app)))),
         "command-line" => app.overlays.push(Overlay::Prompt(Prompt::default())),
@@ -477,7 +477,7 @@ fn palette(app: &App) -> Vec<Entry> {
     // Movements and commands that want an argument make no sense in a list.
     let commands = SCREEN.iter().filter(|s| s.group != "move" && s.name != "theme").map(|spec| Entry {
         section: "commands",
-        keys: super::keymap::key_of(app.context(), spec.name).unwrap_or_default().to_owned(),
+        keys: super::keymap::key_of(app.context(), spec.name, app.is_typing()).unwrap_or_default().to_owned(),
         label: spec.name.to_owned(),
         detail: spec.help.to_owned(),
         line: spec.name.to_owned(),

@@ -127,9 +127,17 @@ impl Keymap {
     }
 }
 
-/// The first key of a command in a context or anywhere, as the registry writes it.
-pub(super) fn key_of(context: &str, command: &str) -> Option<&'static str> {
-    let find = |context: &str| KEYS.iter().find(|k| k.context == context && k.command == command);
+/// Whether the keys begin with one that is text where text is typed.
+pub(super) fn is_text(keys: &str) -> bool {
+    keys.split(' ').next().and_then(Key::parse).is_some_and(Key::is_text)
+}
+
+/// The first key of a command in a context or anywhere, as the registry writes it; where text is
+/// typed, the first that is no text.
+pub(super) fn key_of(context: &str, command: &str, typing: bool) -> Option<&'static str> {
+    let find = |context: &str| {
+        KEYS.iter().find(|k| k.context == context && k.command == command && !(typing && is_text(k.keys)))
+    };
     find(context).or_else(|| find("anywhere")).map(|k| k.keys)
 }
 

@@ -3,6 +3,7 @@
 use crate::bus::registry::{CommandSpec, KEYS, SCREEN};
 use crate::model::{Value, escape_control, parse_json};
 
+use super::keymap::is_text;
 use super::text;
 
 /// A layer over the panes; the topmost takes the keys.
@@ -149,8 +150,8 @@ impl Picker {
         picker
     }
 
-    /// The keys that work in a context, its own first.
-    pub(super) fn help(contexts: &[&'static str]) -> Self {
+    /// The keys that work in a context, its own first; where text is typed, those that are no text.
+    pub(super) fn help(contexts: &[&'static str], typing: bool) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
         for context in contexts {
             // What is particular to the place first, movements last.
@@ -161,6 +162,7 @@ impl Picker {
                 let keys: Vec<&str> = KEYS
                     .iter()
                     .filter(|k| k.context == *context && k.command == spec.name)
+                    .filter(|k| !(typing && is_text(k.keys)))
                     .map(|k| k.keys)
                     .collect();
                 if !keys.is_empty() {
@@ -298,7 +300,7 @@ mod tests {
 
     #[test]
     fn help_lists_the_pane_first_and_filters() {
-        let mut help = Picker::help(&["results", "anywhere"]);
+        let mut help = Picker::help(&["results", "anywhere"], false);
         assert_eq!(help.shown().next().unwrap().section, "results");
         for c in "zoom".chars() {
             help.type_char(c);

@@ -130,3 +130,111 @@ fn debian_database(folder: &Path) -> PathBuf {
     aresadb(&["import", file.to_str().unwrap(), "--edge", "depends", "--from", "package.name=from", "--to", "package.name=to"]);
     database
 }
+
+const F5: &str = "\x1b[15~";
+
+#[test]
+fn the_example_is_browsed_and_left() {
+    let mut pty = Pty::start(&["--demo"], 100, 30);
+    pty.shows("depends_on");
+    // Browse the first type, inspect its first row, show the graph around it, quit.
+    pty.keys("\r");
+    pty.shows("row 1 of");
+    pty.keys("i");
+    pty.shows("▾ properties");
+    pty.keys("gn");
+    pty.shows("depth 1");
+    pty.keys(":q\r");
+    pty.ends(0);
+}
+
+#[test]
+fn the_debian_graph_is_asked_and_walked() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = debian_database(folder.path());
+    let mut pty = Pty::start(&[database.to_str().unwrap()], 120, 40);
+    pty.shows("depends");
+    pty.keys("2");
+    pty.keys(
+        "SELECT p.name, count(*) FROM depends d JOIN package p ON p.id = d.to_id \
+         GROUP BY 1 ORDER BY 2 DESC LIMIT 5",
+    );
+    pty.keys(F5);
+    pty.shows("row 1 of 5");
+    pty.shows("libc6");
+    let hub = if debian().ends_with("shared/data/debian") { "21,815" } else { "" };
+    // Out of the editor; the first row is libc6, found by its name.
+    pty.keys("\x1b");
+    pty.shows("RESULTS");
+    pty.keys("i");
+    pty.shows("▾ in edges");
+    pty.shows(hub);
+    // Into the incoming edges, to their end, and to the top again.
+    pty.keys("Gk\rj");
+    pty.shows(&format!("depends edge 1 of {hub}"));
+    pty.keys("Gk");
+    pty.shows(&format!("depends edge {hub}"));
+    pty.wait("all lines near the end", |s| !s.contents().contains("← …"));
+    pty.keys("gggn");
+    pty.shows("depth 1");
+    pty.shows("more");
+    pty.keys("q");
+    pty.ends(0);
+}
+
+#[test]
+fn the_screen_follows_the_terminals_size() {
+    let mut pty = Pty::start(&["--demo"], 80, 24);
+    pty.shows("depends_on");
+    pty.resize(30, 8);
+    pty.shows("too small");
+    pty.resize(132, 43);
+    pty.wait("the wide status line", |s| {
+        s.rows(0, 132).nth(42).is_some_and(|line| line.contains("TYPES") && line.contains("? help"))
+    });
+    pty.keys("q");
+    pty.ends(0);
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let mut pty = Pty::start(&["--demo"], 80, 24);
+    pty.shows("depends_on");
+    pty.signal("-TERM");
+    pty.ends(128 + 15);
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_says_so() {
+    let mut pty = Pty::start(&["--demo"], 80, 24);
+    pty.shows("depends_on");
+    pty.keys(":panic\r");
+    pty.ends(101);
+    pty.shows("asked for");
+    pty.shows("this is a defect of aresadb-tui");
+}
+
+#[test]
+fn a_missing_folder_is_made_after_asking() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new");
+    let mut pty = Pty::start(&[path.to_str().unwrap()], 80, 24);
+    pty.shows("Make an empty database");
+    assert!(!path.join(".aresadb").exists());
+    pty.keys("y");
+    pty.shows("none yet");
+    assert!(path.join(".aresadb").exists());
+    pty.keys("q");
+    pty.ends(0);
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_use() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_aresadb-tui"))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("a terminal is needed") && said.contains("hint: "), "{said}");
+}

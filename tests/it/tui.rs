@@ -400,6 +400,18 @@ fn pasted_text_is_sql_never_keys() {
 }
 
 #[test]
+fn help_where_text_is_typed_lists_no_text() {
+    let mut desk = with_query((80, 24));
+    desk.press("2");
+    assert!(desk.status().contains("F1 help"), "{}", desk.status());
+    desk.press("F1");
+    desk.shows("Help");
+    desk.shows("leave");
+    desk.type_text("zoom");
+    desk.shows("nothing matches");
+}
+
+#[test]
 fn q_and_the_line_quit() {
     for keys in ["q", ": q Enter"] {
         let mut desk = debian((80, 24));

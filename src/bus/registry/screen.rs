@@ -197,6 +197,8 @@ pub const KEYS: &[KeyBinding] = &[
     key("list", "Ctrl-C", "leave"),
     // Anywhere.
     key("anywhere", "?", "help"),
+    // The one that works where text is typed.
+    key("anywhere", "F1", "help"),
     key("anywhere", "Ctrl-P", "palette"),
     key("anywhere", ":", "command-line"),
     key("anywhere", "Tab", "next-pane"),
@@ -231,7 +233,7 @@ pub const KEYS: &[KeyBinding] = &[
 /// `anywhere` follow where there is room.
 pub const HINTS: &[(&str, &[&str])] = &[
     ("tree", &["browse", "open", "refresh"]),
-    ("editor", &["run", "run-all", "explain", "leave"]),
+    ("editor", &["run", "leave", "run-all", "explain"]),
     ("results", &["view", "inspect", "neighbours", "copy"]),
     ("plan", &["explain", "copy", "next-tab"]),
     ("messages", &["copy", "next-tab"]),

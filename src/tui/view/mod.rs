@@ -111,7 +111,10 @@ fn empty(app: &App, buffer: &mut Buffer, inside: Rect, what: &str, ways: &[(&'st
             _ => "editor",
         };
         lines.push(Line::from(vec![
-            Span::styled(short(key_of(context, command).unwrap_or_default()), theme.style("ui.hint.key")),
+            Span::styled(
+                short(key_of(context, command, false).unwrap_or_default()),
+                theme.style("ui.hint.key"),
+            ),
             Span::styled(format!(" {wher}"), theme.style("ui.text.muted")),
         ]));
     }
@@ -249,11 +252,7 @@ fn status_left(app: &App) -> Line<'static> {
             spans.push(Span::styled(format!(" RUNNING {since} "), theme.style("ui.status.mode.busy")));
         }
         None => {
-            let scope = if app.focus == Pane::Editor && app.editor.takes_text() {
-                "ui.status.mode.edit"
-            } else {
-                "ui.status.mode"
-            };
+            let scope = if app.is_typing() { "ui.status.mode.edit" } else { "ui.status.mode" };
             spans.push(Span::styled(format!(" {mode} "), theme.style(scope)));
         }
     }
@@ -272,7 +271,8 @@ fn status_left(app: &App) -> Line<'static> {
     if let Some(progress) = &app.progress {
         spans.push(Span::styled(format!("  {}", text::cut(progress, 40)), theme.style("ui.warning")));
     } else if let Some(grid) = &app.grid
-        && matches!((app.focus, app.tab), (_, Tab::Results))
+        && app.tab == Tab::Results
+        && app.focus != Pane::Inspector
     {
         // On a narrow screen it stands on the grid's lower border.
         if app.size.0 >= WIDE {
@@ -304,7 +304,7 @@ fn hints(app: &App, room: usize) -> (Line<'static>, usize) {
     let over_panes = app.overlays.is_empty();
     let help = ("anywhere", "help");
     let piece = |context: &str, command: &'static str| {
-        let key = short(key_of(context, command)?);
+        let key = short(key_of(context, command, app.is_typing())?);
         Some((text::width(&key) + 1 + text::width(command) + 2, key, command.replace('-', " ")))
     };
     let mut pieces = Vec::new();
