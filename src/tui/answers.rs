@@ -176,9 +176,6 @@ fn run_event(app: &mut App, ticket: Ticket, body: EventBody) {
             if is_plan {
                 app.plan.lines.clear();
             }
-            if matches!(kind, RunKind::Browse(_)) {
-                app.focus = Pane::Lower;
-            }
         }
         EventBody::Rows { cursor, page } => {
             if app.running.as_ref().is_some_and(|r| r.explains) {

@@ -322,6 +322,11 @@ impl App {
             RunKind::Plan => Delivery::Stream { limit: None },
             _ => Delivery::Cursor { page_rows: PAGE_ROWS },
         };
+        if matches!(kind, RunKind::Browse(_)) {
+            // At once: keys pressed meanwhile are for the rows.
+            self.focus = Pane::Lower;
+            self.tab = Tab::Results;
+        }
         if kind == RunKind::Plan {
             self.plan.lines.clear();
             self.tab = Tab::Plan;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::clipboard::CopyToClipboard;
@@ -19,7 +20,7 @@ use crossterm::terminal::{
     disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use parking_lot::Mutex;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -125,7 +126,7 @@ impl Loop {
             let draw_now = tokio::select! {
                 biased;
                 input = inputs.next() => {
-                    self.inputs(input, &mut inputs)?;
+                    self.inputs(input, &mut inputs).await?;
                     true
                 }
                 number = signals.next() => {
@@ -154,7 +155,7 @@ impl Loop {
     }
 
     /// Takes an input in and those that wait behind it: a burst costs one frame.
-    fn inputs(&mut self, first: Option<io::Result<Input>>, inputs: &mut EventStream) -> io::Result<()> {
+    async fn inputs(&mut self, first: Option<io::Result<Input>>, inputs: &mut EventStream) -> io::Result<()> {
         let mut next = Some(first);
         for _ in 0..BURST {
             match next {
@@ -166,7 +167,11 @@ impl Loop {
             if self.ended.is_some() {
                 break;
             }
-            next = inputs.next().now_or_never();
+            // Polled with this task's own waker: the stream remembers the one it saw last.
+            next = match futures::poll!(inputs.next()) {
+                Poll::Ready(input) => Some(input),
+                Poll::Pending => None,
+            };
         }
         Ok(())
     }

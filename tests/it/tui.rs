@@ -293,13 +293,13 @@ fn a_running_statement_is_cancelled_and_the_next_one_runs() {
     desk.hold(|c| matches!(c, Command::Run { .. }));
     desk.press("Enter");
     desk.shows("RUNNING");
-    desk.press("Enter");
+    desk.press("1 Enter");
     desk.shows("a statement is running");
     desk.press("Ctrl-C");
     desk.shows("cancelled after");
     desk.hides("RUNNING");
     desk.release();
-    desk.press("Enter");
+    desk.press("1 Enter");
     desk.shows("of 63,666");
     desk.press("Ctrl-C");
     desk.shows("nothing is running; q or :q quits");

@@ -15,10 +15,13 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
+/// Answers a command as a bus would.
+pub type Script = Box<dyn FnMut(&Command) -> Vec<EventBody>>;
+
 /// What stands behind the screen.
 pub enum Behind {
     /// Answers each command at once, in order.
-    Script(Box<dyn FnMut(&Command) -> Vec<EventBody>>),
+    Script(Script),
     Bus {
         client: Client,
         events: Events,
