@@ -1,5 +1,39 @@
 //! Storage: the one place where data is read, checked, written and made durable.
+//!
+//! ```text
+//!   Transaction (write)  ──▶  Store::commit (store)  ──▶  StorageBackend (tables: redb on checked blocks)
+//!        │ reads                    │ publishes
+//!        ▼                          ▼
+//!   View (view) = layers over a snapshot, merged in key order (merge)
+//! ```
+//!
+//! Records (`record`) live at row handles, not at random keys (`keys`): a scan of a type is one
+//! range scan. `NodeId` and `EdgeId` are the only names the outside sees. Nothing above this module
+//! knows redb, key bytes or the record's archive.
 
 mod backend;
+mod blocks;
+mod catalog;
+mod contain;
+mod folder;
+mod intern;
+mod keys;
+mod merge;
+mod record;
+mod store;
+mod tables;
+mod view;
+mod write;
 
 pub use backend::{BackendStats, Batch, Snapshot, StorageBackend, Table, TableStats};
+pub use catalog::{Catalog, closest};
+pub use contain::panic_is_contained;
+pub use folder::Folder;
+pub use record::{EdgeEndsRef, RecordView, ValueRef};
+pub use store::{Lsn, Store, StoreOptions};
+pub use tables::RedbBackend;
+pub use view::View;
+pub use write::{Deleted, NewProperty, NewType, Transaction};
+
+#[cfg(test)]
+mod model_tests;

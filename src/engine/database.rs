@@ -1,0 +1,310 @@
+//! A database, opened.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::model::{
+    Clock, Config, Edge, EdgeId, Error, ErrorKind, IdGenerator, Node, NodeId, Properties, Result, SystemClock,
+    TypeKind, Value,
+};
+use crate::storage::{Deleted, Folder, RedbBackend, Store, StoreOptions, Transaction, View};
+
+use super::executor::Executor;
+use super::session::Session;
+
+/// One transaction's changes may take this much memory.
+const TRANSACTION_MAX_BYTES: u64 = 1 << 30;
+/// The part of the cache budget that goes to the pages of the key-value store.
+const PAGE_CACHE_SHARE: u64 = 2;
+/// Memory of queries (sorts, joins, groups) before they spill to disk.
+const QUERY_MEMORY_BYTES: usize = 2 << 30;
+
+/// How a database is opened.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// Make the database when it does not exist.
+    pub create: bool,
+    /// Its name when it is made; the folder's name otherwise.
+    pub name: Option<String>,
+    /// Refuse every write.
+    pub read_only: bool,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<IdGenerator>,
+    /// The threads to work on; own ones when absent.
+    pub executor: Option<Executor>,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            create: false,
+            name: None,
+            read_only: false,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(IdGenerator::random()),
+            executor: None,
+        }
+    }
+}
+
+/// An open database. Cheap to clone; the last clone dropped closes it.
+///
+/// ```
+/// use aresadb::{Database, Value};
+///
+/// let db = Database::in_memory()?;
+/// let ada = db.insert_node("person", [("name", Value::from("Ada"))])?;
+/// let bob = db.insert_node("person", [("name", Value::from("Bob"))])?;
+/// db.insert_edge("knows", ada, bob, [("since", Value::from(1833i64))])?;
+/// assert_eq!(db.node(ada)?.unwrap().properties["name"], Value::from("Ada"));
+/// # Ok::<(), aresadb::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    store: Arc<Store>,
+    executor: Executor,
+    config: Config,
+    path: Option<PathBuf>,
+    created: bool,
+    // Last, so that the files are let go before the lock is.
+    _folder: Option<Folder>,
+}
+
+impl Database {
+    /// Opens the database in a folder.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none (and `create` is off), `Locked` when another process has it
+    /// open, `Corrupt` for damaged files, `Unsupported` for a newer format, `BadInput` for a wrong
+    /// `config.toml`, `Io`.
+    pub fn open(path: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let (folder, created) = match Folder::open(path) {
+            Ok(folder) => (folder, false),
+            Err(e) if e.kind() == ErrorKind::NotFound && options.create => {
+                let name = options.name.clone().unwrap_or_else(|| name_of(path));
+                (Folder::create(path, &Config::new(name, options.clock.now_micros()))?, true)
+            }
+            Err(e) => return Err(e),
+        };
+        let config = folder.config().clone();
+        let cache_bytes = config.cache.max_size_mb.saturating_mul(1 << 20) / PAGE_CACHE_SHARE;
+        let backend = RedbBackend::open(folder.files(), usize::try_from(cache_bytes).unwrap_or(usize::MAX))?;
+        Self::with_backend(backend, Some(folder), config, Some(path.to_owned()), created, options)
+    }
+
+    /// A new database that lives in memory and goes with its last handle.
+    ///
+    /// # Errors
+    /// `Io` when worker threads cannot be started.
+    pub fn in_memory() -> Result<Self> {
+        Self::in_memory_with(OpenOptions::default())
+    }
+
+    /// As [`Database::in_memory`], with options.
+    ///
+    /// # Errors
+    /// `Io` when worker threads cannot be started.
+    pub fn in_memory_with(options: OpenOptions) -> Result<Self> {
+        let name = options.name.clone().unwrap_or_else(|| ":memory:".to_owned());
+        let config = Config::new(name, options.clock.now_micros());
+        Self::with_backend(RedbBackend::memory()?, None, config, None, true, options)
+    }
+
+    fn with_backend(
+        backend: RedbBackend,
+        folder: Option<Folder>,
+        config: Config,
+        path: Option<PathBuf>,
+        created: bool,
+        options: OpenOptions,
+    ) -> Result<Self> {
+        let store = Store::open(
+            Box::new(backend),
+            StoreOptions {
+                clock: options.clock,
+                ids: options.ids,
+                read_only: options.read_only,
+                compression: config.compression.enabled,
+                transaction_max_bytes: TRANSACTION_MAX_BYTES,
+            },
+        )?;
+        let executor = options.executor.map_or_else(Executor::new, Ok)?;
+        Ok(Self(Arc::new(Inner { store, executor, config, path, created, _folder: folder })))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.config.name
+    }
+
+    /// Its folder; `None` in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Whether it was made by this opening.
+    #[must_use]
+    pub fn was_created(&self) -> bool {
+        self.0.created
+    }
+
+    /// Whether writing is refused.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.0.store.is_read_only()
+    }
+
+    /// The store: views, transactions, commits.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        &self.0.store
+    }
+
+    /// The latest committed state.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.0.store.view()
+    }
+
+    /// The threads it works on.
+    #[must_use]
+    pub fn executor(&self) -> &Executor {
+        &self.0.executor
+    }
+
+    /// Starts an SQL session.
+    ///
+    /// # Errors
+    /// `Internal` when the query engine cannot be set up.
+    pub fn session(&self) -> Result<Session> {
+        Session::new(self.clone(), QUERY_MEMORY_BYTES)
+    }
+
+    /// Runs `work` in a transaction and commits it; on a conflict with another session it is run
+    /// again, a few times.
+    ///
+    /// # Errors
+    /// What `work` fails with (nothing is committed then), `Conflict` when others kept committing
+    /// first, and as `Store::commit`.
+    pub fn write<T>(&self, mut work: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
+        const TRIES: usize = 8;
+        let mut tried = 1;
+        loop {
+            let mut transaction = self.0.store.begin()?;
+            let result = work(&mut transaction)?;
+            match self.0.store.commit(transaction) {
+                Ok(_) => return Ok(result),
+                Err(e) if e.kind() == ErrorKind::Conflict && tried < TRIES => tried += 1,
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Inserts a node; its type and new properties are made as needed.
+    ///
+    /// # Errors
+    /// `Constraint` for a value that does not fit its property, and as [`Database::write`].
+    pub fn insert_node<N: Into<String>>(&self, node_type: &str, properties: impl IntoIterator<Item = (N, Value)>) -> Result<NodeId> {
+        let properties: Properties = properties.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        self.insert_node_with_id(node_type, None, properties)
+    }
+
+    /// Inserts a node with an id of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Database::insert_node`]; `Constraint` when the id is taken.
+    pub fn insert_node_with_id(&self, node_type: &str, id: Option<NodeId>, properties: Properties) -> Result<NodeId> {
+        self.write(|tx| {
+            let type_id = tx.ensure_type(node_type, TypeKind::Node)?;
+            let values = tx.resolve_properties(type_id, properties.clone())?;
+            Ok(tx.insert_node(type_id, id, values)?.1)
+        })
+    }
+
+    /// Inserts an edge between two nodes; its type and new properties are made as needed.
+    ///
+    /// # Errors
+    /// `NotFound` when an end does not exist, and as [`Database::insert_node`].
+    pub fn insert_edge<N: Into<String>>(
+        &self,
+        edge_type: &str,
+        from: NodeId,
+        to: NodeId,
+        properties: impl IntoIterator<Item = (N, Value)>,
+    ) -> Result<EdgeId> {
+        let properties: Properties = properties.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        self.write(|tx| {
+            let view = tx.view();
+            let row = |id: NodeId| {
+                view.row_of(id.0)?.ok_or_else(|| Error::not_found(format!("there is no node {id}")))
+            };
+            let (from, to) = (row(from)?, row(to)?);
+            let type_id = tx.ensure_type(edge_type, TypeKind::Edge(crate::model::EdgeEnds::default()))?;
+            let values = tx.resolve_properties(type_id, properties.clone())?;
+            Ok(tx.insert_edge(type_id, None, from, to, values)?.1)
+        })
+    }
+
+    /// The node of an id.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn node(&self, id: NodeId) -> Result<Option<Node>> {
+        self.view().node(id)
+    }
+
+    /// The edge of an id.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn edge(&self, id: EdgeId) -> Result<Option<Edge>> {
+        self.view().edge(id)
+    }
+
+    /// Sets properties of a node or an edge; NULL removes one, others stay.
+    ///
+    /// # Errors
+    /// `NotFound`; `Constraint` for a value that does not fit; as [`Database::write`].
+    pub fn update(&self, id: uuid::Uuid, properties: Properties) -> Result<()> {
+        self.write(|tx| {
+            let row = tx.view().row_of(id)?.ok_or_else(|| no_record(id))?;
+            let values = tx.resolve_properties(row.type_id(), properties.clone())?;
+            if tx.update(row, values)? { Ok(()) } else { Err(no_record(id)) }
+        })
+    }
+
+    /// Deletes a node with its edges, or an edge.
+    ///
+    /// # Errors
+    /// `NotFound`; as [`Database::write`].
+    pub fn delete(&self, id: uuid::Uuid) -> Result<Deleted> {
+        self.write(|tx| {
+            let row = tx.view().row_of(id)?.ok_or_else(|| no_record(id))?;
+            tx.delete(row)?.ok_or_else(|| no_record(id))
+        })
+    }
+}
+
+pub(crate) fn no_record(id: uuid::Uuid) -> Error {
+    Error::not_found(format!("there is no node or edge {id}"))
+}
+
+fn name_of(path: &Path) -> String {
+    path.canonicalize()
+        .unwrap_or_else(|_| path.to_owned())
+        .file_name()
+        .map_or_else(|| "database".to_owned(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,158 @@
+//! A session: SQL, one statement at a time.
+//!
+//! A statement runs on the database's own threads, whatever thread or runtime asks; its rows come
+//! through a short queue, so that a slow reader slows the producer. Dropping the stream stops the
+//! statement at its next batch.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::model::{CancelToken, PropertyType, Result, Value};
+use crate::query::{CommandResult, Outcome, SqlOptions, SqlSession, property_type_of};
+
+use super::database::Database;
+use super::executor::from_panic;
+
+/// Batches that may wait for the reader.
+const QUEUED_BATCHES: usize = 2;
+
+/// An SQL session on a database. One statement runs at a time; a second one waits for the first
+/// one's plan, not for its rows.
+#[derive(Clone)]
+pub struct Session {
+    database: Database,
+    sql: Arc<Mutex<SqlSession>>,
+}
+
+/// What a statement gives.
+#[derive(Debug)]
+pub enum StatementResult {
+    /// Rows.
+    Rows(RowStream),
+    /// A change, and what it did.
+    Done(CommandResult),
+}
+
+/// The rows of a statement, batch by batch.
+#[derive(Debug)]
+pub struct RowStream {
+    schema: SchemaRef,
+    batches: mpsc::Receiver<Result<RecordBatch>>,
+}
+
+impl RowStream {
+    /// The columns as Arrow has them.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The columns' names and types.
+    #[must_use]
+    pub fn columns(&self) -> Vec<(String, PropertyType)> {
+        self.schema.fields().iter().map(|f| (f.name().clone(), property_type_of(f))).collect()
+    }
+
+    /// The next batch; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<RecordBatch>> {
+        self.batches.recv().await
+    }
+
+    /// All batches that are left.
+    ///
+    /// # Errors
+    /// What the statement fails with.
+    pub async fn collect(mut self) -> Result<Vec<RecordBatch>> {
+        let mut all = Vec::new();
+        while let Some(batch) = self.next().await {
+            all.push(batch?);
+        }
+        Ok(all)
+    }
+}
+
+impl Session {
+    pub(super) fn new(database: Database, memory_bytes: usize) -> Result<Self> {
+        let options = SqlOptions { memory_bytes, ..SqlOptions::default() };
+        let sql = SqlSession::new(Arc::clone(database.store()), options)?;
+        Ok(Self { database, sql: Arc::new(Mutex::new(sql)) })
+    }
+
+    /// The database it works on.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Runs one statement. `$1`, `$2`, ... stand for `params`.
+    ///
+    /// # Errors
+    /// `BadInput`, `NotFound`, `Unsupported` with the place in the SQL; `Constraint`, `Conflict`;
+    /// `Cancelled` once the token is raised; `OutOfSpace` past the memory limit.
+    pub async fn run(&self, sql: &str, params: &[Value], cancel: &CancelToken) -> Result<StatementResult> {
+        let (session, sql, params, cancel) = (Arc::clone(&self.sql), sql.to_owned(), params.to_vec(), cancel.clone());
+        let executor = self.database.executor().clone();
+        let pump = executor.clone();
+        executor
+            .run(async move {
+                let outcome = session.lock().await.run(&sql, &params, &cancel).await?;
+                let (schema, mut stream) = match outcome {
+                    Outcome::Done(result) => return Ok(StatementResult::Done(result)),
+                    Outcome::Rows { schema, stream } => (schema, stream),
+                };
+                let (sender, batches) = mpsc::channel(QUEUED_BATCHES);
+                pump.spawn(async move {
+                    loop {
+                        // A reader that is gone stops a statement that finds no rows as well.
+                        // A panic must end the stream with an error, not as if it were complete.
+                        let next = AssertUnwindSafe(stream.next()).catch_unwind();
+                        let batch = tokio::select! {
+                            batch = next => batch,
+                            () = sender.closed() => break,
+                        };
+                        let batch = match batch {
+                            Ok(None) => break,
+                            Ok(Some(batch)) => batch.map_err(|e| crate::query::error_from(&e, &sql)),
+                            Err(payload) => Err(from_panic(payload.as_ref())),
+                        };
+                        let failed = batch.is_err();
+                        if sender.send(batch).await.is_err() || failed {
+                            break;
+                        }
+                    }
+                });
+                Ok(StatementResult::Rows(RowStream { schema, batches }))
+            })
+            .await
+    }
+
+    /// Runs one statement and gives all its rows; none for a statement that changes data.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<RecordBatch>> {
+        match self.run(sql, params, &CancelToken::new()).await? {
+            StatementResult::Rows(rows) => rows.collect().await,
+            StatementResult::Done(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Runs one statement that changes data; rows it returns are counted and let go.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn execute(&self, sql: &str, params: &[Value]) -> Result<CommandResult> {
+        match self.run(sql, params, &CancelToken::new()).await? {
+            StatementResult::Done(result) => Ok(result),
+            StatementResult::Rows(rows) => {
+                let rows: usize = rows.collect().await?.iter().map(RecordBatch::num_rows).sum();
+                Ok(CommandResult { verb: "SELECT".to_owned(), rows: rows as u64, note: None })
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! A view: everything that reads takes one.
+//!
+//! ```text
+//!  View @ lsn = the transaction's own layers   (uncommitted, one per finished statement, newest last)
+//!               over a backend snapshot        (committed)
+//! ```
+//!
+//! Views are cheap to clone and own what they read, so streams keep theirs. A view never changes:
+//! writes made after it was taken are not in it.
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::model::{Edge, EdgeId, Node, NodeId, Result, RowId, TypeId};
+
+use super::backend::{Snapshot, Table, Visitor};
+use super::catalog::Catalog;
+use super::keys::{self, Counter};
+use super::merge::{self, Layer};
+use super::record::RecordView;
+
+/// A consistent state of the database.
+#[derive(Clone)]
+pub struct View {
+    snapshot: Arc<dyn Snapshot>,
+    layers: Arc<[Arc<Layer>]>,
+    catalog: Arc<Catalog>,
+    lsn: u64,
+    counts: Arc<BTreeMap<TypeId, CountChange>>,
+}
+
+/// What a transaction does to a type's counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct CountChange {
+    /// Rows inserted less rows deleted.
+    pub(crate) live: i64,
+    /// One past the highest sequence used.
+    pub(crate) next_sequence: u64,
+}
+
+impl CountChange {
+    pub(crate) fn add(&mut self, other: CountChange) {
+        self.live += other.live;
+        self.next_sequence = self.next_sequence.max(other.next_sequence);
+    }
+
+    /// The counter after the change.
+    pub(crate) fn apply(self, counter: Counter) -> Counter {
+        Counter {
+            next_sequence: counter.next_sequence.max(self.next_sequence),
+            live_rows: counter.live_rows.saturating_add_signed(self.live),
+        }
+    }
+}
+
+impl View {
+    pub(crate) fn committed(snapshot: Arc<dyn Snapshot>, catalog: Arc<Catalog>, lsn: u64) -> Self {
+        Self { snapshot, layers: Arc::new([]), catalog, lsn, counts: Arc::default() }
+    }
+
+    /// The same committed state under a transaction's own writes.
+    pub(crate) fn with_layers(
+        &self,
+        layers: Arc<[Arc<Layer>]>,
+        catalog: Arc<Catalog>,
+        counts: Arc<BTreeMap<TypeId, CountChange>>,
+    ) -> Self {
+        Self { snapshot: Arc::clone(&self.snapshot), layers, catalog, lsn: self.lsn, counts }
+    }
+
+    /// The types, as this view has them.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The number of the last commit it shows.
+    #[must_use]
+    pub fn lsn(&self) -> u64 {
+        self.lsn
+    }
+
+    /// Whether it shows uncommitted writes.
+    #[must_use]
+    pub fn has_own_writes(&self) -> bool {
+        !self.layers.is_empty()
+    }
+
+    pub(crate) fn get_raw(
+        &self,
+        table: Table,
+        key: &[u8],
+        read: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<bool> {
+        merge::get(&self.layers, self.snapshot.as_ref(), table, key, read)
+    }
+
+    pub(crate) fn scan_raw(
+        &self,
+        table: Table,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        visit: &mut Visitor<'_>,
+    ) -> Result<()> {
+        merge::scan(&self.layers, self.snapshot.as_ref(), table, range, visit)
+    }
+
+    /// The table that holds a type's records, if the type exists.
+    fn record_table(&self, type_id: TypeId) -> Option<Table> {
+        self.catalog.by_id(type_id).map(|t| if t.is_edge() { Table::Edges } else { Table::Nodes })
+    }
+
+    /// Where the node or edge of an id lives.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn row_of(&self, id: Uuid) -> Result<Option<RowId>> {
+        let mut row = None;
+        self.get_raw(Table::Ids, id.as_bytes(), &mut |value| {
+            row = Some(keys::row_from(value)?);
+            Ok(())
+        })?;
+        Ok(row)
+    }
+
+    /// Calls `read` with a record. Returns whether it exists.
+    ///
+    /// # Errors
+    /// What `read` fails with; `Corrupt`, `Io`.
+    pub fn read(&self, row: RowId, read: &mut dyn FnMut(&RecordView<'_>) -> Result<()>) -> Result<bool> {
+        let Some(table) = self.record_table(row.type_id()) else { return Ok(false) };
+        self.get_raw(table, &row.to_bytes(), &mut |bytes| read(&RecordView::new(bytes)?))
+    }
+
+    /// Visits the records of a type whose sequence lies in `from..to`, in order of their handles.
+    ///
+    /// # Errors
+    /// What `visit` fails with; `Corrupt`, `Io`.
+    pub fn scan(
+        &self,
+        type_id: TypeId,
+        from: u64,
+        to: u64,
+        visit: &mut dyn FnMut(RowId, &RecordView<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let Some(table) = self.record_table(type_id) else { return Ok(()) };
+        if from > RowId::MAX_SEQUENCE || from >= to {
+            return Ok(());
+        }
+        let start = RowId::new(type_id, from).to_bytes();
+        let last = RowId::new(type_id, (to - 1).min(RowId::MAX_SEQUENCE)).to_bytes();
+        self.scan_raw(table, (Bound::Included(&start), Bound::Included(&last)), &mut |key, value| {
+            visit(keys::row_from(key)?, &RecordView::new(value)?)
+        })
+    }
+
+    /// The node at a handle.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn node_at(&self, row: RowId) -> Result<Option<Node>> {
+        let Some(definition) = self.catalog.by_id(row.type_id()) else { return Ok(None) };
+        let mut node = None;
+        self.read(row, &mut |record| {
+            node = record.to_node(definition)?;
+            Ok(())
+        })?;
+        Ok(node)
+    }
+
+    /// The edge at a handle.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn edge_at(&self, row: RowId) -> Result<Option<Edge>> {
+        let Some(definition) = self.catalog.by_id(row.type_id()) else { return Ok(None) };
+        let mut edge = None;
+        self.read(row, &mut |record| {
+            edge = record.to_edge(definition)?;
+            Ok(())
+        })?;
+        Ok(edge)
+    }
+
+    /// The node of an id.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn node(&self, id: NodeId) -> Result<Option<Node>> {
+        self.row_of(id.0)?.map_or(Ok(None), |row| self.node_at(row))
+    }
+
+    /// The edge of an id.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn edge(&self, id: EdgeId) -> Result<Option<Edge>> {
+        self.row_of(id.0)?.map_or(Ok(None), |row| self.edge_at(row))
+    }
+
+    /// Visits a node's edges in one direction, ordered by the edge's handle, which means by type
+    /// first: the edge, then the node at its other end.
+    ///
+    /// # Errors
+    /// What `visit` fails with; `Corrupt`, `Io`.
+    pub fn adjacent(
+        &self,
+        node: RowId,
+        outgoing: bool,
+        edge_type: Option<TypeId>,
+        visit: &mut dyn FnMut(RowId, RowId) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let table = if outgoing { Table::EdgeFrom } else { Table::EdgeTo };
+        let (start, end) = keys::adjacency_range(node, edge_type);
+        let end = match &end {
+            Bound::Included(key) => Bound::Included(key.as_slice()),
+            Bound::Excluded(key) => Bound::Excluded(key.as_slice()),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        self.scan_raw(table, (Bound::Included(&start), end), &mut |key, value| {
+            let (edge, other) = keys::adjacency_entry(key, value)?;
+            visit(edge, other)
+        })
+    }
+
+    pub(crate) fn counter(&self, type_id: TypeId) -> Result<Counter> {
+        let mut counter = Counter::default();
+        self.snapshot.get(Table::Counters, &keys::type_key(type_id), &mut |value| {
+            counter = Counter::decode(value)?;
+            Ok(())
+        })?;
+        Ok(self.counts.get(&type_id).map_or(counter, |change| change.apply(counter)))
+    }
+
+    /// How many rows a type has.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn live_rows(&self, type_id: TypeId) -> Result<u64> {
+        Ok(self.counter(type_id)?.live_rows)
+    }
+
+    /// One past the highest sequence that a row of the type can have.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn next_sequence(&self, type_id: TypeId) -> Result<u64> {
+        Ok(self.counter(type_id)?.next_sequence)
+    }
+}
