@@ -245,7 +245,8 @@ mod tests {
     fn places_and_bytes_agree() {
         let mut buffer = Buffer::new();
         buffer.set_text("aé漢\n\nb");
-        for (offset, pos) in [(0, (0, 0)), (1, (0, 1)), (3, (0, 2)), (6, (0, 3)), (7, (1, 0)), (8, (2, 0)), (9, (2, 1))]
+        for (offset, pos) in
+            [(0, (0, 0)), (1, (0, 1)), (3, (0, 2)), (6, (0, 3)), (7, (1, 0)), (8, (2, 0)), (9, (2, 1))]
         {
             assert_eq!(buffer.pos(offset), Pos::new(pos.0, pos.1));
             assert_eq!(buffer.offset(Pos::new(pos.0, pos.1)), offset);

@@ -60,7 +60,8 @@ fn look(text: &str, x: usize) -> (Cow<'_, str>, usize, bool) {
     }
     if let Some(c) = text.chars().next().filter(char::is_ascii_control) {
         // The pictures of control characters stand in the order of what they picture.
-        let picture = if c == '\u{7f}' { '\u{2421}' } else { char::from_u32(0x2400 + u32::from(c)).unwrap_or('?') };
+        let picture =
+            if c == '\u{7f}' { '\u{2421}' } else { char::from_u32(0x2400 + u32::from(c)).unwrap_or('?') };
         return (picture.to_string().into(), 1, true);
     }
     if matches!(escape_control(text), Cow::Owned(_)) || text.cell_width() == 0 {

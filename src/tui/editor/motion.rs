@@ -217,15 +217,9 @@ mod tests {
     #[test]
     fn words_are_walked_both_ways() {
         let text = "a.b  cd\n\n  e_f";
-        assert_eq!(
-            walk(text, word_forward, (0, 0)),
-            [(0, 1), (0, 2), (0, 5), (1, 0), (2, 2), (2, 5)]
-        );
+        assert_eq!(walk(text, word_forward, (0, 0)), [(0, 1), (0, 2), (0, 5), (1, 0), (2, 2), (2, 5)]);
         assert_eq!(walk(text, word_end, (0, 0)), [(0, 1), (0, 2), (0, 6), (2, 4)]);
-        assert_eq!(
-            walk(text, word_back, (2, 5)),
-            [(2, 2), (1, 0), (0, 5), (0, 2), (0, 1), (0, 0)]
-        );
+        assert_eq!(walk(text, word_back, (2, 5)), [(2, 2), (1, 0), (0, 5), (0, 2), (0, 1), (0, 0)]);
     }
 
     #[test]

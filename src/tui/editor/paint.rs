@@ -130,7 +130,8 @@ fn draw_prompt(screen: &mut Screen, area: Rect, prompt: &str, theme: &Theme) {
     let text: String = glyphs(prompt).map(|g| g.symbol.into_owned()).collect();
     screen.set_stringn(area.x, y, format!("/{text}"), usize::from(area.width), theme.style("ui.status"));
     for x in area.x..area.right() {
-        if let Some(cell) = screen.cell_mut((x, y)).filter(|_| usize::from(x - area.x) > text.chars().count()) {
+        if let Some(cell) = screen.cell_mut((x, y)).filter(|_| usize::from(x - area.x) > text.chars().count())
+        {
             cell.set_symbol(" ");
         }
     }
@@ -150,13 +151,7 @@ struct Painter<'a> {
 }
 
 impl<'a> Painter<'a> {
-    fn new(
-        editor: &'a Editor,
-        screen: &'a mut Screen,
-        area: Rect,
-        focused: bool,
-        theme: &'a Theme,
-    ) -> Self {
+    fn new(editor: &'a Editor, screen: &'a mut Screen, area: Rect, focused: bool, theme: &'a Theme) -> Self {
         let statement = editor.statement_range();
         let row = |byte| editor.buffer.pos(byte).row;
         Self {

@@ -123,18 +123,17 @@ mod tests {
     #[test]
     fn a_semicolon_ends_a_statement_only_where_it_is_one() {
         assert_eq!(split("SELECT 1;SELECT 2 ;\n\n; select 3"), ["SELECT 1", "SELECT 2", "select 3"]);
-        assert_eq!(split("SELECT ';', 'it''s;', \"a;b\" -- c;d\n, 1; x"), [
-            "SELECT ';', 'it''s;', \"a;b\" -- c;d\n, 1",
-            "x"
-        ]);
+        assert_eq!(
+            split("SELECT ';', 'it''s;', \"a;b\" -- c;d\n, 1; x"),
+            ["SELECT ';', 'it''s;', \"a;b\" -- c;d\n, 1", "x"]
+        );
         assert_eq!(split("/* a; /* b; */ c; */ SELECT /* ; */ 1; y"), ["SELECT /* ; */ 1", "y"]);
         assert_eq!(split(r"SELECT E'\';', e'\\'; x"), [r"SELECT E'\';', e'\\'", "x"]);
         assert_eq!(split(r"SELECT '\'; x"), [r"SELECT '\'", "x"]);
-        assert_eq!(split("SELECT $$ ; $$, $a$ ; $$ $a$, $1; x$a$; y"), [
-            "SELECT $$ ; $$, $a$ ; $$ $a$, $1",
-            "x$a$",
-            "y"
-        ]);
+        assert_eq!(
+            split("SELECT $$ ; $$, $a$ ; $$ $a$, $1; x$a$; y"),
+            ["SELECT $$ ; $$, $a$ ; $$ $a$, $1", "x$a$", "y"]
+        );
     }
 
     #[test]

@@ -21,7 +21,9 @@ fn keys(notation: &str) -> Vec<KeyEvent> {
         };
         rest = behind;
         let (mut modifiers, mut name) = (KeyModifiers::NONE, name);
-        while let Some((modifier, plain)) = name.split_once('-').filter(|(m, p)| m.len() == 1 && !p.is_empty()) {
+        while let Some((modifier, plain)) =
+            name.split_once('-').filter(|(m, p)| m.len() == 1 && !p.is_empty())
+        {
             modifiers |= match modifier {
                 "C" => KeyModifiers::CONTROL,
                 "S" => KeyModifiers::SHIFT,
@@ -284,7 +286,9 @@ fn vim_leaves_keys_it_does_not_know_and_says_when_it_wants_text() {
         assert!(!editor.takes_text(), "{key}");
     }
     assert_eq!(marked(&editor), "|SELECT 1");
-    for (key, wants) in [("d", true), ("<Esc>", false), ("2", true), ("l", false), ("/", true), ("x<CR>", false)] {
+    for (key, wants) in
+        [("d", true), ("<Esc>", false), ("2", true), ("l", false), ("/", true), ("x<CR>", false)]
+    {
         press(&mut editor, key);
         assert_eq!(editor.takes_text(), wants, "after {key}");
     }
@@ -296,44 +300,47 @@ fn vim_leaves_keys_it_does_not_know_and_says_when_it_wants_text() {
 
 #[test]
 fn standard_keys_edit_like_other_programs() {
-    check(KeyPreset::Standard, &[
-        ("|", "abc", "abc|"),
-        ("a|b", "<CR>", "a\n|b"),
-        ("  a|", "<CR>b", "  a\n  b|"),
-        ("a|b", "<Tab>", "a |b"),
-        ("|b", "<Tab>", "  |b"),
-        ("    |b", "<BackTab>", "  |b"),
-        ("a|b", "<BS>", "|b"),
-        ("a\n|b", "<BS>", "a|b"),
-        ("a|b", "<Del>", "a|"),
-        ("a|\nb", "<Del>", "a|b"),
-        ("one two|", "<C-BS>", "one |"),
-        ("one two|", "<C-w>", "one |"),
-        ("|one two", "<C-Del>", "|two"),
-        ("|one two", "<C-Right>", "one |two"),
-        ("one two|", "<C-Left>", "one |two"),
-        ("  ab|", "<Home>", "  |ab"),
-        ("  ab|", "<Home><Home>", "|  ab"),
-        ("|ab\nc", "<End>", "ab|\nc"),
-        ("a|b\nc", "<C-End>", "ab\nc|"),
-        ("ab\n|c", "<C-Home>", "|ab\nc"),
-        ("ab|\nc\ndef", "<Down><Down>", "ab\nc\nde|f"),
-        ("ab|\nc", "<Right>", "ab\n|c"),
-        ("ab\n|c", "<Left>", "ab|\nc"),
-        ("|abc", "<S-Right><S-Right>X", "X|c"),
-        ("|abc", "<S-Right><Right>X", "abX|c"),
-        ("|a\nb", "<S-Down><BS>", "|b"),
-        ("|ab", "<S-Right><C-Ins><End><C-v>", "aba|"),
-        ("|ab", "<S-Right><S-Del><End><S-Ins>", "ba|"),
-        ("a|bc\nd", "<C-k>", "a|\nd"),
-        ("a|b\nc", "<C-a>x", "x|"),
-        ("|a\nb", "<S-Down><S-End><Tab>", "  a\n  b|"),
-        ("|", "one two<C-z>", "one |"),
-        ("|", "one two<C-z><C-z>", "|"),
-        ("|", "one two<C-z><C-z><C-y><C-y>", "one two|"),
-        ("|", "one<BS><BS><C-z>", "one|"),
-        ("|abc", "<S-Right><Esc>X", "aX|bc"),
-    ]);
+    check(
+        KeyPreset::Standard,
+        &[
+            ("|", "abc", "abc|"),
+            ("a|b", "<CR>", "a\n|b"),
+            ("  a|", "<CR>b", "  a\n  b|"),
+            ("a|b", "<Tab>", "a |b"),
+            ("|b", "<Tab>", "  |b"),
+            ("    |b", "<BackTab>", "  |b"),
+            ("a|b", "<BS>", "|b"),
+            ("a\n|b", "<BS>", "a|b"),
+            ("a|b", "<Del>", "a|"),
+            ("a|\nb", "<Del>", "a|b"),
+            ("one two|", "<C-BS>", "one |"),
+            ("one two|", "<C-w>", "one |"),
+            ("|one two", "<C-Del>", "|two"),
+            ("|one two", "<C-Right>", "one |two"),
+            ("one two|", "<C-Left>", "one |two"),
+            ("  ab|", "<Home>", "  |ab"),
+            ("  ab|", "<Home><Home>", "|  ab"),
+            ("|ab\nc", "<End>", "ab|\nc"),
+            ("a|b\nc", "<C-End>", "ab\nc|"),
+            ("ab\n|c", "<C-Home>", "|ab\nc"),
+            ("ab|\nc\ndef", "<Down><Down>", "ab\nc\nde|f"),
+            ("ab|\nc", "<Right>", "ab\n|c"),
+            ("ab\n|c", "<Left>", "ab|\nc"),
+            ("|abc", "<S-Right><S-Right>X", "X|c"),
+            ("|abc", "<S-Right><Right>X", "abX|c"),
+            ("|a\nb", "<S-Down><BS>", "|b"),
+            ("|ab", "<S-Right><C-Ins><End><C-v>", "aba|"),
+            ("|ab", "<S-Right><S-Del><End><S-Ins>", "ba|"),
+            ("a|bc\nd", "<C-k>", "a|\nd"),
+            ("a|b\nc", "<C-a>x", "x|"),
+            ("|a\nb", "<S-Down><S-End><Tab>", "  a\n  b|"),
+            ("|", "one two<C-z>", "one |"),
+            ("|", "one two<C-z><C-z>", "|"),
+            ("|", "one two<C-z><C-z><C-y><C-y>", "one two|"),
+            ("|", "one<BS><BS><C-z>", "one|"),
+            ("|abc", "<S-Right><Esc>X", "aX|bc"),
+        ],
+    );
     let mut editor = editor(KeyPreset::Standard, "|x");
     assert_eq!(press(&mut editor, "<Esc>"), EditorOutcome::Leave);
     for key in ["<C-s>", "<C-x>", "<C-c>", "<C-o>", "<C-j>", "<A-e>", "<F7>"] {
@@ -407,7 +414,11 @@ fn screen(editor: &Editor, width: u16, height: u16, focused: bool) -> String {
         }
     }
     let cursor = cursor.map_or_else(|| "none".to_owned(), |at| format!("{},{}", at.x, at.y));
-    format!("{}\ncursor {cursor}\n{}", terminal.backend(), crate::tui::graph::style_runs::style_runs(terminal.backend().buffer()))
+    format!(
+        "{}\ncursor {cursor}\n{}",
+        terminal.backend(),
+        crate::tui::graph::style_runs::style_runs(terminal.backend().buffer())
+    )
 }
 
 const SCRIPT: &str = "-- who depends on what\nSELECT p.name, count(*) AS dependants\nFROM depends d JOIN package p ON p.id = d.to_id\nWHERE p.size >= 1_024 AND p.name <> 'libc6'\nGROUP BY 1 ORDER BY 2 DESC\nLIMIT 10;\n\nWITH RECURSIVE up AS (SELECT 1) SELECT * FROM up;\n";
@@ -438,7 +449,10 @@ fn an_error_is_marked_until_the_next_edit() {
     press(&mut editor, "iX");
     assert_eq!(editor.error, None);
     editor.mark_error(Some(900..901));
-    assert!(screen(&editor, 30, 3, true).contains("UNDERLINED"), "a place behind the text is shown at its end");
+    assert!(
+        screen(&editor, 30, 3, true).contains("UNDERLINED"),
+        "a place behind the text is shown at its end"
+    );
 }
 
 #[test]

@@ -139,7 +139,9 @@ impl Editor {
     fn group(&mut self, kind: Last) {
         let same = matches!(
             (self.typing, kind),
-            (Last::Word, Last::Word | Last::Space) | (Last::Space, Last::Space) | (Last::Delete, Last::Delete)
+            (Last::Word, Last::Word | Last::Space)
+                | (Last::Space, Last::Space)
+                | (Last::Delete, Last::Delete)
         );
         if self.keys == super::KeyPreset::Standard && !same {
             self.buffer.close_unit();

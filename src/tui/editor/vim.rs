@@ -418,11 +418,8 @@ impl Editor {
                 self.place(if cursor.row == first && lines { cursor } else { up });
             }
             'c' => {
-                let start = if lines {
-                    Pos::new(first, motion::first_text(self.buffer.line(first)))
-                } else {
-                    from
-                };
+                let start =
+                    if lines { Pos::new(first, motion::first_text(self.buffer.line(first))) } else { from };
                 self.copy(text, lines);
                 self.buffer.remove(start, if lines { end } else { to });
                 self.into_insert(start);
@@ -637,6 +634,7 @@ fn paragraph(lines: &[String], from: Pos, forward: bool) -> Pos {
 }
 
 fn flip(c: char) -> char {
-    let mut other = if c.is_uppercase() { c.to_lowercase().to_string() } else { c.to_uppercase().to_string() };
+    let mut other =
+        if c.is_uppercase() { c.to_lowercase().to_string() } else { c.to_uppercase().to_string() };
     other.pop().filter(|_| other.is_empty()).unwrap_or(c)
 }

@@ -118,7 +118,10 @@ impl Filter {
                 (false, true) => "ui.text",
                 (false, false) => "ui.text.muted",
             };
-            screen.set_style(Rect { y, height: 1, ..inner }, theme.style("ui.overlay").patch(theme.style(scope)));
+            screen.set_style(
+                Rect { y, height: 1, ..inner },
+                theme.style("ui.overlay").patch(theme.style(scope)),
+            );
             screen.set_stringn(inner.x, y, line, usize::from(inner.width), theme.style(scope));
         }
     }

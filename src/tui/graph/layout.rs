@@ -37,6 +37,18 @@ pub(super) struct Stacks {
     rows: [usize; 2],
 }
 
+/// Where empty rows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Spacing {
+    /// Nowhere.
+    #[default]
+    Tight,
+    /// Between the groups of the middle.
+    Airy,
+    /// Above each group of the middle: its edge type is written there.
+    Headed,
+}
+
 fn index(side: Side) -> usize {
     match side {
         Side::Left => 0,
@@ -45,36 +57,32 @@ fn index(side: Side) -> usize {
 }
 
 impl Stacks {
-    /// Stacks without empty rows, or with one between the groups of the middle where `height` has room.
-    pub(super) fn new(tree: &Tree, height: usize) -> Self {
+    /// Stacks with the spacing of each side.
+    pub(super) fn new(tree: &Tree, spacing: [Spacing; 2]) -> Self {
         let mut stacks = Stacks::default();
-        for side in [Side::Left, Side::Right] {
-            let start = stacks.spots.len();
-            let tight = stacks.stack(tree, side, false);
-            let airy = tight + groups(tree, side).saturating_sub(1);
-            if airy <= height && airy > tight {
-                stacks.spots.truncate(start);
-                stacks.stack(tree, side, true);
-            }
+        for (side, spacing) in [Side::Left, Side::Right].into_iter().zip(spacing) {
+            stacks.stack(tree, side, spacing);
         }
         stacks
     }
 
-    fn stack(&mut self, tree: &Tree, side: Side, airy: bool) -> usize {
+    fn stack(&mut self, tree: &Tree, side: Side, spacing: Spacing) {
         let mut row = 0;
         let mut last_label: Option<&str> = None;
         for item in tree.kids(0, side) {
             let label = tree.link(item).map(|link| link.label.as_str());
-            if airy && last_label.is_some() && label != last_label {
-                row += 1;
-            }
+            let apart = match spacing {
+                Spacing::Tight => false,
+                Spacing::Airy => last_label.is_some(),
+                Spacing::Headed => true,
+            };
+            row += usize::from(apart && label != last_label);
             last_label = label;
             row = self.place(tree, item, side, row);
         }
         if let Some(rows) = self.rows.get_mut(index(side)) {
             *rows = row;
         }
-        row
     }
 
     /// Places an item and what hangs on it from a row on; returns the row behind.
@@ -104,8 +112,7 @@ impl Stacks {
 }
 
 fn groups(tree: &Tree, side: Side) -> usize {
-    let labels: Vec<_> = tree.kids(0, side).map(|item| tree.link(item).map(|link| &link.label)).collect();
-    let mut labels = labels;
+    let mut labels: Vec<_> = tree.kids(0, side).map(|item| tree.link(item).map(|link| &link.label)).collect();
     labels.dedup();
     labels.len()
 }
@@ -133,7 +140,14 @@ pub(super) struct Column {
     pub(super) gap_x: usize,
     pub(super) gap: usize,
     name_wanted: usize,
-    gap_wanted: usize,
+    pub(super) gap_wanted: usize,
+}
+
+impl Column {
+    /// Whether the lines are long enough for every edge type; two cells are nice to have.
+    fn has_labels(&self) -> bool {
+        self.gap + 2 >= self.gap_wanted
+    }
 }
 
 /// The map.
@@ -145,6 +159,8 @@ pub(super) struct Layout {
     pub(super) placed: Vec<Placed>,
     /// Rows above and below the area: side, above, below.
     pub(super) hidden: Vec<(Side, usize, usize)>,
+    /// Where each side has empty rows.
+    spacing: [Spacing; 2],
 }
 
 /// What the layout must know of the texts.
@@ -160,7 +176,6 @@ impl Layout {
     /// decides which layers stay when not all fit.
     pub(super) fn new(
         tree: &Tree,
-        stacks: &Stacks,
         names: &Names<'_>,
         size: (usize, usize),
         focus: [usize; 2],
@@ -170,18 +185,22 @@ impl Layout {
         let room = (width / 3).clamp(8, NAME_CELLS);
         let text = text::width(names.middle.0, room).max(text::width(names.middle.1, room) + 2);
         let middle_width = (text + 4).min(room).min(width);
-        let mut columns = columns(tree, stacks, names);
+        let tight = Stacks::new(tree, [Spacing::Tight; 2]);
+        let mut columns = columns(tree, &tight, names);
         let keep = tree.link(selected).map_or((Side::Right, 0), |link| (link.side, link.level));
         fit(&mut columns, width.saturating_sub(middle_width), keep);
         let middle_x = arrange(&mut columns, middle_width, width);
+        let spacing = [Side::Left, Side::Right].map(|side| spacing(tree, &tight, &columns, side, height));
+        let stacks = Stacks::new(tree, spacing);
         let mut layout = Layout {
             middle: (middle_x, height.saturating_sub(3) / 2, middle_width),
             columns,
             placed: Vec::new(),
             hidden: Vec::new(),
+            spacing,
         };
         for side in [Side::Left, Side::Right] {
-            layout.place(stacks, side, height, focus);
+            layout.place(&stacks, side, height, focus);
         }
         layout
     }
@@ -193,7 +212,9 @@ impl Layout {
         }
         // The rows seen, and where the first of them is drawn. The marks of hidden rows take a line.
         let (start, seen, offset) = if rows <= height {
-            (0, rows, ((height - rows) / 2))
+            // The first heading stands above what is centred.
+            let heading = usize::from(self.is_headed(side));
+            (0, rows, ((height - (rows - heading)) / 2).saturating_sub(heading))
         } else {
             let seen = height.saturating_sub(2).max(1);
             let focus = focus.get(index(side)).copied().unwrap_or(0);
@@ -201,7 +222,6 @@ impl Layout {
             self.hidden.push((side, start, rows - seen - start));
             (start, seen, usize::from(height > 2))
         };
-        // The middle's row is the lines' own: a stack of even height stands half a row lower.
         for spot in stacks.spots.iter().filter(|spot| spot.side == side) {
             let (first, last) = (spot.first.max(start), spot.last.min(start + seen - 1));
             let column = self.columns.iter().find(|c| c.side == side && c.level == spot.level);
@@ -217,9 +237,29 @@ impl Layout {
         self.placed.iter().find(|placed| placed.item == item)
     }
 
+    /// Whether the edge types of the middle's groups are written above them.
+    pub(super) fn is_headed(&self, side: Side) -> bool {
+        self.spacing.get(index(side)) == Some(&Spacing::Headed)
+    }
+
+    /// Whether there is no room for a side at all.
+    pub(super) fn lacks(&self, tree: &Tree, side: Side) -> bool {
+        tree.kids(0, side).next().is_some() && !self.columns.iter().any(|column| column.side == side)
+    }
+
     /// The row of the middle's name.
     pub(super) fn middle_row(&self) -> usize {
         self.middle.1 + 1
+    }
+}
+
+/// Empty rows where there is room for them; for edge types where the lines are too short for those.
+fn spacing(tree: &Tree, tight: &Stacks, columns: &[Column], side: Side, height: usize) -> Spacing {
+    let short = columns.iter().any(|c| c.side == side && c.level == 1 && !c.has_labels());
+    match (height.checked_sub(tight.rows(side)), groups(tree, side)) {
+        (Some(spare), groups) if short && spare >= groups => Spacing::Headed,
+        (Some(spare), groups) if spare + 1 >= groups => Spacing::Airy,
+        _ => Spacing::Tight,
     }
 }
 
@@ -230,7 +270,8 @@ fn columns(tree: &Tree, stacks: &Stacks, names: &Names<'_>) -> Vec<Column> {
         let at = columns.iter().position(|c| c.side == spot.side && c.level == spot.level);
         let at = at.unwrap_or_else(|| {
             let (side, level) = (spot.side, spot.level);
-            let empty = Column { side, level, x: 0, width: 0, gap_x: 0, gap: 0, name_wanted: 1, gap_wanted: 0 };
+            let empty =
+                Column { side, level, x: 0, width: 0, gap_x: 0, gap: 0, name_wanted: 1, gap_wanted: 0 };
             columns.push(empty);
             columns.len() - 1
         });
@@ -257,28 +298,31 @@ fn fit(columns: &mut Vec<Column>, width: usize, keep: (Side, usize)) {
         columns.remove(outermost);
     }
     let mut spare = width.saturating_sub(used(columns));
-    let mut growing = true;
-    while spare > 0 && growing {
-        growing = false;
-        for column in columns.iter_mut() {
-            let parts = [
-                (&mut column.width, column.name_wanted),
-                (&mut column.gap, column.gap_wanted),
-            ];
-            for (size, wanted) in parts {
-                if *size < wanted && spare > 0 {
-                    *size += 1;
-                    spare -= 1;
-                    growing = true;
-                }
-            }
-        }
-    }
+    // Names tell more than edge types do; both tell more than the rest of a long name.
+    grow(columns, &mut spare, |c| (&mut c.width, c.name_wanted.min(NAME_CELLS * 2 / 3)));
+    grow(columns, &mut spare, |c| (&mut c.gap, c.gap_wanted));
+    grow(columns, &mut spare, |c| (&mut c.width, c.name_wanted));
     // Long lines look calmer than a picture with wide margins, up to a point.
     for column in columns.iter_mut() {
         let more = (spare / 4).min(6);
         column.gap += more;
         spare -= more;
+    }
+}
+
+/// Shares spare cells out evenly, as long as something wants them.
+fn grow(columns: &mut [Column], spare: &mut usize, part: fn(&mut Column) -> (&mut usize, usize)) {
+    let mut growing = true;
+    while *spare > 0 && growing {
+        growing = false;
+        for column in columns.iter_mut() {
+            let (size, wanted) = part(column);
+            if *size < wanted && *spare > 0 {
+                *size += 1;
+                *spare -= 1;
+                growing = true;
+            }
+        }
     }
 }
 

@@ -109,7 +109,8 @@ impl GraphPane {
         let rows = rows(&shown.list);
         let selected = rows.iter().position(|row| row.item == self.selected).unwrap_or(0);
         let first = first_row(rows.len(), selected, usize::from(area.height));
-        let label = |row: &Row| shown.list.link(row.item).map_or(0, |link| text::width(&link.label, LABEL_CELLS));
+        let label =
+            |row: &Row| shown.list.link(row.item).map_or(0, |link| text::width(&link.label, LABEL_CELLS));
         let cells = rows.iter().map(label).max().unwrap_or(0);
         for (row, y) in rows.iter().skip(first).zip(area.top()..area.bottom()) {
             let mut line = ListLine::new(screen, area, y);
@@ -214,7 +215,9 @@ impl GraphPane {
         let here = text::clip(shown.around.nodes.first().map_or("", |node| &node.label), room.min(40));
         let mut left = room.saturating_sub(text::width(&here, room));
         let mut crumbs: Vec<String> = Vec::new();
-        for node in self.trail.iter().rev() {
+        // Until the next picture is there, the line above belongs to the old one.
+        let trail = self.loading.as_ref().map_or(&self.trail, |before| &before.trail);
+        for node in trail.iter().rev() {
             let crumb = text::clip(&node.label, 24);
             let cells = text::width(&crumb, 24) + 3;
             // Two more for the sign of what was left out.
@@ -248,19 +251,16 @@ impl GraphPane {
         }
         let listed = self.path.as_ref().is_some_and(|path| path.open);
         let tree = self.tree().filter(|_| !listed);
-        if let Some(link) = tree.and_then(|tree| tree.link(self.selected)) {
+        let link = tree.and_then(|tree| tree.link(self.selected));
+        if let Some(link) = link.filter(|link| !link.label.is_empty()) {
             let parent = self.shown.as_ref().and_then(|shown| shown.around.nodes.get(link.parent));
             let parent = text::clip(parent.map_or("", |node| &node.label), 24);
-            let (before, behind) = match (link.away, link.toward) {
-                (true, true) => ("◀─", "─▶"),
-                (true, false) => ("", "from"),
-                _ => ("", "to"),
-            };
+            let (tail, head) = (if link.away { "◀─" } else { "──" }, if link.toward { "─▶" } else { "──" });
             let gap = if node.is_some() { "   " } else { "" };
-            let text = format!("{gap}{before} {} {behind} {parent}", link.label);
+            let text = format!("{gap}{tail} {} {head} {parent}", link.label);
             line.put(&text, theme.style("graph.edge.label"));
             if let Item::Stub(_) = self.selected {
-                line.put(", not drawn: Enter asks for more", theme.style("graph.stub"));
+                line.put("   not drawn, Enter asks for more", theme.style("graph.stub"));
             }
         }
         line.keep(0);

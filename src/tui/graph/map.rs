@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use super::canvas::Canvas;
-use super::layout::{Layout, Names, Placed, Stacks};
+use super::layout::{Layout, Names, Placed};
 use super::tree::{Item, Link, Side, Tree};
 use super::{GraphAction, GraphPane, Shown, text};
 use crate::bus::GraphNode;
@@ -60,12 +60,11 @@ impl GraphPane {
     fn lay_out(&self, shown: &Shown, area: Rect) -> Layout {
         let area = body(area);
         let size = (usize::from(area.width), usize::from(area.height));
-        let stacks = Stacks::new(&shown.map, size.1);
         let middle = shown.around.nodes.first();
         let (label, kind) = middle.map_or(("", ""), |node| (node.label.as_str(), node.node_type.as_str()));
         let name = |item| self.name_of(shown, &shown.map, item);
         let names = Names { name: &name, middle: (label, kind) };
-        Layout::new(&shown.map, &stacks, &names, size, self.focus, self.selected)
+        Layout::new(&shown.map, &names, size, self.focus, self.selected)
     }
 
     /// Up and down go along a layer, left and right to the neighbour in the next one.
@@ -175,7 +174,12 @@ impl Map<'_> {
     /// The text of a placed item and its first cell: names stand next to their lines.
     fn text(&self, placed: &Placed) -> (String, usize) {
         let name = self.pane.name_of(self.shown, &self.shown.map, placed.item);
-        let text = text::clip(&name, placed.width);
+        let mut text = text::clip(&name, placed.width);
+        if let (Item::Stub(_), Some(number)) =
+            (placed.item, name.strip_suffix(" more").filter(|_| text != name))
+        {
+            text = text::clip(number, placed.width);
+        }
         let used = text::width(&text, placed.width);
         (text, if placed.side == Side::Left { placed.x + placed.width - used } else { placed.x })
     }
@@ -183,14 +187,17 @@ impl Map<'_> {
     /// The line to an item, or to any row of a layer (`to_row`).
     fn line_to<'l>(&self, item: Item, link: &'l Link, to_row: usize) -> Option<Line<'l>> {
         let column = self.layout.columns.iter().find(|c| c.side == link.side && c.level == link.level)?;
-        let trunk = if column.gap >= 8 { 2 } else { 1 };
+        let trunk = if column.gap >= column.gap_wanted { 2 } else { 1 };
         let (bus, to) = match link.side {
             Side::Right => (column.gap_x + trunk, column.gap_x + column.gap - 2),
             Side::Left => (column.gap_x + column.gap - 1 - trunk, column.gap_x + 1),
         };
         let (x, y) = if link.parent == 0 {
             let (left, _, width) = self.layout.middle;
-            (if link.side == Side::Right { left + width } else { left.saturating_sub(1) }, self.layout.middle_row())
+            (
+                if link.side == Side::Right { left + width } else { left.saturating_sub(1) },
+                self.layout.middle_row(),
+            )
         } else {
             let parent = self.layout.find(Item::Node(link.parent))?;
             let (text, start) = self.text(parent);
@@ -201,9 +208,11 @@ impl Map<'_> {
     }
 
     fn all_lines(&self) -> Vec<Line<'_>> {
-        let lines = self.layout.placed.iter().filter_map(|placed| {
-            self.line_to(placed.item, self.shown.map.link(placed.item)?, placed.y)
-        });
+        let lines = self
+            .layout
+            .placed
+            .iter()
+            .filter_map(|placed| self.line_to(placed.item, self.shown.map.link(placed.item)?, placed.y));
         lines.collect()
     }
 
@@ -248,9 +257,11 @@ impl Map<'_> {
         for line in &lines {
             self.arrows(screen, line, &lines, style(line));
             let group = |a: &Link, b: &Link| {
-                (a.parent, a.side, &a.label, a.away, a.toward) == (b.parent, b.side, &b.label, b.away, b.toward)
+                (a.parent, a.side, &a.label, a.away, a.toward)
+                    == (b.parent, b.side, &b.label, b.away, b.toward)
             };
-            let repeated = last.is_some_and(|(link, level)| level == line.link.level && group(link, line.link));
+            let repeated =
+                last.is_some_and(|(link, level)| level == line.link.level && group(link, line.link));
             if !repeated {
                 self.label(screen, line);
             }
@@ -263,13 +274,14 @@ impl Map<'_> {
         for (side, above, below) in &self.layout.hidden {
             let bottom = usize::from(self.area.height).saturating_sub(1);
             for (count, sign, row) in [(above, "↑", 0), (below, "↓", bottom)] {
-                let Some(column) = self.layout.columns.iter().find(|c| c.side == *side && c.level == 1) else {
+                let Some(column) = self.layout.columns.iter().find(|c| c.side == *side && c.level == 1)
+                else {
                     continue;
                 };
                 if *count == 0 {
                     continue;
                 }
-                let text = text::clip(&format!("{sign} {count} further"), column.width);
+                let text = text::clip(&format!("{sign} {count}"), column.width);
                 let used = text::width(&text, column.width);
                 let x = if *side == Side::Left { column.x + column.width - used } else { column.x };
                 self.put(screen, x, row, &text, self.theme.style("graph.stub"));
@@ -306,21 +318,29 @@ impl Map<'_> {
         }
     }
 
+    /// The edge type on the line; above the group where the line is too short for it.
     fn label(&self, screen: &mut Buffer, line: &Line<'_>) {
-        let (start, end) = match line.link.side {
-            Side::Right => (line.bus + 2, line.to.0.saturating_sub(1)),
-            Side::Left => (line.to.0 + 2, line.bus.saturating_sub(1)),
+        let link = line.link;
+        let style = self.theme.style("graph.edge.label");
+        let (start, end) = match link.side {
+            Side::Right => (line.bus + 2, line.to.0),
+            Side::Left => (line.to.0 + 1, line.bus.saturating_sub(1)),
         };
         let room = end.saturating_sub(start);
-        let wanted = text::width(&line.link.label, room + 1);
-        if line.link.label.is_empty() || room < 5.min(wanted + 2) {
-            return;
+        let wanted = text::width(&link.label, room + 1) + 2;
+        let column = self.layout.columns.iter().find(|c| c.side == link.side && c.level == link.level);
+        let Some(column) = column.filter(|_| wanted > 2) else { return };
+        if wanted > room && link.parent == 0 && self.layout.is_headed(link.side) && line.to.1 > 0 {
+            let text = text::clip(&link.label, column.width);
+            let used = text::width(&text, column.width);
+            let x = if link.side == Side::Left { column.x + column.width - used } else { column.x };
+            self.put(screen, x, line.to.1 - 1, &text, style);
+        } else if wanted <= room || room >= 6 {
+            let text = format!(" {} ", text::clip(&link.label, room - 2));
+            // Labels stand where the line leaves the bus, on both sides.
+            let x = if link.side == Side::Right { start } else { end - text::width(&text, room) };
+            self.put(screen, x, line.to.1, &text, style);
         }
-        let text = format!(" {} ", text::clip(&line.link.label, room - 2));
-        let used = text::width(&text, room);
-        // Labels stand at the end where the line leaves the bus, on both sides.
-        let x = if line.link.side == Side::Right { start } else { end - used };
-        self.put(screen, x, line.to.1, &text, self.theme.style("graph.edge.label"));
     }
 
     fn names(&self, screen: &mut Buffer) {
@@ -360,10 +380,12 @@ impl Map<'_> {
         let name = text::clip(&name, room);
         let pad = room - text::width(&name, room);
         let (before, behind) = (" ".repeat(pad / 2), " ".repeat(pad - pad / 2));
-        self.put(screen, x, y + 1, "│", border);
+        // A side that does not fit is hinted at.
+        let lacks = |side| self.layout.lacks(&self.shown.map, side);
+        self.put(screen, x, y + 1, if lacks(Side::Left) { "«" } else { "│" }, border);
         let style = self.name_style(Item::Node(0), "graph.center");
         self.put(screen, x + 1, y + 1, &format!(" {before}{name}{behind} "), style);
-        self.put(screen, x + width - 1, y + 1, "│", border);
+        self.put(screen, x + width - 1, y + 1, if lacks(Side::Right) { "»" } else { "│" }, border);
         let kind = text::clip(&node.node_type, room.saturating_sub(2));
         let used = text::width(&kind, room) + 2;
         let left = (width - 2).saturating_sub(used) / 2;

@@ -32,7 +32,7 @@ use crate::model::{Direction, NodeId};
 use crate::tui::theme::Theme;
 
 use filter::{Filter, FilterOutcome};
-use layout::Stacks;
+use layout::{Spacing, Stacks};
 use tree::{Item, Side, Tree};
 
 /// Nodes on the map.
@@ -248,11 +248,8 @@ impl GraphPane {
             return;
         }
         self.loading = None;
-        let shown = Shown {
-            map: Tree::new(&around, DRAWN_NODES),
-            list: Tree::new(&around, usize::MAX),
-            around,
-        };
+        let shown =
+            Shown { map: Tree::new(&around, DRAWN_NODES), list: Tree::new(&around, usize::MAX), around };
         let wanted = self.prefer.take();
         let found = shown.around.nodes.iter().position(|node| Some(node.id) == wanted);
         self.shown = Some(shown);
@@ -324,9 +321,10 @@ impl GraphPane {
         self.shown.as_ref().map(|shown| if self.list { &shown.list } else { &shown.map })
     }
 
+    /// The rows of the map without empty ones: the order to walk in.
     fn stacks(&self) -> Stacks {
-        let height = usize::from(map::body(self.area.get()).height);
-        self.shown.as_ref().map(|shown| Stacks::new(&shown.map, height)).unwrap_or_default()
+        let shown = self.shown.as_ref();
+        shown.map(|shown| Stacks::new(&shown.map, [Spacing::Tight; 2])).unwrap_or_default()
     }
 
     /// Selects an item, if it is there; what was selected on the other side keeps its place.

@@ -163,14 +163,16 @@ impl Tree {
         let count = self.links.len();
         let mut rest: BTreeMap<(usize, &str, bool), u64> = BTreeMap::new();
         for stub in around.stubs.iter().filter(|stub| stub.count > 0) {
-            *rest.entry((stub.node as usize, &stub.edge_type, stub.outgoing)).or_default() += stub.count;
+            let count = rest.entry((stub.node as usize, &stub.edge_type, stub.outgoing)).or_default();
+            *count = count.saturating_add(stub.count);
         }
         for edge in &around.edges {
             let (from, to) = (edge.from as usize, edge.to as usize);
             let known = from.max(to) < around.nodes.len();
             if known && (from < count) != (to < count) {
                 let own = if from < count { from } else { to };
-                *rest.entry((own, &edge.edge_type, from < count)).or_default() += 1;
+                let count = rest.entry((own, &edge.edge_type, from < count)).or_default();
+                *count = count.saturating_add(1);
             }
         }
         for ((node, edge_type, outgoing), number) in rest {
@@ -179,7 +181,7 @@ impl Tree {
             }
             if node > 0 && self.kids.get(node).is_none_or(Vec::is_empty) {
                 if let Some(more) = self.more.get_mut(node) {
-                    *more += number;
+                    *more = more.saturating_add(number);
                 }
                 continue;
             }
