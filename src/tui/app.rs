@@ -93,6 +93,7 @@ pub(super) enum Purpose {
     Edges { record: Uuid, group: usize, page: u64 },
     Graph,
     Path,
+    Stats,
     Close,
 }
 

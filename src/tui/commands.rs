@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 
+use crate::bus::Command;
 use crate::bus::registry::{SCREEN, screen_command};
 use crate::model::NodeId;
 
-use super::app::{App, Effect, Level, RunKind, Tab};
+use super::app::{App, Effect, Level, Purpose, RunKind, Tab};
 use super::graph::GraphAction;
 use super::inspector::Opened;
 use super::layout::Pane;
@@ -83,6 +84,10 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
         "refresh" => {
             app.refresh();
             app.note(Level::Info, "types and counts are read again");
+        }
+        "stats" => {
+            app.supersede(|p| *p == Purpose::Stats);
+            app.send(Purpose::Stats, Command::Stats);
         }
         "theme" => set_theme(app, argument),
         "leave" => leave(app),

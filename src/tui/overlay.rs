@@ -48,9 +48,17 @@ impl CellView {
                 (raw.clone(), other.property_type().map_or_else(|| "JSON".to_owned(), |t| t.to_string()))
             }
         };
-        let title = escape_control(title).into_owned();
-        let mut view = Self {
-            title,
+        Self::made(title, kind, raw, shown)
+    }
+
+    /// Text of the program's own. As any cell it has lines once it was fitted.
+    pub(super) fn text(title: &str, text: String) -> Self {
+        Self::made(title, String::new(), text.clone(), text)
+    }
+
+    fn made(title: &str, kind: String, raw: String, shown: String) -> Self {
+        Self {
+            title: escape_control(title).into_owned(),
             kind,
             raw,
             shown,
@@ -60,9 +68,7 @@ impl CellView {
             left: 0,
             width: 0,
             height: 1,
-        };
-        view.fit(60, 20);
-        view
+        }
     }
 
     /// The room has changed.
@@ -315,6 +321,7 @@ mod tests {
     #[test]
     fn json_is_indented_and_long_lines_wrap() {
         let mut view = CellView::new("tags", &Value::from("{\"a\": [1, 2]}"));
+        view.fit(60, 20);
         assert_eq!((view.lines.len(), view.kind.as_str()), (6, "TEXT, as JSON"));
         assert_eq!(view.raw, "{\"a\": [1, 2]}");
         view = CellView::new("long", &Value::String("x".repeat(100)));

@@ -125,6 +125,16 @@ fn the_line_offers_what_fits() {
 }
 
 #[test]
+fn figures_stand_in_groups() {
+    snapshot("stats", |size| {
+        let mut desk = debian(size);
+        desk.press(":");
+        desk.type_text("stats\n");
+        desk
+    });
+}
+
+#[test]
 fn a_plan_has_its_own_tab() {
     snapshot("plan", |size| {
         let mut desk = with_query(size);
@@ -264,6 +274,26 @@ fn hostile_names_are_shown_not_obeyed_and_wide_ones_keep_the_grid_aligned() {
     let rows: Vec<&str> = text.lines().filter(|l| l.contains("0198c5f2")).collect();
     assert!(rows.len() > 5);
     assert!(rows.iter().all(|row| column(row) == column(rows[0])), "{text}");
+}
+
+#[test]
+fn two_thousand_columns_and_a_megabyte_in_a_cell_are_browsed() {
+    let wide = |command: &Command| match command {
+        Command::Run { .. } => fake::wide(2_000),
+        other => fake::debian(other),
+    };
+    let mut desk = Desk::new((120, 40), options(), Behind::Script(Box::new(wide)));
+    desk.press("Enter");
+    desk.shows("c0000");
+    desk.press("$");
+    desk.shows("c1999");
+    desk.shows("column 2,000 of 2,000");
+    desk.press("b");
+    desk.shows("column 1,999 of 2,000");
+    desk.press("0 Enter");
+    desk.shows("lines 1-");
+    desk.press("G y");
+    assert_eq!(desk.copied.last().unwrap().len(), 1_000_000);
 }
 
 #[test]

@@ -74,6 +74,7 @@ pub const SCREEN: &[CommandSpec] = &[
     command("program", "palette", &[], "", "find any command or type by a few of its letters"),
     command("program", "command-line", &[], "", "type a command by its name"),
     command("program", "refresh", &[], "", "read types and counts again"),
+    command("program", "stats", &[], "", "show sizes, counts and caches of the database"),
     command("program", "theme", &[], "NAME", "change the colours: dusk, paper"),
     command("program", "leave", &[], "", "close what lies on top, or leave this pane"),
     command("program", "close", &[], "", "close what is open; at the end, quit"),
@@ -297,7 +298,7 @@ mod tests {
     fn every_command_can_be_reached_by_a_key_or_says_its_arguments() {
         for spec in SCREEN {
             let has_key = KEYS.iter().any(|k| k.command == spec.name);
-            let typed = ["row", "theme", "quit", "plan", "messages"].contains(&spec.name);
+            let typed = ["row", "theme", "stats", "quit", "plan", "messages"].contains(&spec.name);
             assert!(has_key || typed, "{} has no key", spec.name);
         }
     }

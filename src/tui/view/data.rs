@@ -150,7 +150,8 @@ pub(super) fn rows(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect, foc
     }
     if let Some(column) = grid.columns.get(grid.column) {
         let name = grid.names.get(grid.column).map_or("", String::as_str);
-        let of = format!("{} of {}", grid.column + 1, grid.columns.len());
+        let of =
+            format!("{} of {}", text::count(grid.column as u64 + 1), text::count(grid.columns.len() as u64));
         // On a narrow screen the row stands here, where the status line has no room for it.
         let first = match (app.size.0 < WIDE, grid.title.is_empty()) {
             (true, _) => format!("{} · ", grid.position()),

@@ -158,6 +158,11 @@ impl Desk {
         }
     }
 
+    /// Presses a key and does not wait for what it sets going.
+    pub fn press_only(&mut self, key: &str) {
+        self.take(Event::Key(key_event(key)));
+    }
+
     /// Presses keys, written as in the registry and apart: `g g`, `Ctrl-D`, `Enter`.
     pub fn press(&mut self, keys: &str) {
         for key in keys.split(' ').filter(|k| !k.is_empty()) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aresadb::bus::{
-    CatalogInfo, Command, CursorId, EdgeGroup, EdgeItem, EdgePage, EventBody, GraphEdge, GraphNode,
+    CatalogInfo, Command, CursorId, EdgeGroup, EdgeItem, EdgePage, EventBody, Figure, GraphEdge, GraphNode,
     Inspection, Neighbourhood, NeighbourhoodStub, Page, PathFound, PropertyInfo, RecordBody, ResultColumn,
-    StorageFacts, Summary, TypeInfo,
+    StatsInfo, StorageFacts, Summary, TypeInfo,
 };
 use aresadb::model::{Direction, EdgeId, Error, Node, NodeId, PropertyType, Value};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -283,6 +283,21 @@ pub fn debian(command: &Command) -> Vec<EventBody> {
             vec![EventBody::Opened { name, path, read_only, created }, done("OPEN", 0, 9)]
         }
         Command::Catalog => vec![EventBody::Catalog(catalog()), done("CATALOG", 0, 1)],
+        Command::Stats => {
+            let figure = |group: &str, name: &str, value: Value, unit: &str| Figure {
+                group: group.into(),
+                name: name.into(),
+                value,
+                unit: unit.into(),
+            };
+            let figures = vec![
+                figure("database", "name", Value::from("mydb"), ""),
+                figure("database", "nodes", Value::Integer(64_321), "rows"),
+                figure("storage", "file", Value::Integer(73_400_320), "bytes"),
+                figure("storage", "pages in the cache", Value::Integer(1_024), ""),
+            ];
+            vec![EventBody::Stats(StatsInfo { figures }), done("STATS", 0, 0)]
+        }
         Command::LoadDemo => vec![done("DEMO", 412, 80)],
         Command::Run { sql, .. } => run(sql),
         Command::FetchPage { cursor, first_row, rows } => {
@@ -374,4 +389,17 @@ fn run(sql: &str) -> Vec<EventBody> {
         return result(1, columns, top_packages(0, 256), QUERY_ROWS, 12);
     }
     result(2, columns(&PACKAGE), packages(0, 256), 63_666, 5)
+}
+
+/// A result of one row with so many columns, a megabyte of text in the first.
+pub fn wide(count: usize) -> Vec<EventBody> {
+    let names: Vec<String> = (0..count).map(|n| format!("c{n:04}")).collect();
+    let cell = |n: usize| -> ArrayRef {
+        let text = if n == 0 { "long words ".repeat(100_000)[..1_000_000].to_owned() } else { n.to_string() };
+        Arc::new(StringArray::from(vec![text]))
+    };
+    let text = PropertyType::String;
+    let arrays = names.iter().enumerate().map(|(n, name)| (name.as_str(), cell(n), text)).collect();
+    let of: Vec<(&str, PropertyType)> = names.iter().map(|name| (name.as_str(), text)).collect();
+    result(3, columns(&of), page(0, arrays), 1, 2)
 }
