@@ -214,7 +214,7 @@ fn star_shows_what_was_declared_and_hides_the_system_s_columns() {
         db.names("SELECT count(*), age + 1, name, name, max(p.city) AS name FROM person p GROUP BY age + 1, name ORDER BY age + 1, count(*)"),
         ["count(*)", "age + 1", "name", "name", "name"]
     );
-    assert_eq!(db.names("SELECT DISTINCT upper(name) FROM person ORDER BY upper(name)"), ["upper(name)"]);
+    db.check(&[("SELECT DISTINCT upper(name) FROM person ORDER BY upper(name) LIMIT 2", "ANN / BOB")]);
     assert_eq!(
         db.fails("SELECT * FROM person NATURAL JOIN (SELECT 1 AS name) x").kind(),
         ErrorKind::Unsupported
