@@ -299,9 +299,11 @@ mod tests {
         for scope in theme.scopes() {
             assert_eq!((theme.style(scope).fg, theme.style(scope).bg), (None, None), "{scope}");
         }
-        for scope in ["ui.selection", "ui.cursor", "graph.node.selected"] {
+        // The cell under the cursor must differ from its row.
+        for scope in ["ui.cursor", "graph.node.selected"] {
             assert!(theme.style(scope).add_modifier.contains(Modifier::REVERSED), "{scope}");
         }
+        assert!(theme.style("ui.selection").add_modifier.contains(Modifier::UNDERLINED));
     }
 
     #[test]
