@@ -1,3 +1,9 @@
-//! The program `aresadb`.
+//! The program `aresadb`: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+use aresadb::{cli, model};
+
+fn main() -> ExitCode {
+    cli::main(|| Err(model::Error::unsupported("this build has no engine")))
+}

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::model::{Direction, NodeId, Properties, Value};
+use crate::transfer::{ExportSource, FileFormat, ImportOptions};
 
 use super::event::{CursorId, RequestId};
 
@@ -207,89 +208,4 @@ pub enum Delivery {
         /// Rows in the first page.
         page_rows: u32,
     },
-}
-
-/// What `import` reads and where it goes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ImportOptions {
-    /// The file; `.gz` and `.zst` are read as they are.
-    pub file: PathBuf,
-    /// Its format; from the extension when absent.
-    pub format: Option<FileFormat>,
-    /// What its rows become.
-    pub target: ImportTarget,
-    /// Rows in one commit.
-    pub batch: u32,
-    /// All rows in one commit, or none.
-    pub atomic: bool,
-    /// What happens to a row that is wrong.
-    pub on_error: OnError,
-    /// Rows whose value of this property exists already update that row.
-    pub key: Option<String>,
-}
-
-/// What imported rows become.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ImportTarget {
-    /// Nodes of a type.
-    Nodes {
-        /// The type's name.
-        node_type: String,
-    },
-    /// Edges of a type.
-    Edges {
-        /// The type's name.
-        edge_type: String,
-        /// How the node it leaves is found.
-        from: EndLookup,
-        /// How the node it enters is found.
-        to: EndLookup,
-    },
-}
-
-/// Finds an edge's end: `TYPE.PROPERTY=COLUMN`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndLookup {
-    /// The node type.
-    pub node_type: String,
-    /// The property that names a node; `id` is its id.
-    pub property: String,
-    /// The file's column that holds the value.
-    pub column: String,
-}
-
-/// A file format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FileFormat {
-    /// Comma-separated values (RFC 4180) with a header.
-    Csv,
-    /// Tab-separated values with a header.
-    Tsv,
-    /// One array of objects.
-    Json,
-    /// One object a line.
-    Jsonl,
-}
-
-/// What happens to a row that is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnError {
-    /// The import stops; batches before it stay (unless `atomic`).
-    #[default]
-    Stop,
-    /// It goes to `FILE.rejected`, the import goes on.
-    Skip,
-}
-
-/// What is exported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExportSource {
-    /// All rows of a type with all columns.
-    Type(String),
-    /// A query's rows.
-    Sql(String),
 }

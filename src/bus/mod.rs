@@ -20,10 +20,11 @@ mod command;
 mod event;
 mod page;
 
-pub use client::{Client, Events};
-pub use command::{
-    Command, Delivery, EndLookup, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError,
+pub use crate::transfer::{
+    EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,
 };
+pub use client::{Client, Events};
+pub use command::{Command, Delivery};
 pub use event::{
     CatalogInfo, CursorId, EdgeGroup, EdgeItem, EdgePage, Envelope, Event, EventBody, Figure, GraphEdge,
     GraphNode, Inspection, Neighbourhood, NeighbourhoodStub, PROTOCOL_VERSION, PathFound, Progress,

@@ -1,1 +1,34 @@
 //! Transfer: files in and out.
+//!
+//! ```text
+//!  file ─▶ source (gz, zst) ─▶ delimited | json ─▶ rows ─▶ infer (first pass, whole file)
+//!                                                     └──▶ import (second pass) ─▶ storage::Transaction
+//!  rows of values ─▶ encode (csv, tsv, json, jsonl) ─▶ temporary file ─▶ fsync ─▶ rename
+//! ```
+//!
+//! CSV is lossless both ways: NULL is an empty unquoted field and the empty string is `""`; text that
+//! looks like a number, a truth value or a time is quoted when written, and a quoted field is text
+//! when read. A batch is imported whole or not at all.
+//!
+//! Must never: read a whole file into memory, guess a type from a part of the file, leave out a row
+//! without saying so, or replace an existing file before the new one is whole.
+
+mod convert;
+mod delimited;
+mod demo;
+mod encode;
+mod ends;
+mod export;
+mod import;
+mod infer;
+mod json;
+mod options;
+mod reject;
+mod rows;
+mod source;
+
+pub use demo::{DemoCounts, load_demo};
+pub use encode::{ExportColumn, RowEncoder};
+pub use export::ExportWriter;
+pub use import::{ImportPhase, ImportProgress, ImportReport, import};
+pub use options::{EndLookup, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError};

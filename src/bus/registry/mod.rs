@@ -34,7 +34,7 @@ pub struct KeyBinding {
 }
 
 pub use screen::{HINTS, KEYS, SCREEN};
-pub use shell::SHELL;
+pub use shell::{LATER, SHELL};
 
 /// The shell command of a name or alias.
 #[must_use]
