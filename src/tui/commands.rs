@@ -7,7 +7,6 @@ use crate::bus::registry::{SCREEN, screen_command};
 use crate::model::NodeId;
 
 use super::app::{App, Effect, Level, Purpose, RunKind, Tab};
-use super::graph::GraphAction;
 use super::inspector::Opened;
 use super::layout::Pane;
 use super::lookup::{self, Then};
@@ -15,6 +14,7 @@ use super::overlay::{CellView, Consent, Entry, Overlay, Picker, Prompt, Question
 use super::text;
 use super::theme::Theme;
 use super::tree::{TreeRow, quote_name};
+use crate::tui::graph::GraphAction;
 
 /// Types with more rows than this are browsed up to it: the engine keeps a result aside.
 const BROWSE_ROWS: u64 = 1_000_000;
