@@ -33,7 +33,7 @@ pub struct KeyBinding {
     pub command: &'static str,
 }
 
-pub use screen::{KEYS, SCREEN};
+pub use screen::{HINTS, KEYS, SCREEN};
 pub use shell::{LATER, SHELL};
 
 /// The shell command of a name or alias.

@@ -1,9 +1,305 @@
 //! The commands of the terminal program and their keys.
+//!
+//! Handling, key hints, help, palette and `:` line all read these tables. A key is a character, a
+//! name (`Enter`, `F5`, `S-Tab`) or `Ctrl-X`; a sequence has its keys apart: `g g`. No key is bound
+//! twice in a context; the contexts of the panes stand before `anywhere`.
 
 use super::{CommandSpec, KeyBinding};
 
+const fn command(
+    group: &'static str,
+    name: &'static str,
+    aliases: &'static [&'static str],
+    syntax: &'static str,
+    help: &'static str,
+) -> CommandSpec {
+    CommandSpec { name, aliases, group, syntax, help }
+}
+
+const fn key(context: &'static str, keys: &'static str, command: &'static str) -> KeyBinding {
+    KeyBinding { context, keys, command }
+}
+
 /// Commands, in the order help lists them.
-pub const SCREEN: &[CommandSpec] = &[];
+pub const SCREEN: &[CommandSpec] = &[
+    command("query", "run", &[], "", "run the statement under the cursor, or the selection"),
+    command("query", "run-all", &[], "", "run every statement of the editor"),
+    command("query", "explain", &[], "", "show the plan of the statement under the cursor"),
+    command("query", "cancel", &[], "", "cancel the running statement"),
+    command("query", "browse", &[], "[TYPE]", "show the rows of a type"),
+    command("panes", "tree", &[], "", "go to the types"),
+    command("panes", "editor", &["edit"], "", "go to the SQL editor"),
+    command("panes", "results", &[], "", "go to the rows of the last statement"),
+    command("panes", "inspector", &[], "", "go to the inspector"),
+    command("panes", "graph", &[], "", "go to the graph"),
+    command("panes", "plan", &[], "", "go to the plan of the last EXPLAIN"),
+    command("panes", "messages", &[], "", "go to the messages"),
+    command("panes", "next-pane", &[], "", "go to the next pane"),
+    command("panes", "previous-pane", &[], "", "go to the previous pane"),
+    command("panes", "next-tab", &[], "", "show the next of Results, Graph, Plan, Messages"),
+    command("panes", "previous-tab", &[], "", "show the previous of Results, Graph, Plan, Messages"),
+    command("panes", "zoom", &[], "", "give the whole screen to this pane, or take it back"),
+    command("move", "up", &[], "", "move up"),
+    command("move", "down", &[], "", "move down"),
+    command("move", "left", &[], "", "move left; fold"),
+    command("move", "right", &[], "", "move right; unfold"),
+    command("move", "half-page-down", &[], "", "move half a screen down"),
+    command("move", "half-page-up", &[], "", "move half a screen up"),
+    command("move", "page-down", &[], "", "move a screen down"),
+    command("move", "page-up", &[], "", "move a screen up"),
+    command("move", "first", &["top"], "", "go to the first row"),
+    command("move", "last", &["bottom"], "", "go to the last row"),
+    command("move", "next-column", &[], "", "go to the next column"),
+    command("move", "previous-column", &[], "", "go to the previous column"),
+    command("move", "first-column", &[], "", "go to the first column"),
+    command("move", "last-column", &[], "", "go to the last column"),
+    command("move", "row", &["goto"], "N", "go to row N; the number alone does the same"),
+    command("move", "count", &[], "", "take a number, then repeat the next movement so often"),
+    command("data", "open", &[], "", "open what is under the cursor"),
+    command("data", "view", &[], "", "show the whole cell: wrapped, JSON indented"),
+    command("data", "inspect", &[], "[ID]", "inspect the record under the cursor"),
+    command("data", "neighbours", &["neighbors"], "", "show the graph around the record under the cursor"),
+    command("data", "copy", &["yank"], "", "copy the cell to the terminal's clipboard"),
+    command("data", "copy-row", &[], "", "copy the row, tab-separated"),
+    command("data", "back", &[], "", "go back to what was shown before"),
+    command("data", "wrap", &[], "", "wrap long lines, or cut them"),
+    command("graph", "recentre", &["recenter"], "", "put the selected node in the middle"),
+    command("graph", "deeper", &[], "", "show one step more around the middle"),
+    command("graph", "shallower", &[], "", "show one step less around the middle"),
+    command("graph", "edge-filter", &[], "", "show edges of the next type alone"),
+    command("graph", "more", &[], "", "show more neighbours"),
+    command("graph", "list", &["map"], "", "show the neighbours as a list, or as a map"),
+    command("graph", "mark", &["path"], "", "mark a node; at the second one, find the shortest path"),
+    command("program", "help", &[], "", "list the keys that work here; type to filter, Enter runs"),
+    command("program", "palette", &[], "", "find any command or type by a few of its letters"),
+    command("program", "command-line", &[], "", "type a command by its name"),
+    command("program", "refresh", &[], "", "read types and counts again"),
+    command("program", "stats", &[], "", "show sizes, counts and caches of the database"),
+    command("program", "theme", &[], "NAME", "change the colours: dusk, paper"),
+    command("program", "leave", &[], "", "close what lies on top, or leave this pane"),
+    command("program", "close", &[], "", "close what is open; at the end, quit"),
+    command("program", "suspend", &[], "", "go back to the shell; `fg` returns"),
+    command("program", "quit", &["q", "exit", "x"], "", "quit"),
+];
 
 /// Keys, in the order help lists them.
-pub const KEYS: &[KeyBinding] = &[];
+pub const KEYS: &[KeyBinding] = &[
+    // The types.
+    key("tree", "Enter", "browse"),
+    key("tree", "j", "down"),
+    key("tree", "k", "up"),
+    key("tree", "l", "right"),
+    key("tree", "h", "left"),
+    key("tree", "Space", "open"),
+    key("tree", "g g", "first"),
+    key("tree", "G", "last"),
+    // The editor: only keys that are no text.
+    key("editor", "F5", "run"),
+    key("editor", "F6", "run-all"),
+    key("editor", "F7", "explain"),
+    key("editor", "Esc", "leave"),
+    // The rows.
+    key("results", "Enter", "view"),
+    key("results", "i", "inspect"),
+    key("results", "g n", "neighbours"),
+    key("results", "y", "copy"),
+    key("results", "Y", "copy-row"),
+    key("results", "h", "left"),
+    key("results", "j", "down"),
+    key("results", "k", "up"),
+    key("results", "l", "right"),
+    key("results", "w", "next-column"),
+    key("results", "b", "previous-column"),
+    key("results", "0", "first-column"),
+    key("results", "$", "last-column"),
+    key("results", "Home", "first-column"),
+    key("results", "End", "last-column"),
+    key("results", "g g", "first"),
+    key("results", "G", "last"),
+    key("results", "'", "count"),
+    key("results", "]", "next-tab"),
+    key("results", "[", "previous-tab"),
+    // The plan and the messages.
+    key("plan", "j", "down"),
+    key("plan", "k", "up"),
+    key("plan", "h", "left"),
+    key("plan", "l", "right"),
+    key("plan", "g g", "first"),
+    key("plan", "G", "last"),
+    key("plan", "y", "copy"),
+    key("plan", "]", "next-tab"),
+    key("plan", "[", "previous-tab"),
+    key("messages", "j", "down"),
+    key("messages", "k", "up"),
+    key("messages", "g g", "first"),
+    key("messages", "G", "last"),
+    key("messages", "y", "copy"),
+    key("messages", "]", "next-tab"),
+    key("messages", "[", "previous-tab"),
+    // The graph.
+    key("graph", "Enter", "recentre"),
+    key("graph", "Backspace", "back"),
+    key("graph", "h", "left"),
+    key("graph", "j", "down"),
+    key("graph", "k", "up"),
+    key("graph", "l", "right"),
+    key("graph", "+", "deeper"),
+    key("graph", "-", "shallower"),
+    key("graph", "e", "edge-filter"),
+    key("graph", "m", "more"),
+    key("graph", "v", "list"),
+    key("graph", "p", "mark"),
+    key("graph", "i", "inspect"),
+    key("graph", "]", "next-tab"),
+    key("graph", "[", "previous-tab"),
+    // The inspector.
+    key("inspector", "Enter", "open"),
+    key("inspector", "Backspace", "back"),
+    key("inspector", "j", "down"),
+    key("inspector", "k", "up"),
+    key("inspector", "l", "right"),
+    key("inspector", "h", "left"),
+    key("inspector", "Space", "open"),
+    key("inspector", "g g", "first"),
+    key("inspector", "G", "last"),
+    key("inspector", "g n", "neighbours"),
+    key("inspector", "y", "copy"),
+    key("inspector", "'", "count"),
+    // The whole cell.
+    key("cell", "j", "down"),
+    key("cell", "k", "up"),
+    key("cell", "Down", "down"),
+    key("cell", "Up", "up"),
+    key("cell", "h", "left"),
+    key("cell", "l", "right"),
+    key("cell", "Left", "left"),
+    key("cell", "Right", "right"),
+    key("cell", "Ctrl-D", "half-page-down"),
+    key("cell", "Ctrl-U", "half-page-up"),
+    key("cell", "PageDown", "page-down"),
+    key("cell", "PageUp", "page-up"),
+    key("cell", "Space", "page-down"),
+    key("cell", "g g", "first"),
+    key("cell", "G", "last"),
+    key("cell", "y", "copy"),
+    key("cell", "w", "wrap"),
+    key("cell", "Enter", "leave"),
+    key("cell", "Esc", "leave"),
+    key("cell", "q", "leave"),
+    // Lists to pick from: help and palette. Characters are the filter.
+    key("list", "Down", "down"),
+    key("list", "Up", "up"),
+    key("list", "Ctrl-N", "down"),
+    key("list", "Ctrl-P", "up"),
+    key("list", "PageDown", "page-down"),
+    key("list", "PageUp", "page-up"),
+    key("list", "Enter", "open"),
+    key("list", "Esc", "leave"),
+    key("list", "Ctrl-C", "leave"),
+    // Anywhere.
+    key("anywhere", "?", "help"),
+    // The one that works where text is typed.
+    key("anywhere", "F1", "help"),
+    key("anywhere", "Ctrl-P", "palette"),
+    key("anywhere", ":", "command-line"),
+    key("anywhere", "Tab", "next-pane"),
+    key("anywhere", "S-Tab", "previous-pane"),
+    key("anywhere", "1", "tree"),
+    key("anywhere", "2", "editor"),
+    key("anywhere", "3", "results"),
+    key("anywhere", "4", "inspector"),
+    key("anywhere", "5", "graph"),
+    key("anywhere", "z", "zoom"),
+    key("anywhere", "Up", "up"),
+    key("anywhere", "Down", "down"),
+    key("anywhere", "Left", "left"),
+    key("anywhere", "Right", "right"),
+    key("anywhere", "Ctrl-D", "half-page-down"),
+    key("anywhere", "Ctrl-U", "half-page-up"),
+    key("anywhere", "PageDown", "page-down"),
+    key("anywhere", "PageUp", "page-up"),
+    key("anywhere", "Home", "first"),
+    key("anywhere", "End", "last"),
+    key("anywhere", "F5", "run"),
+    key("anywhere", "F6", "run-all"),
+    key("anywhere", "F7", "explain"),
+    key("anywhere", "R", "refresh"),
+    key("anywhere", "Esc", "leave"),
+    key("anywhere", "Ctrl-C", "cancel"),
+    key("anywhere", "Ctrl-Z", "suspend"),
+    key("anywhere", "q", "close"),
+];
+
+/// The commands whose keys the status line shows in a context, the most useful first; those of
+/// `anywhere` follow where there is room.
+pub const HINTS: &[(&str, &[&str])] = &[
+    ("tree", &["browse", "open", "refresh"]),
+    ("editor", &["run", "leave", "run-all", "explain"]),
+    ("results", &["view", "inspect", "neighbours", "copy"]),
+    ("plan", &["explain", "copy", "next-tab"]),
+    ("messages", &["copy", "next-tab"]),
+    ("graph", &["recentre", "back", "deeper", "edge-filter", "mark", "inspect"]),
+    ("inspector", &["open", "back", "neighbours", "copy"]),
+    ("cell", &["leave", "wrap", "copy"]),
+    ("list", &["open", "leave"]),
+    ("anywhere", &["help", "palette", "zoom", "next-pane", "close"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::bus::registry::screen_command;
+
+    #[test]
+    fn every_command_has_a_name_of_its_own_and_help() {
+        let mut names = BTreeSet::new();
+        for spec in SCREEN {
+            for name in [spec.name].iter().chain(spec.aliases) {
+                assert!(names.insert(*name), "{name} twice");
+                assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{name}");
+            }
+            assert!(!spec.help.is_empty() && !spec.help.ends_with('.'), "{}", spec.name);
+            assert!(spec.help.len() <= 70, "{}: {}", spec.name, spec.help);
+            assert!(!spec.group.is_empty(), "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn no_key_is_bound_twice_in_a_context_nor_hides_a_sequence() {
+        let mut bound = BTreeSet::new();
+        for k in KEYS {
+            assert!(screen_command(k.command).is_some(), "{} runs {}", k.keys, k.command);
+            assert!(bound.insert((k.context, k.keys)), "{} twice in {}", k.keys, k.context);
+        }
+        for k in KEYS {
+            if let Some((first, _)) = k.keys.split_once(' ') {
+                for context in [k.context, "anywhere"] {
+                    assert!(!bound.contains(&(context, first)), "{first} hides {} in {context}", k.keys);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_hint_has_a_key_in_its_context() {
+        for (context, commands) in HINTS {
+            for command in *commands {
+                let found = KEYS
+                    .iter()
+                    .any(|k| k.command == *command && (k.context == *context || k.context == "anywhere"));
+                assert!(found, "{command} in {context}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_can_be_reached_by_a_key_or_says_its_arguments() {
+        for spec in SCREEN {
+            let has_key = KEYS.iter().any(|k| k.command == spec.name);
+            let typed = ["row", "theme", "stats", "quit", "plan", "messages"].contains(&spec.name);
+            assert!(has_key || typed, "{} has no key", spec.name);
+        }
+    }
+}

@@ -132,7 +132,8 @@ fn files_that_are_cut_off_or_something_else_are_refused_and_stay_as_they_are() {
     file.write(0, &[1; 320]).unwrap();
     file.sync().unwrap();
     drop(file);
-    let cases: [(usize, &dyn Fn(&mut Vec<u8>)); 7] = [
+    type Damage = dyn Fn(&mut Vec<u8>);
+    let cases: [(usize, &Damage); 7] = [
         (0, &|bytes| bytes.clear()),
         (0, &|bytes| bytes.truncate(7 * BLOCK_BYTES)),
         (0, &|bytes| bytes.truncate(BLOCK_BYTES + 9)),

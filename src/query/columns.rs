@@ -1,0 +1,241 @@
+//! A type's columns as SQL sees them: its properties and the system columns, what `*` means, what
+//! shadows what.
+//!
+//! The names `_id`, `_created_at`, `_updated_at`, `_from_id` and `_to_id` always mean the system's
+//! columns. Without the underscore they do so unless a property of that name shadows them. Handles
+//! (`_row`) are offered only to the statements that find rows in order to change them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::model::{PropertyId, PropertyType, Result, RowId, TypeDef};
+use crate::storage::RecordView;
+
+use super::arrow_value::{ColumnBuilder, field_of};
+
+/// The hidden column of row handles.
+pub const ROW: &str = "_row";
+
+/// Where a column's cells come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A property.
+    Property(PropertyId, PropertyType),
+    /// The record's id.
+    Id,
+    /// When it was inserted.
+    CreatedAt,
+    /// When it was last changed.
+    UpdatedAt,
+    /// The id of the node an edge leaves.
+    FromId,
+    /// The id of the node an edge enters.
+    ToId,
+    /// The record's handle.
+    Row,
+}
+
+const NODE_SYSTEM: [(&str, &str, Source); 3] = [
+    ("id", "_id", Source::Id),
+    ("created_at", "_created_at", Source::CreatedAt),
+    ("updated_at", "_updated_at", Source::UpdatedAt),
+];
+const EDGE_SYSTEM: [(&str, &str, Source); 5] = [
+    ("id", "_id", Source::Id),
+    ("from_id", "_from_id", Source::FromId),
+    ("to_id", "_to_id", Source::ToId),
+    ("created_at", "_created_at", Source::CreatedAt),
+    ("updated_at", "_updated_at", Source::UpdatedAt),
+];
+
+/// The columns of a type.
+#[derive(Debug)]
+pub struct Columns {
+    schema: SchemaRef,
+    sources: Vec<Source>,
+    visible: usize,
+}
+
+impl Columns {
+    /// The columns of a type; with the hidden column of row handles where `with_row` asks for it.
+    #[must_use]
+    pub fn of(def: &TypeDef, with_row: bool) -> Self {
+        let system = system_columns(def);
+        let shadowed = |name: &str| def.property(name).is_some();
+        let mut fields = Vec::with_capacity(def.properties.len() + 2 * system.len());
+        let mut sources = Vec::with_capacity(fields.capacity());
+        let mut add = |name: &str, source: Source, nullable: bool| {
+            fields.push(field_of(name, source.property_type(), nullable));
+            sources.push(source);
+        };
+        let in_star = |source: Source| match source {
+            Source::Id => !def.declared,
+            Source::FromId | Source::ToId => true,
+            _ => false,
+        };
+        for (name, _, source) in system {
+            if in_star(*source) && !shadowed(name) {
+                add(name, *source, false);
+            }
+        }
+        for property in &def.properties {
+            if !system.iter().any(|(_, own, _)| *own == property.name) {
+                add(
+                    &property.name,
+                    Source::Property(property.id, property.property_type),
+                    !property.not_null,
+                );
+            }
+        }
+        let mut hidden = 0;
+        for (name, own, source) in system {
+            if !in_star(*source) && !shadowed(name) {
+                add(name, *source, false);
+                hidden += 1;
+            }
+            add(own, *source, false);
+            hidden += 1;
+        }
+        let visible = sources.len() - hidden;
+        if with_row {
+            fields.push(Field::new(ROW, DataType::UInt64, false));
+            sources.push(Source::Row);
+        }
+        Self { schema: Arc::new(Schema::new(fields)), sources, visible }
+    }
+
+    /// All columns, the visible ones first.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The columns `*` stands for.
+    #[must_use]
+    pub fn visible(&self) -> &[Arc<Field>] {
+        self.schema.fields().get(..self.visible).unwrap_or_default()
+    }
+
+    /// Where a column's cells come from.
+    #[must_use]
+    pub fn source(&self, index: usize) -> Option<Source> {
+        self.sources.get(index).copied()
+    }
+
+    /// Where the cells of the column of a name come from.
+    #[must_use]
+    pub fn source_of(&self, name: &str) -> Option<Source> {
+        self.schema.index_of(name).ok().and_then(|index| self.source(index))
+    }
+}
+
+/// The system columns of a type: the name, the name that is never shadowed, the source.
+#[must_use]
+pub fn system_columns(def: &TypeDef) -> &'static [(&'static str, &'static str, Source)] {
+    if def.is_edge() { &EDGE_SYSTEM } else { &NODE_SYSTEM }
+}
+
+/// Which system column of a type a name means, when it means one.
+#[must_use]
+pub fn system_source(def: &TypeDef, name: &str) -> Option<Source> {
+    let shadowed = def.property(name).is_some();
+    system_columns(def)
+        .iter()
+        .find(|(plain, own, _)| name == *own || (name == *plain && !shadowed))
+        .map(|(_, _, source)| *source)
+}
+
+impl Source {
+    fn property_type(self) -> PropertyType {
+        match self {
+            Source::Property(_, property_type) => property_type,
+            Source::Id | Source::FromId | Source::ToId => PropertyType::Uuid,
+            Source::CreatedAt | Source::UpdatedAt => PropertyType::Timestamp,
+            Source::Row => PropertyType::Integer,
+        }
+    }
+
+    /// A builder for its cells.
+    #[must_use]
+    pub fn builder(self, rows: usize) -> ColumnBuilder {
+        match self {
+            Source::Row => ColumnBuilder::rows(rows),
+            other => ColumnBuilder::new(other.property_type(), rows),
+        }
+    }
+
+    /// Appends a record's cell.
+    ///
+    /// # Errors
+    /// `Corrupt` for a damaged record.
+    pub fn append(self, builder: &mut ColumnBuilder, row: RowId, record: &RecordView<'_>) -> Result<()> {
+        use crate::storage::ValueRef;
+        match self {
+            Source::Property(id, _) => return builder.push(&record.property(id)?),
+            Source::Id => builder.push_uuid(record.id()),
+            Source::CreatedAt => return builder.push(&ValueRef::Timestamp(record.created_at())),
+            Source::UpdatedAt => return builder.push(&ValueRef::Timestamp(record.updated_at())),
+            Source::FromId | Source::ToId => match record.ends() {
+                Some(ends) if self == Source::FromId => builder.push_uuid(ends.from.0),
+                Some(ends) => builder.push_uuid(ends.to.0),
+                None => return builder.push(&ValueRef::Null),
+            },
+            Source::Row => builder.push_row(row.0),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{EdgeEnds, PropertyDef, TypeId, TypeKind};
+
+    use super::*;
+
+    fn def(kind: TypeKind, declared: bool, properties: &[&str]) -> TypeDef {
+        let properties = properties.iter().zip(0..).map(|(name, id)| PropertyDef {
+            id: PropertyId(id),
+            name: (*name).to_owned(),
+            property_type: PropertyType::Integer,
+            declared,
+            not_null: false,
+            default: None,
+        });
+        TypeDef {
+            id: TypeId(1),
+            name: "t".to_owned(),
+            kind,
+            declared,
+            open: false,
+            properties: properties.collect(),
+            version: 1,
+        }
+    }
+
+    fn star(def: &TypeDef) -> Vec<String> {
+        Columns::of(def, true).visible().iter().map(|f| f.name().clone()).collect()
+    }
+
+    #[test]
+    fn star_is_the_declared_columns_or_the_id_and_what_was_seen() {
+        assert_eq!(star(&def(TypeKind::Node, true, &["a", "b"])), ["a", "b"]);
+        assert_eq!(star(&def(TypeKind::Node, false, &["a"])), ["id", "a"]);
+        let edge = TypeKind::Edge(EdgeEnds::default());
+        assert_eq!(star(&def(edge, false, &["w"])), ["id", "from_id", "to_id", "w"]);
+        assert_eq!(star(&def(edge, true, &["w"])), ["from_id", "to_id", "w"]);
+    }
+
+    #[test]
+    fn a_property_shadows_a_system_column_but_not_its_own_name() {
+        let shadowing = def(TypeKind::Node, true, &["id", "_created_at"]);
+        let columns = Columns::of(&shadowing, true);
+        assert!(matches!(columns.source_of("id"), Some(Source::Property(..))));
+        assert_eq!(columns.source_of("_id"), Some(Source::Id));
+        assert_eq!(columns.source_of("_created_at"), Some(Source::CreatedAt));
+        assert_eq!(columns.source_of(ROW), Some(Source::Row));
+        assert_eq!(system_source(&shadowing, "id"), None);
+        assert_eq!(system_source(&shadowing, "_id"), Some(Source::Id));
+        assert_eq!(star(&shadowing), ["id"]);
+    }
+}

@@ -1,0 +1,262 @@
+//! Statements that define types, and those that only show something.
+//!
+//! Whatever is not done is refused by name: a clause that is parsed and then ignored would be a lie.
+
+use sqlparser::ast::{
+    self, ColumnDef, ColumnOption, CreateTable, CreateTableOptions, Expr, ObjectName, ObjectType, SqlOption, Value,
+};
+
+use crate::model::{EdgeEnds, Error, Result, TypeId, TypeKind};
+use crate::storage::{NewProperty, NewType, Transaction};
+
+use super::rewrite::{name_of, type_name};
+use super::session::{CommandResult, Run, near_type};
+use super::statement::{CreateEdgeTable, span_of};
+use super::types::property_type;
+
+/// `CREATE TABLE`: declares a node type.
+///
+/// # Errors
+/// `Constraint` when the name is taken; `Unsupported` for clauses that are not supported.
+pub fn create_table(run: &Run, transaction: &mut Transaction, create: &CreateTable) -> Result<CommandResult> {
+    refuse_clauses(create)?;
+    let name = table_name(run, &create.name)?;
+    if create.if_not_exists && transaction.catalog().get(&name).is_some() {
+        return Ok(CommandResult::new("CREATE TABLE", 0).with_note(format!("{name} exists, nothing was done")));
+    }
+    let open = match &create.table_options {
+        CreateTableOptions::None => false,
+        CreateTableOptions::With(options) => open_option(options)?,
+        _ => return Err(unsupported_clause("this option", "WITH (open = true) is the one there is")),
+    };
+    let properties = properties(run, &create.columns)?;
+    transaction
+        .create_type(NewType { name, kind: TypeKind::Node, open, properties })
+        .map_err(|e| at_name(run, e, &create.name))?;
+    Ok(CommandResult::new("CREATE TABLE", 0))
+}
+
+/// `CREATE EDGE TABLE`: declares an edge type.
+///
+/// # Errors
+/// As [`create_table`]; `NotFound` for ends that are no types.
+pub fn create_edge_table(run: &Run, transaction: &mut Transaction, create: &CreateEdgeTable) -> Result<CommandResult> {
+    let name = table_name(run, &create.name)?;
+    if create.if_not_exists && transaction.catalog().get(&name).is_some() {
+        return Ok(CommandResult::new("CREATE EDGE TABLE", 0).with_note(format!("{name} exists, nothing was done")));
+    }
+    let open = open_option(&create.options)?;
+    let properties = properties(run, &create.columns)?;
+    let from = create.from.as_ref().map(|end| node_type(run, transaction, end)).transpose()?;
+    let to = create.to.as_ref().map(|end| node_type(run, transaction, end)).transpose()?;
+    let kind = TypeKind::Edge(EdgeEnds { from, to });
+    transaction
+        .create_type(NewType { name, kind, open, properties })
+        .map_err(|e| at_name(run, e, &create.name))?;
+    Ok(CommandResult::new("CREATE EDGE TABLE", 0))
+}
+
+fn node_type(run: &Run, transaction: &Transaction, name: &ObjectName) -> Result<TypeId> {
+    let wanted = table_name(run, name)?;
+    let catalog = transaction.catalog();
+    match catalog.get(&wanted) {
+        Some(def) if !def.is_edge() => Ok(def.id),
+        Some(_) => Err(at_name(run, Error::constraint(format!("{wanted} is an edge type, edges join nodes")), name)),
+        None => Err(no_table(run, name, &wanted, &catalog)),
+    }
+}
+
+/// The error for a type that is not there.
+pub(super) fn no_table(run: &Run, name: &ObjectName, wanted: &str, catalog: &crate::storage::Catalog) -> Error {
+    let error = at_name(run, Error::not_found(format!("no table {}", super::error::quoted(wanted))), name);
+    match near_type(wanted, catalog) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+/// The error with the place of a name, unless it has one.
+pub(super) fn at_name(run: &Run, error: Error, name: &ObjectName) -> Error {
+    match name.0.last().and_then(|part| part.as_ident()) {
+        Some(ident) if error.place().is_none() && ident.span.start.line > 0 => {
+            let span = span_of(&run.sql, ident);
+            error.at_sql(&run.sql, span)
+        }
+        _ => error,
+    }
+}
+
+/// The name of a table that is written to.
+pub(super) fn table_name(run: &Run, name: &ObjectName) -> Result<String> {
+    type_name(name).ok_or_else(|| {
+        at_name(
+            run,
+            Error::not_found(format!("no table {name}")).with_hint("tables have no schema, or the schema public"),
+            name,
+        )
+    })
+}
+
+/// `DROP TABLE [IF EXISTS] a, b`.
+///
+/// # Errors
+/// `NotFound`; `Constraint` when edges hang on the nodes.
+pub fn drop_table(run: &Run, transaction: &mut Transaction, statement: &ast::Statement) -> Result<CommandResult> {
+    let ast::Statement::Drop { object_type, if_exists, names, cascade, purge, temporary, .. } = statement else {
+        return Err(Error::internal("not a DROP"));
+    };
+    if *object_type != ObjectType::Table || *purge || *temporary {
+        return Err(unsupported(statement));
+    }
+    if *cascade {
+        return Err(unsupported_clause("CASCADE", "drop the edge types first"));
+    }
+    let (mut rows, mut missing) = (0, Vec::new());
+    for name in names {
+        let wanted = table_name(run, name)?;
+        let catalog = transaction.catalog();
+        match catalog.get(&wanted) {
+            Some(def) => rows += transaction.drop_type(def.id).map_err(|e| at_name(run, e, name))?,
+            None if *if_exists => missing.push(wanted),
+            None => return Err(no_table(run, name, &wanted, &catalog)),
+        }
+    }
+    let result = CommandResult::new("DROP TABLE", rows);
+    Ok(if missing.is_empty() {
+        result
+    } else {
+        result.with_note(format!("{} did not exist", missing.join(", ")))
+    })
+}
+
+fn unsupported_clause(what: &str, hint: &str) -> Error {
+    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
+}
+
+fn refuse_clauses(create: &CreateTable) -> Result<()> {
+    if create.query.is_some() {
+        return Err(unsupported_clause("CREATE TABLE AS", "INSERT INTO a new table ... SELECT creates it"));
+    }
+    if !create.constraints.is_empty() {
+        return Err(unsupported_clause(
+            "a table constraint",
+            "a table has its own id as key; NOT NULL and DEFAULT are supported",
+        ));
+    }
+    if create.temporary || create.external || create.like.is_some() || create.or_replace {
+        return Err(unsupported_clause("this form of CREATE TABLE", "use CREATE TABLE [IF NOT EXISTS] name (...)"));
+    }
+    // Whatever else the parser may have read: the statement written back without it must be the same.
+    let plain = CreateTable {
+        name: create.name.clone(),
+        columns: create.columns.clone(),
+        if_not_exists: create.if_not_exists,
+        table_options: create.table_options.clone(),
+        ..ast::helpers::stmt_create_table::CreateTableBuilder::new(create.name.clone()).build()
+    };
+    if plain.to_string() == create.to_string() {
+        Ok(())
+    } else {
+        Err(unsupported_clause("a clause of this CREATE TABLE", "use CREATE TABLE [IF NOT EXISTS] name (...)"))
+    }
+}
+
+fn open_option(options: &[SqlOption]) -> Result<bool> {
+    let mut open = false;
+    for option in options {
+        match option {
+            SqlOption::KeyValue { key, value: Expr::Value(value) } if name_of(key) == "open" => {
+                let Value::Boolean(wanted) = value.value else {
+                    return Err(Error::bad_input("the option open is true or false"));
+                };
+                open = wanted;
+            }
+            other => return Err(unsupported_clause(&format!("the option {other}"), "WITH (open = true) is the one there is")),
+        }
+    }
+    Ok(open)
+}
+
+fn properties(run: &Run, columns: &[ColumnDef]) -> Result<Vec<NewProperty>> {
+    columns.iter().map(|column| property(run, column)).collect()
+}
+
+fn property(run: &Run, column: &ColumnDef) -> Result<NewProperty> {
+    let name = name_of(&column.name);
+    let located = |error: Error| error.at_sql(&run.sql, span_of(&run.sql, &column.name));
+    if name.starts_with('_') && ["_id", "_created_at", "_updated_at", "_from_id", "_to_id", "_row"].contains(&name.as_str())
+    {
+        return Err(located(Error::bad_input(format!("the name {name} belongs to a system column"))));
+    }
+    let mut property = NewProperty {
+        property_type: property_type(&column.data_type).map_err(located)?,
+        name,
+        not_null: false,
+        default: None,
+    };
+    for option in &column.options {
+        match &option.option {
+            ColumnOption::NotNull => property.not_null = true,
+            ColumnOption::Null => {}
+            ColumnOption::Default(expr) => {
+                let text = expr.to_string();
+                super::statement::parse_expression(&text).map_err(located)?;
+                property.default = Some(text);
+            }
+            other => {
+                return Err(located(unsupported_clause(
+                    &format!("{other}"),
+                    "every row has its own id; NOT NULL and DEFAULT are supported",
+                )));
+            }
+        }
+    }
+    Ok(property)
+}
+
+/// The query that answers a statement that shows something.
+///
+/// # Errors
+/// `BadInput` for a table name with too many parts.
+pub fn as_query(statement: &ast::Statement) -> Result<Option<String>> {
+    let text = |value: &str| value.replace('\'', "''");
+    Ok(match statement {
+        ast::Statement::ShowTables { .. } => Some(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name"
+                .to_owned(),
+        ),
+        ast::Statement::ExplainTable { table_name, .. } => {
+            let name = type_name(table_name)
+                .ok_or_else(|| Error::bad_input(format!("{table_name} is not the name of a table")))?;
+            Some(format!(
+                "SELECT column_name, data_type, is_nullable FROM information_schema.columns \
+                 WHERE table_schema = 'public' AND table_name = '{}' ORDER BY ordinal_position",
+                text(&name)
+            ))
+        }
+        _ => None,
+    })
+}
+
+/// The error for a statement that is not supported.
+#[must_use]
+pub fn unsupported(statement: &ast::Statement) -> Error {
+    let shown = statement.to_string();
+    let words: Vec<&str> = shown.split_whitespace().take(2).collect();
+    let what = words.join(" ").chars().take(40).collect::<String>();
+    let hint = match statement {
+        ast::Statement::StartTransaction { .. }
+        | ast::Statement::Commit { .. }
+        | ast::Statement::Rollback { .. }
+        | ast::Statement::Savepoint { .. }
+        | ast::Statement::ReleaseSavepoint { .. } => "each statement is a transaction of its own",
+        ast::Statement::Copy { .. } => "use the import and export commands",
+        ast::Statement::CreateIndex(_) => "look-ups by id need no index",
+        ast::Statement::CreateView(_) => "use WITH in the query",
+        ast::Statement::AlterTable(_) => "make a new table and INSERT INTO it ... SELECT",
+        ast::Statement::Truncate(_) => "use DELETE FROM without WHERE",
+        ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => "there are no settings in SQL",
+        _ => "statements are SELECT, INSERT, UPDATE, DELETE, CREATE TABLE, CREATE EDGE TABLE, DROP TABLE, EXPLAIN, SHOW TABLES, DESCRIBE",
+    };
+    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
+}

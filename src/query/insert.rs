@@ -1,0 +1,510 @@
+//! INSERT: rows from VALUES or from a query, written as nodes or edges.
+//!
+//! Literals of VALUES are read without the planner; what has to be computed is computed in one
+//! query. A table that does not exist is made when the columns are named: an edge type when
+//! `from_id` and `to_id` are among them, a node type otherwise.
+
+use arrow::array::RecordBatch;
+use futures::StreamExt as _;
+use sqlparser::ast::{self, Expr, ObjectName, Query, SelectItem, SetExpr, TableObject};
+use uuid::Uuid;
+
+use crate::model::{EdgeEnds, EdgeId, Error, NodeId, PropertyId, PropertyType, Result, RowId, TypeDef, TypeKind, Value};
+use crate::storage::{Transaction, View};
+
+use super::arrow_value::property_type_of;
+use super::columns::{Columns, Source, system_source};
+use super::ddl::{at_name, no_table, table_name};
+use super::dml::{CHECK_ROWS, column_name, computed, in_column};
+use super::error::{from_datafusion_at, quoted};
+use super::literal::{Literal, convert, literal};
+use super::rewrite::{ident, parse_query};
+use super::session::{CommandResult, Run};
+use super::statement::parse_expression;
+
+/// How many values one query computes.
+const COMPUTED_AT_ONCE: usize = 500;
+
+fn refuse(what: &str, hint: &str) -> Error {
+    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
+}
+
+/// Where a column of the rows goes.
+#[derive(Debug, Clone)]
+enum Slot {
+    Property(PropertyId, PropertyType),
+    /// A property that its first value makes.
+    New,
+    Id,
+    From,
+    To,
+}
+
+struct Column {
+    name: String,
+    slot: Slot,
+}
+
+/// What a row of VALUES has in a column.
+enum Cell {
+    Literal(Literal),
+    /// The number of a computed value.
+    Computed(usize),
+}
+
+/// Runs an INSERT.
+///
+/// # Errors
+/// As [`super::SqlSession::run`].
+pub async fn insert(run: &Run, transaction: &mut Transaction, insert: &ast::Insert) -> Result<CommandResult> {
+    refuse_clauses(insert)?;
+    let TableObject::TableName(name) = &insert.table else {
+        return Err(refuse("inserting into anything but a table", "name a table"));
+    };
+    // Before the type may be made: the statement reads the state before it.
+    let view = transaction.view();
+    let (def, made) = target_type(run, transaction, name, &insert.columns)?;
+    let columns = columns(run, &def, name, &insert.columns)?;
+    let mut inserter = Inserter::new(run, &def, columns, view.clone());
+    match insert.source.as_deref() {
+        None => {
+            inserter.columns.clear();
+            inserter.prepare_defaults(transaction, 1).await?;
+            inserter.row(transaction, Vec::new(), 0)?;
+        }
+        Some(query) => match plain_values(query) {
+            Some(rows) => inserter.values(transaction, rows).await?,
+            None => inserter.query(transaction, query).await?,
+        },
+    }
+    let result = CommandResult::new("INSERT", inserter.count);
+    Ok(if made { result.with_note(format!("table {} was made", quoted(&def.name))) } else { result })
+}
+
+fn refuse_clauses(insert: &ast::Insert) -> Result<()> {
+    if insert.on.is_some() || insert.or.is_some() || insert.ignore || insert.replace_into {
+        return Err(refuse("ON CONFLICT", "look for the rows first, then UPDATE or INSERT"));
+    }
+    if insert.returning.is_some() || insert.output.is_some() {
+        return Err(refuse("RETURNING", "give the id yourself: INSERT INTO t (id, ...) VALUES ('...', ...)"));
+    }
+    let others = insert.overwrite
+        || insert.partitioned.is_some()
+        || !insert.after_columns.is_empty()
+        || !insert.assignments.is_empty()
+        || insert.insert_alias.is_some()
+        || insert.settings.is_some()
+        || insert.format_clause.is_some()
+        || insert.priority.is_some()
+        || insert.multi_table_insert_type.is_some();
+    if others { Err(refuse("this form of INSERT", "use INSERT INTO t (columns) VALUES (...)")) } else { Ok(()) }
+}
+
+/// The type that is written to, made when it does not exist.
+fn target_type(
+    run: &Run,
+    transaction: &mut Transaction,
+    name: &ObjectName,
+    columns: &[ObjectName],
+) -> Result<(TypeDef, bool)> {
+    let wanted = table_name(run, name)?;
+    let catalog = transaction.catalog();
+    if let Some(def) = catalog.get(&wanted) {
+        return Ok((TypeDef::clone(def), false));
+    }
+    if columns.is_empty() {
+        let error = no_table(run, name, &wanted, &catalog);
+        return Err(match error.hint() {
+            Some(_) => error,
+            None => error.with_hint(format!(
+                "name the columns and it is made: INSERT INTO {} (a, b) ...",
+                quoted(&wanted)
+            )),
+        });
+    }
+    let named = |column: &str| {
+        columns.iter().any(|c| {
+            c.0.last().and_then(|p| p.as_ident()).is_some_and(|i| {
+                let name = super::rewrite::name_of(i);
+                name == column || name.strip_prefix('_') == Some(column)
+            })
+        })
+    };
+    let kind = if named("from_id") && named("to_id") { TypeKind::Edge(EdgeEnds::default()) } else { TypeKind::Node };
+    let id = transaction.ensure_type(&wanted, kind).map_err(|e| at_name(run, e, name))?;
+    let catalog = transaction.catalog();
+    let def = catalog.by_id(id).ok_or_else(|| Error::internal("a type that was made is not there"))?;
+    Ok((TypeDef::clone(def), true))
+}
+
+fn columns(run: &Run, def: &TypeDef, table: &ObjectName, named: &[ObjectName]) -> Result<Vec<Column>> {
+    let slot_of = |source: Source| match source {
+        Source::Property(id, property_type) => Some(Slot::Property(id, property_type)),
+        Source::Id => Some(Slot::Id),
+        Source::FromId => Some(Slot::From),
+        Source::ToId => Some(Slot::To),
+        _ => None,
+    };
+    if named.is_empty() {
+        if !def.declared {
+            let error = Error::bad_input(format!("{} is not declared: its columns have no order", quoted(&def.name)));
+            return Err(at_name(run, error.with_hint("name the columns: INSERT INTO t (a, b) ..."), table));
+        }
+        let all = Columns::of(def, false);
+        return Ok(all
+            .visible()
+            .iter()
+            .filter_map(|field| {
+                let slot = all.source_of(field.name()).and_then(slot_of)?;
+                Some(Column { name: field.name().clone(), slot })
+            })
+            .collect());
+    }
+    let mut columns: Vec<Column> = Vec::new();
+    for target in named {
+        let plain = target.0.last().and_then(|p| p.as_ident()).map(super::rewrite::name_of).unwrap_or_default();
+        let column = match system_source(def, &plain).and_then(slot_of) {
+            Some(slot) => Column { name: plain, slot },
+            None => {
+                let name = column_name(run, def, target)?;
+                let slot = def.property(&name).map_or(Slot::New, |p| Slot::Property(p.id, p.property_type));
+                Column { name, slot }
+            }
+        };
+        if columns.iter().any(|c| c.name == column.name) {
+            return Err(at_name(run, Error::bad_input(format!("{} is named twice", quoted(&column.name))), target));
+        }
+        columns.push(column);
+    }
+    Ok(columns)
+}
+
+/// The rows of a source that is VALUES and nothing else.
+fn plain_values(query: &Query) -> Option<Vec<&[Expr]>> {
+    let bare = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
+    match query.body.as_ref() {
+        SetExpr::Values(values) if bare => Some(values.rows.iter().map(|row| row.content.as_slice()).collect()),
+        _ => None,
+    }
+}
+
+/// A property with a declared default that the statement leaves to it.
+struct Default {
+    id: PropertyId,
+    property_type: PropertyType,
+    name: String,
+    value: DefaultValue,
+}
+
+enum DefaultValue {
+    Literal(Literal),
+    /// Computed anew for each row; the values of the rows at hand.
+    Computed(Box<Expr>, Vec<Value>),
+}
+
+struct Inserter<'r> {
+    run: &'r Run,
+    def: TypeDef,
+    columns: Vec<Column>,
+    view: View,
+    defaults: Vec<Default>,
+    count: u64,
+}
+
+impl<'r> Inserter<'r> {
+    fn new(run: &'r Run, def: &TypeDef, columns: Vec<Column>, view: View) -> Self {
+        Self { run, def: def.clone(), columns, view, defaults: Vec::new(), count: 0 }
+    }
+
+    /// Reads the defaults of properties, and computes those that are no literals for `rows` rows.
+    async fn prepare_defaults(&mut self, transaction: &Transaction, rows: usize) -> Result<()> {
+        let view = transaction.view();
+        if self.defaults.is_empty() {
+            for property in &self.def.properties {
+                let Some(text) = &property.default else { continue };
+                let expr = parse_expression(text)?;
+                let value = match literal(&expr, &[])? {
+                    Some(literal) => DefaultValue::Literal(literal),
+                    None => DefaultValue::Computed(Box::new(expr), Vec::new()),
+                };
+                self.defaults.push(Default {
+                    id: property.id,
+                    property_type: property.property_type,
+                    name: property.name.clone(),
+                    value,
+                });
+            }
+        }
+        for default in &mut self.defaults {
+            if let DefaultValue::Computed(expr, values) = &mut default.value {
+                let mut query = parse_query(&format!("SELECT 1 FROM generate_series(1, {rows}) AS s"))?;
+                set_projection(&mut query, vec![expr.as_ref().clone()])?;
+                values.clear();
+                for batch in collect(self.run, query, &view).await? {
+                    for row in 0..batch.num_rows() {
+                        values.push(computed(&batch, 0, row)?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn default_of(&self, id: PropertyId, row: usize) -> Result<Value> {
+        let Some(default) = self.defaults.iter().find(|d| d.id == id) else { return Ok(Value::Null) };
+        let value = match &default.value {
+            DefaultValue::Literal(literal) => literal.value_for(default.property_type),
+            DefaultValue::Computed(_, values) => {
+                let value = values.get(row).cloned().ok_or_else(|| Error::internal("a default was not computed"));
+                value.and_then(|value| convert(value, default.property_type))
+            }
+        };
+        value.map_err(|e| in_column(e, &self.def, &default.name))
+    }
+
+    // ------------------------------------------------------------- VALUES
+
+    async fn values(&mut self, transaction: &mut Transaction, rows: Vec<&[Expr]>) -> Result<()> {
+        let (cells, expressions) = self.cells(&rows)?;
+        let computed = self.compute(expressions).await?;
+        self.run.started_writing()?;
+        self.prepare_defaults(transaction, cells.len()).await?;
+        self.make_properties(transaction, &cells, &computed)?;
+        for (number, row) in cells.into_iter().enumerate() {
+            if number.is_multiple_of(CHECK_ROWS) {
+                self.run.cancel.check()?;
+            }
+            let mut values = Vec::with_capacity(row.len());
+            for (column, cell) in self.columns.iter().zip(row) {
+                values.push(self.cell_value(column, cell, &computed, number)?);
+            }
+            self.row(transaction, values, number)?;
+        }
+        Ok(())
+    }
+
+    fn cells(&mut self, rows: &[&[Expr]]) -> Result<(Vec<Vec<Cell>>, Vec<Expr>)> {
+        let mut expressions = Vec::new();
+        let mut cells = Vec::with_capacity(rows.len());
+        let width = rows.first().map_or(0, |row| row.len());
+        self.check_width(width)?;
+        for row in rows {
+            if row.len() != width {
+                return Err(Error::bad_input("rows of VALUES have different numbers of values"));
+            }
+            let mut out = Vec::with_capacity(width);
+            for expr in *row {
+                out.push(match literal(expr, &self.run.params)? {
+                    Some(literal) => Cell::Literal(literal),
+                    None => {
+                        expressions.push(expr.clone());
+                        Cell::Computed(expressions.len() - 1)
+                    }
+                });
+            }
+            cells.push(out);
+        }
+        Ok((cells, expressions))
+    }
+
+    /// A declared table takes fewer values than it has columns; the rest get their defaults.
+    fn check_width(&mut self, width: usize) -> Result<()> {
+        let named = self.columns.len();
+        if width > named {
+            return Err(Error::bad_input(format!("{width} values are given for {named} columns")));
+        }
+        if width < named && self.named_columns() {
+            return Err(Error::bad_input(format!("{width} values are given for {named} columns")));
+        }
+        self.columns.truncate(width);
+        Ok(())
+    }
+
+    fn named_columns(&self) -> bool {
+        // Positional inserts go to the columns of `*` in order; named ones were resolved by name.
+        let all = Columns::of(&self.def, false);
+        !self.def.declared
+            || self.columns.len() != all.visible().len()
+            || self.columns.iter().zip(all.visible()).any(|(c, f)| c.name != *f.name())
+    }
+
+    async fn compute(&self, expressions: Vec<Expr>) -> Result<Vec<Value>> {
+        let mut values = Vec::with_capacity(expressions.len());
+        for chunk in expressions.chunks(COMPUTED_AT_ONCE) {
+            let mut query = parse_query("SELECT 1")?;
+            set_projection(&mut query, chunk.to_vec())?;
+            let batches = collect(self.run, query, &self.view).await?;
+            let batch = batches.iter().find(|b| b.num_rows() > 0);
+            let batch = batch.ok_or_else(|| Error::internal("values were not computed"))?;
+            for column in 0..chunk.len() {
+                values.push(computed(batch, column, 0)?);
+            }
+        }
+        Ok(values)
+    }
+
+    /// Makes the properties that do not exist yet: of the type of their values, FLOAT where
+    /// integers and floats are mixed.
+    fn make_properties(&mut self, transaction: &mut Transaction, cells: &[Vec<Cell>], computed: &[Value]) -> Result<()> {
+        for index in 0..self.columns.len() {
+            let Some(column) = self.columns.get(index).filter(|c| matches!(c.slot, Slot::New)) else { continue };
+            let mut found: Option<PropertyType> = None;
+            for cell in cells.iter().filter_map(|row| row.get(index)) {
+                let value = match cell {
+                    Cell::Literal(literal) => literal.value()?,
+                    Cell::Computed(number) => computed.get(*number).cloned().unwrap_or_default(),
+                };
+                found = match (found, value.property_type()) {
+                    (Some(PropertyType::Integer), Some(PropertyType::Float)) => Some(PropertyType::Float),
+                    (None, new) => new,
+                    (known, _) => known,
+                };
+            }
+            if let Some(property_type) = found {
+                let id = transaction.ensure_property(self.def.id, &column.name, property_type)?;
+                if let Some(column) = self.columns.get_mut(index) {
+                    column.slot = Slot::Property(id, property_type);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn cell_value(&self, column: &Column, cell: Cell, computed: &[Value], row: usize) -> Result<Value> {
+        let named = |e: Error| in_column(e, &self.def, &column.name);
+        match (&column.slot, cell) {
+            (Slot::Property(id, _), Cell::Literal(Literal::Default)) => self.default_of(*id, row),
+            (Slot::Property(_, target), Cell::Literal(literal)) => literal.value_for(*target).map_err(named),
+            (Slot::New, Cell::Literal(literal)) => literal.value().map_err(named),
+            (_, Cell::Literal(literal)) => literal.value_for(PropertyType::Uuid).map_err(named),
+            (slot, Cell::Computed(number)) => {
+                let value = computed.get(number).cloned().unwrap_or_default();
+                convert(value, slot_type(slot)).map_err(named)
+            }
+        }
+    }
+
+    // -------------------------------------------------------------- SELECT
+
+    async fn query(&mut self, transaction: &mut Transaction, query: &Query) -> Result<()> {
+        let statement = ast::Statement::Query(Box::new(query.clone()));
+        let view = self.view.clone();
+        let mut rows = self.run.rows(statement, &view).await?;
+        let fields = rows.schema();
+        self.check_width(fields.fields().len())?;
+        self.run.started_writing()?;
+        for (index, field) in fields.fields().iter().enumerate() {
+            if let Some(column) = self.columns.get_mut(index)
+                && matches!(column.slot, Slot::New)
+                && *field.data_type() != arrow::datatypes::DataType::Null
+            {
+                let property_type = property_type_of(field);
+                let id = transaction.ensure_property(self.def.id, &column.name, property_type)?;
+                column.slot = Slot::Property(id, property_type);
+            }
+        }
+        while let Some(batch) = rows.next().await {
+            let batch = batch.map_err(|e| from_datafusion_at(&e, &self.run.sql))?;
+            self.prepare_defaults(transaction, batch.num_rows()).await?;
+            for row in 0..batch.num_rows() {
+                if row.is_multiple_of(CHECK_ROWS) {
+                    self.run.cancel.check()?;
+                }
+                let mut values = Vec::with_capacity(self.columns.len());
+                for (index, column) in self.columns.iter().enumerate() {
+                    let value = computed(&batch, index, row)
+                        .and_then(|value| convert(value, slot_type(&column.slot)))
+                        .map_err(|e| in_column(e, &self.def, &column.name))?;
+                    values.push(value);
+                }
+                self.row(transaction, values, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    // ---------------------------------------------------------------- rows
+
+    /// Writes one row; `number` is its number among those the defaults were computed for.
+    fn row(&mut self, transaction: &mut Transaction, values: Vec<Value>, number: usize) -> Result<()> {
+        let (mut id, mut from, mut to) = (None, None, None);
+        let mut properties = Vec::with_capacity(values.len() + self.defaults.len());
+        for default in &self.defaults {
+            let given = |c: &Column| matches!(c.slot, Slot::Property(id, _) if id == default.id);
+            if !self.columns.iter().any(given) {
+                properties.push((default.id, self.default_of(default.id, number)?));
+            }
+        }
+        for (column, value) in self.columns.iter().zip(values) {
+            match &column.slot {
+                Slot::Property(id, _) => properties.push((*id, value)),
+                // Every value of it is NULL.
+                Slot::New => {}
+                Slot::Id => id = self.uuid(column, value)?,
+                Slot::From => from = self.uuid(column, value)?,
+                Slot::To => to = self.uuid(column, value)?,
+            }
+        }
+        if self.def.is_edge() {
+            let from = self.end(from, "from_id")?;
+            let to = self.end(to, "to_id")?;
+            transaction.insert_edge(self.def.id, id.map(EdgeId), from, to, properties)?;
+        } else {
+            transaction.insert_node(self.def.id, id.map(NodeId), properties)?;
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    fn uuid(&self, column: &Column, value: Value) -> Result<Option<Uuid>> {
+        match value {
+            Value::Null => Ok(None),
+            Value::Uuid(id) => Ok(Some(id)),
+            other => Err(Error::bad_input(format!(
+                "{}.{}: '{}' is not an id",
+                self.def.name,
+                column.name,
+                crate::model::escape_control(&other.to_text())
+            ))
+            .with_hint("ids look like 0198c5f2-7d3a-7c41-9d5e-2b8f6a1c0e47")),
+        }
+    }
+
+    fn end(&self, id: Option<Uuid>, which: &str) -> Result<RowId> {
+        let id = id.ok_or_else(|| {
+            Error::constraint(format!("{}.{which} must not be NULL: an edge needs both its ends", self.def.name))
+        })?;
+        self.view.row_of(id)?.ok_or_else(|| {
+            Error::not_found(format!("{}.{which}: there is no node with the id {id}", self.def.name))
+                .with_hint("insert the node first")
+        })
+    }
+}
+
+fn slot_type(slot: &Slot) -> PropertyType {
+    match slot {
+        Slot::Property(_, property_type) => *property_type,
+        // Takes every value as it is.
+        Slot::New => PropertyType::Json,
+        Slot::Id | Slot::From | Slot::To => PropertyType::Uuid,
+    }
+}
+
+fn set_projection(query: &mut Query, expressions: Vec<Expr>) -> Result<()> {
+    let SetExpr::Select(select) = query.body.as_mut() else { return Err(Error::internal("not a SELECT")) };
+    select.projection = expressions
+        .into_iter()
+        .zip(0..)
+        .map(|(expr, number)| SelectItem::ExprWithAlias { expr, alias: ident(&format!("value {number}")) })
+        .collect();
+    Ok(())
+}
+
+async fn collect(run: &Run, query: Query, view: &View) -> Result<Vec<RecordBatch>> {
+    let mut rows = run.rows(ast::Statement::Query(Box::new(query)), view).await?;
+    let mut batches = Vec::new();
+    while let Some(batch) = rows.next().await {
+        batches.push(batch.map_err(|e| from_datafusion_at(&e, &run.sql))?);
+    }
+    Ok(batches)
+}

@@ -1,0 +1,350 @@
+//! The catalog as DataFusion asks for it: schemas, and a table for each node and edge type.
+//!
+//! A table holds a type and no data: the scan takes the view of the statement that runs from the
+//! session ([`StatementState`]). So types appear and change without being registered.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::information_schema::InformationSchemaProvider;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, DataFusionError, Result};
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use parking_lot::{Mutex, RwLock};
+
+use crate::model::{CancelToken, TypeDef, TypeId};
+use crate::storage::View;
+
+use super::access::{Access, PlanStep, QueryPlan};
+use super::columns::Columns;
+use super::error::to_datafusion;
+use super::scan::{ScanExec, ScanRequest};
+
+/// The name of the one catalog.
+pub const CATALOG: &str = "aresadb";
+/// The schema of node and edge types.
+pub const SCHEMA: &str = "public";
+/// The schema that shows the same tables with row handles, for statements that change rows. Its
+/// name is one no user writes by accident; it is not listed.
+pub const ROWS_SCHEMA: &str = "$rows";
+const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// What the statement that runs reads.
+#[derive(Clone)]
+pub struct Reading {
+    /// The state of the data.
+    pub view: View,
+    /// Its request to stop.
+    pub cancel: CancelToken,
+    /// Rows shall come in the order of their insertion.
+    pub ordered: bool,
+}
+
+/// What the statement that runs reads, shared by the session, its catalog and its scans.
+#[derive(Default)]
+pub struct StatementState {
+    reading: RwLock<Option<Reading>>,
+    tables: Mutex<HashMap<(TypeId, bool), (Arc<TypeDef>, Arc<TypeTable>)>>,
+}
+
+impl StatementState {
+    /// Sets what is read from now on. Scans that run keep what they have.
+    pub fn set(&self, reading: Reading) {
+        *self.reading.write() = Some(reading);
+    }
+
+    /// Sets whether rows shall come in the order of their insertion.
+    pub fn set_ordered(&self, ordered: bool) {
+        if let Some(reading) = self.reading.write().as_mut() {
+            reading.ordered = ordered;
+        }
+    }
+
+    /// Lets the view go.
+    pub fn clear(&self) {
+        *self.reading.write() = None;
+    }
+
+    fn reading(&self) -> Option<Reading> {
+        self.reading.read().clone()
+    }
+
+    fn type_names(&self) -> Vec<String> {
+        self.reading().map_or_else(Vec::new, |r| r.view.catalog().types().map(|t| t.name.clone()).collect())
+    }
+
+    fn table(&self, name: &str, with_row: bool) -> Option<Arc<TypeTable>> {
+        let reading = self.reading()?;
+        let def = reading.view.catalog().get(name)?;
+        let mut tables = self.tables.lock();
+        match tables.get(&(def.id, with_row)) {
+            // By content: two transactions may give one version number to different definitions.
+            Some((known, table)) if Arc::ptr_eq(known, def) || known == def => Some(Arc::clone(table)),
+            _ => {
+                let table = Arc::new(TypeTable::new(def, with_row));
+                tables.insert((def.id, with_row), (Arc::clone(def), Arc::clone(&table)));
+                Some(table)
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for StatementState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StatementState").finish_non_exhaustive()
+    }
+}
+
+/// A node or edge type as a table.
+#[derive(Debug)]
+pub struct TypeTable {
+    name: String,
+    type_id: TypeId,
+    columns: Arc<Columns>,
+}
+
+impl TypeTable {
+    fn new(def: &TypeDef, with_row: bool) -> Self {
+        Self { name: def.name.clone(), type_id: def.id, columns: Arc::new(Columns::of(def, with_row)) }
+    }
+
+    /// The columns read: those shown first, then those that only filters look at.
+    fn columns_read(&self, projection: Option<&Vec<usize>>, filters: &[Expr]) -> Result<(Vec<usize>, usize)> {
+        let schema = self.columns.schema();
+        let mut read: Vec<usize> = match projection {
+            Some(columns) => columns.clone(),
+            None => (0..schema.fields().len()).collect(),
+        };
+        let shown = read.len();
+        for filter in filters {
+            for column in filter.column_refs() {
+                let index = schema.index_of(&column.name).map_err(DataFusionError::from)?;
+                if !read.contains(&index) {
+                    read.push(index);
+                }
+            }
+        }
+        Ok((read, shown))
+    }
+}
+
+/// A filter the scan evaluates just as DataFusion's own filter would.
+fn evaluates(filter: &Expr) -> bool {
+    !filter.is_volatile()
+        && !filter.contains_outer()
+        && !filter
+            .exists(|e| {
+                Ok(matches!(
+                    e,
+                    Expr::Exists(_)
+                        | Expr::InSubquery(_)
+                        | Expr::ScalarSubquery(_)
+                        | Expr::SetComparison(_)
+                        | Expr::AggregateFunction(_)
+                        | Expr::WindowFunction(_)
+                        | Expr::Placeholder(_)
+                ))
+            })
+            .unwrap_or(true)
+}
+
+#[async_trait]
+impl TableProvider for TypeTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.columns.schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let reading = state
+            .config()
+            .get_extension::<StatementState>()
+            .and_then(|statement| statement.reading())
+            .ok_or_else(|| DataFusionError::Internal("a scan outside a statement".to_owned()))?;
+        let (access, fulfilled) = Access::choose(&self.columns, filters);
+        let filters: Vec<Expr> = filters
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| Some(*position) != fulfilled)
+            .map(|(_, filter)| filter.clone())
+            .collect();
+        let (read, shown) = self.columns_read(projection, &filters)?;
+        let read_schema = DFSchema::try_from(self.columns.schema().project(&read)?)?;
+        let physical = filters
+            .iter()
+            .map(|filter| state.create_physical_expr(filter.clone(), &read_schema))
+            .collect::<Result<Vec<_>>>()?;
+        let live_rows = reading.view.live_rows(self.type_id).map_err(to_datafusion)?;
+        let plan = plan_of(&self.name, &access, &filters, limit, live_rows);
+        let request = ScanRequest {
+            view: reading.view,
+            type_id: self.type_id,
+            columns: Arc::clone(&self.columns),
+            read,
+            shown,
+            access,
+            filters: physical,
+            limit,
+            ordered: reading.ordered,
+            cancel: reading.cancel,
+            plan,
+        };
+        let partitions = state.config().target_partitions();
+        Ok(Arc::new(ScanExec::new(request, partitions).map_err(to_datafusion)?))
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(filters
+            .iter()
+            .map(|filter| {
+                if evaluates(filter) {
+                    TableProviderFilterPushDown::Exact
+                } else {
+                    TableProviderFilterPushDown::Unsupported
+                }
+            })
+            .collect())
+    }
+}
+
+fn plan_of(table: &str, access: &Access, filters: &[Expr], limit: Option<usize>, live_rows: u64) -> QueryPlan {
+    let mut steps = vec![access.step(table, live_rows)];
+    steps.extend(filters.iter().map(|filter| PlanStep::Filter { predicate: filter.human_display().to_string() }));
+    steps.extend(limit.map(|rows| PlanStep::Limit { rows }));
+    #[allow(clippy::cast_precision_loss)]
+    let estimated_cost = match access {
+        Access::Scan => live_rows as f64,
+        Access::Ids(ids) => ids.len() as f64,
+        Access::EdgesAt { nodes, .. } => nodes.len() as f64 * 10.0,
+    };
+    QueryPlan { steps, estimated_cost }
+}
+
+/// Node and edge types as the tables of a schema.
+#[derive(Debug)]
+struct TypeSchema {
+    state: Arc<StatementState>,
+    with_row: bool,
+}
+
+#[async_trait]
+impl SchemaProvider for TypeSchema {
+    fn table_names(&self) -> Vec<String> {
+        self.state.type_names()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        Ok(self.state.table(name, self.with_row).map(|table| table as Arc<dyn TableProvider>))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.state.table(name, self.with_row).is_some()
+    }
+}
+
+/// The same tables with the columns of `*` alone: what `information_schema` lists.
+#[derive(Debug)]
+struct ListedSchema(Arc<StatementState>);
+
+#[async_trait]
+impl SchemaProvider for ListedSchema {
+    fn table_names(&self) -> Vec<String> {
+        self.0.type_names()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        Ok(self.0.table(name, false).map(|table| {
+            let fields: Vec<_> = table.columns.visible().to_vec();
+            Arc::new(EmptyTable::new(Arc::new(Schema::new(fields)))) as Arc<dyn TableProvider>
+        }))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.0.table(name, false).is_some()
+    }
+}
+
+/// The catalog statements are planned with.
+#[derive(Debug)]
+pub struct TypeCatalog {
+    types: Arc<TypeSchema>,
+    rows: Arc<TypeSchema>,
+    information: Arc<InformationSchemaProvider>,
+}
+
+impl TypeCatalog {
+    /// A catalog over what the session's statement reads.
+    #[must_use]
+    pub fn new(state: &Arc<StatementState>) -> Self {
+        let schema = |with_row| Arc::new(TypeSchema { state: Arc::clone(state), with_row });
+        let listing = Arc::new(Listing(Arc::new(ListedCatalog(Arc::new(ListedSchema(Arc::clone(state)))))));
+        Self {
+            types: schema(false),
+            rows: schema(true),
+            information: Arc::new(InformationSchemaProvider::new(listing)),
+        }
+    }
+}
+
+impl CatalogProvider for TypeCatalog {
+    fn schema_names(&self) -> Vec<String> {
+        vec![SCHEMA.to_owned(), INFORMATION_SCHEMA.to_owned()]
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        match name {
+            SCHEMA => Some(Arc::clone(&self.types) as Arc<dyn SchemaProvider>),
+            ROWS_SCHEMA => Some(Arc::clone(&self.rows) as Arc<dyn SchemaProvider>),
+            INFORMATION_SCHEMA => Some(Arc::clone(&self.information) as Arc<dyn SchemaProvider>),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ListedCatalog(Arc<ListedSchema>);
+
+impl CatalogProvider for ListedCatalog {
+    fn schema_names(&self) -> Vec<String> {
+        vec![SCHEMA.to_owned()]
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        (name == SCHEMA).then(|| Arc::clone(&self.0) as Arc<dyn SchemaProvider>)
+    }
+}
+
+#[derive(Debug)]
+struct Listing(Arc<ListedCatalog>);
+
+impl CatalogProviderList for Listing {
+    fn register_catalog(
+        &self,
+        _name: String,
+        _catalog: Arc<dyn CatalogProvider>,
+    ) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![CATALOG.to_owned()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        (name == CATALOG).then(|| Arc::clone(&self.0) as Arc<dyn CatalogProvider>)
+    }
+}

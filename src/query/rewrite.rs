@@ -1,0 +1,469 @@
+//! What is changed on the syntax tree before DataFusion plans it.
+//!
+//! * `*` becomes the columns it stands for: the tables' schemas hold system columns that `*` must
+//!   not show.
+//! * NATURAL joins become USING over the columns that `*` would show on both sides.
+//! * What DataFusion would answer wrongly is rewritten or refused (`semantics`).
+//!
+//! Names of WITH clauses hide types; scopes are followed so that `WITH user AS (SELECT * FROM user)`
+//! reads the type inside and the clause outside. Places of names stay as parsed, so errors of the
+//! planner point into the text.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use sqlparser::ast::{
+    self, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+};
+
+use crate::model::{Error, Result};
+use crate::storage::Catalog;
+
+use super::columns::Columns;
+use super::provider::{CATALOG, ROWS_SCHEMA, SCHEMA};
+use super::semantics;
+use super::statement::{self, Statement};
+
+/// Rewrites a statement for planning.
+///
+/// # Errors
+/// `Unsupported` with a hint for what cannot be answered rightly.
+pub fn rewrite(statement: &mut ast::Statement, catalog: &Arc<Catalog>) -> Result<()> {
+    let mut rewriter = Rewriter { catalog, scopes: Vec::new(), taken: Vec::new() };
+    match VisitMut::visit(statement, &mut rewriter) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+/// The name an identifier means: as it is when quoted, in small letters otherwise.
+#[must_use]
+pub fn name_of(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+/// The type a table name means, when it has no schema or the one schema there is.
+#[must_use]
+pub fn type_name(name: &ObjectName) -> Option<String> {
+    let parts: Option<Vec<String>> = name.0.iter().map(|part| part.as_ident().map(name_of)).collect();
+    match parts?.as_slice() {
+        [table] => Some(table.clone()),
+        [schema, table] if [SCHEMA, ROWS_SCHEMA].contains(&schema.as_str()) => Some(table.clone()),
+        [catalog, schema, table] if catalog == CATALOG && schema == SCHEMA => Some(table.clone()),
+        _ => None,
+    }
+}
+
+/// A quoted identifier.
+#[must_use]
+pub fn ident(name: &str) -> Ident {
+    Ident::with_quote('"', name)
+}
+
+/// A name of one quoted identifier.
+#[must_use]
+pub fn object_name(parts: &[&str]) -> ObjectName {
+    ObjectName(parts.iter().map(|part| ObjectNamePart::Identifier(ident(part))).collect())
+}
+
+struct Rewriter<'c> {
+    catalog: &'c Arc<Catalog>,
+    /// The names of WITH clauses that can be seen.
+    scopes: Vec<Vec<String>>,
+    /// The bodies of WITH clauses, taken out while the query around them is visited: they were
+    /// rewritten in their own scope.
+    taken: Vec<Vec<Box<Query>>>,
+}
+
+/// What `*` shows of one item of FROM.
+struct Shown {
+    qualifier: Ident,
+    /// The columns; `None` where only the planner knows them.
+    columns: Option<Vec<String>>,
+    /// Columns that USING merged into another item's.
+    merged: Vec<String>,
+}
+
+impl VisitorMut for Rewriter<'_> {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        flow(self.enter(query))
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        self.scopes.pop();
+        if let (Some(bodies), Some(with)) = (self.taken.pop(), query.with.as_mut()) {
+            for (cte, body) in with.cte_tables.iter_mut().zip(bodies) {
+                cte.query = body;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        flow(semantics::correct_expression(expr))
+    }
+}
+
+fn flow(result: Result<()>) -> ControlFlow<Error> {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    }
+}
+
+impl Rewriter<'_> {
+    fn enter(&mut self, query: &mut Query) -> Result<()> {
+        semantics::check_query(query)?;
+        let mut names = Vec::new();
+        let mut bodies = Vec::new();
+        if let Some(with) = &mut query.with {
+            if with.recursive {
+                names.extend(with.cte_tables.iter().map(|cte| name_of(&cte.alias.name)));
+            }
+            for cte in &mut with.cte_tables {
+                self.scopes.push(names.clone());
+                let visited = VisitMut::visit(&mut cte.query, self);
+                self.scopes.pop();
+                if let ControlFlow::Break(error) = visited {
+                    return Err(error);
+                }
+                names.push(name_of(&cte.alias.name));
+                bodies.push(std::mem::replace(&mut cte.query, Box::new(empty_query()?)));
+            }
+        }
+        self.scopes.push(names);
+        self.taken.push(bodies);
+        self.enter_body(&mut query.body)
+    }
+
+    /// The SELECTs of a query; those in parentheses are queries of their own and visited as such.
+    fn enter_body(&mut self, body: &mut SetExpr) -> Result<()> {
+        let mut open = vec![body];
+        while let Some(body) = open.pop() {
+            if let SetExpr::Table(table) = body {
+                let name = [&table.schema_name, &table.table_name].into_iter().flatten().cloned();
+                let name = name.collect::<Vec<_>>().join(".");
+                *body = *parse_query(&format!("SELECT * FROM {name}"))?.body;
+            }
+            match body {
+                SetExpr::Select(select) => self.enter_select(select)?,
+                SetExpr::SetOperation { left, right, .. } => {
+                    open.push(left);
+                    open.push(right);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn columns(&self, name: &ObjectName) -> Option<Columns> {
+        let name_parts = name.0.len();
+        let type_name = type_name(name)?;
+        if name_parts == 1 && self.scopes.iter().any(|names| names.contains(&type_name)) {
+            return None;
+        }
+        self.catalog.get(&type_name).map(|def| Columns::of(def, false))
+    }
+
+    fn enter_select(&mut self, select: &mut Select) -> Result<()> {
+        semantics::check_select(select)?;
+        for item in &mut select.from {
+            self.rename_columns(&mut item.relation)?;
+            for join in &mut item.joins {
+                self.rename_columns(&mut join.relation)?;
+            }
+        }
+        let mut shown = Vec::new();
+        let mut own = false;
+        for item in &mut select.from {
+            let (items, merged) = self.shown_by(item, &mut own)?;
+            shown.push((items, merged));
+        }
+        if own {
+            self.expand(select, &shown)?;
+        }
+        Ok(())
+    }
+
+    /// `t AS u(a, b)` names the columns that `*` shows, not the hidden ones.
+    fn rename_columns(&self, factor: &mut TableFactor) -> Result<()> {
+        if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
+            self.rename_columns(&mut table_with_joins.relation)?;
+            for join in &mut table_with_joins.joins {
+                self.rename_columns(&mut join.relation)?;
+            }
+            return Ok(());
+        }
+        if let TableFactor::Table { name, alias: Some(alias), args: None, .. } = factor
+            && !alias.columns.is_empty()
+            && self.columns(name).is_some()
+        {
+            let subquery = Box::new(parse_query(&format!("SELECT * FROM {name}"))?);
+            let alias = Some(alias.clone());
+            *factor = TableFactor::Derived { lateral: false, subquery, alias, sample: None };
+        }
+        Ok(())
+    }
+
+    /// What `*` shows of an item of FROM with its joins, and the columns that USING put in front.
+    fn shown_by(&self, item: &mut TableWithJoins, own: &mut bool) -> Result<(Vec<Shown>, Vec<Merged>)> {
+        let (mut shown, mut merged) = self.shown_of(&mut item.relation, own)?;
+        for join in &mut item.joins {
+            let (right, right_merged) = self.shown_of(&mut join.relation, own)?;
+            let Some((constraint, side)) = constraint_of(&mut join.join_operator) else {
+                shown.extend(right);
+                continue;
+            };
+            if matches!(constraint, JoinConstraint::Natural) {
+                *constraint = natural(&shown, &right, *own)?;
+            }
+            if let JoinConstraint::Using(names) = constraint {
+                if side == Side::Both {
+                    return Err(semantics::full_join_using());
+                }
+                let names: Vec<String> = names.iter().filter_map(type_name_part).collect();
+                let before = merge(&mut shown, right, &names, side);
+                merged.splice(0..0, before);
+            } else if side != Side::Semi {
+                shown.extend(right);
+                merged.extend(right_merged);
+            }
+        }
+        Ok((shown, merged))
+    }
+
+    fn shown_of(&self, factor: &mut TableFactor, own: &mut bool) -> Result<(Vec<Shown>, Vec<Merged>)> {
+        let shown = |qualifier: Ident, columns| {
+            Ok((vec![Shown { qualifier, columns, merged: Vec::new() }], Vec::new()))
+        };
+        let alias_name = |alias: &Option<TableAlias>| alias.as_ref().map(|a| a.name.clone());
+        match factor {
+            TableFactor::Table { name, alias, args: None, .. } => {
+                let last = name.0.last().and_then(ObjectNamePart::as_ident).cloned();
+                let qualifier = alias_name(alias).or(last).unwrap_or_else(|| ident(""));
+                let columns = self
+                    .columns(name)
+                    .map(|columns| columns.visible().iter().map(|f| f.name().clone()).collect::<Vec<_>>());
+                *own |= columns.is_some();
+                shown(qualifier, columns)
+            }
+            TableFactor::NestedJoin { table_with_joins, alias: None } => self.shown_by(table_with_joins, own),
+            TableFactor::NestedJoin { .. } => {
+                Err(Error::unsupported("a join in parentheses with a name of its own")
+                    .with_hint("write it as a subquery: (SELECT ... FROM ... JOIN ...) AS name"))
+            }
+            TableFactor::Table { alias, .. }
+            | TableFactor::Derived { alias, .. }
+            | TableFactor::TableFunction { alias, .. }
+            | TableFactor::Function { alias, .. }
+            | TableFactor::UNNEST { alias, .. } => {
+                shown(alias_name(alias).unwrap_or_else(|| ident("")), None)
+            }
+            other => Err(Error::unsupported(format!("{other} in FROM"))),
+        }
+    }
+
+    fn expand(&self, select: &mut Select, shown: &[(Vec<Shown>, Vec<Merged>)]) -> Result<()> {
+        let mut projection = Vec::with_capacity(select.projection.len());
+        for item in std::mem::take(&mut select.projection) {
+            match item {
+                SelectItem::Wildcard(options) => {
+                    refuse_options(&options)?;
+                    for (items, merged) in shown {
+                        projection.extend(merged.iter().map(Merged::item));
+                        for shown in items {
+                            shown.items(&mut projection)?;
+                        }
+                    }
+                }
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+                    let wanted = type_name_part(&name);
+                    let found = shown.iter().flat_map(|(items, _)| items).find(|shown| {
+                        shown.columns.is_some() && Some(name_of(&shown.qualifier)) == wanted
+                    });
+                    match found {
+                        Some(found) => {
+                            refuse_options(&options)?;
+                            let all = Shown {
+                                qualifier: found.qualifier.clone(),
+                                columns: found.columns.clone(),
+                                merged: Vec::new(),
+                            };
+                            all.items(&mut projection)?;
+                        }
+                        None => projection.push(SelectItem::QualifiedWildcard(
+                            SelectItemQualifiedWildcardKind::ObjectName(name),
+                            options,
+                        )),
+                    }
+                }
+                other => projection.push(other),
+            }
+        }
+        select.projection = projection;
+        Ok(())
+    }
+}
+
+/// A column that USING made of two: where its value comes from.
+struct Merged {
+    qualifier: Option<Ident>,
+    name: String,
+}
+
+impl Merged {
+    fn item(&self) -> SelectItem {
+        let name = ident(&self.name);
+        SelectItem::UnnamedExpr(match &self.qualifier {
+            Some(qualifier) => Expr::CompoundIdentifier(vec![qualifier.clone(), name]),
+            None => Expr::Identifier(name),
+        })
+    }
+}
+
+impl Shown {
+    fn items(&self, projection: &mut Vec<SelectItem>) -> Result<()> {
+        match &self.columns {
+            Some(columns) => {
+                for name in columns.iter().filter(|name| !self.merged.contains(name)) {
+                    let column = Expr::CompoundIdentifier(vec![self.qualifier.clone(), ident(name)]);
+                    projection.push(SelectItem::UnnamedExpr(column));
+                }
+            }
+            None if self.qualifier.value.is_empty() => {
+                return Err(Error::unsupported("* over a function or subquery without a name")
+                    .with_hint("give it one with AS"));
+            }
+            None => {
+                let opt_exclude = (!self.merged.is_empty()).then(|| {
+                    ast::ExcludeSelectItem::Multiple(
+                        self.merged.iter().map(|name| object_name(&[name.as_str()])).collect(),
+                    )
+                });
+                let options = ast::WildcardAdditionalOptions { opt_exclude, ..Default::default() };
+                let name = ObjectName(vec![ObjectNamePart::Identifier(self.qualifier.clone())]);
+                projection.push(SelectItem::QualifiedWildcard(
+                    SelectItemQualifiedWildcardKind::ObjectName(name),
+                    options,
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn type_name_part(name: &ObjectName) -> Option<String> {
+    name.0.last().and_then(ObjectNamePart::as_ident).map(name_of)
+}
+
+fn refuse_options(options: &ast::WildcardAdditionalOptions) -> Result<()> {
+    let none = ast::WildcardAdditionalOptions { wildcard_token: options.wildcard_token.clone(), ..Default::default() };
+    if *options == none { Ok(()) } else { Err(Error::unsupported("* with options").with_hint("name the columns")) }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+    Both,
+    Semi,
+}
+
+/// A join's constraint, and the side a merged column takes its value from.
+fn constraint_of(operator: &mut JoinOperator) -> Option<(&mut JoinConstraint, Side)> {
+    match operator {
+        JoinOperator::Join(c)
+        | JoinOperator::Inner(c)
+        | JoinOperator::Left(c)
+        | JoinOperator::LeftOuter(c)
+        | JoinOperator::CrossJoin(c) => Some((c, Side::Left)),
+        JoinOperator::Right(c) | JoinOperator::RightOuter(c) => Some((c, Side::Right)),
+        JoinOperator::FullOuter(c) => Some((c, Side::Both)),
+        JoinOperator::Semi(c)
+        | JoinOperator::LeftSemi(c)
+        | JoinOperator::Anti(c)
+        | JoinOperator::LeftAnti(c) => Some((c, Side::Semi)),
+        _ => None,
+    }
+}
+
+/// The USING clause a NATURAL join means.
+fn natural(left: &[Shown], right: &[Shown], own: bool) -> Result<JoinConstraint> {
+    if !own {
+        return Ok(JoinConstraint::Natural);
+    }
+    let unknown = || {
+        Error::unsupported("NATURAL JOIN with a subquery").with_hint("name the columns with USING (...)")
+    };
+    let names = |items: &[Shown]| -> Result<Vec<String>> {
+        let mut names: Vec<String> = Vec::new();
+        for item in items {
+            let columns = item.columns.as_ref().ok_or_else(unknown)?;
+            names.extend(columns.iter().filter(|c| !item.merged.contains(c)).cloned());
+        }
+        Ok(names)
+    };
+    let right = names(right)?;
+    // System columns say nothing about what two types have in common.
+    let system = ["id", "from_id", "to_id"];
+    let common: Vec<ObjectName> = names(left)?
+        .iter()
+        .filter(|name| right.contains(name) && !system.contains(&name.as_str()))
+        .map(|name| object_name(&[name.as_str()]))
+        .collect();
+    Ok(if common.is_empty() {
+        JoinConstraint::On(Expr::Value(Value::Boolean(true).into()))
+    } else {
+        JoinConstraint::Using(common)
+    })
+}
+
+/// Joins `right` to what is shown, with columns merged by USING. Returns the merged columns.
+fn merge(shown: &mut Vec<Shown>, mut right: Vec<Shown>, names: &[String], side: Side) -> Vec<Merged> {
+    let merged = names
+        .iter()
+        .map(|name| {
+            let from = if side == Side::Right { &right } else { &*shown };
+            Merged { qualifier: holder(from, name), name: name.clone() }
+        })
+        .collect();
+    for item in shown.iter_mut().chain(right.iter_mut()) {
+        let known = |name: &&String| item.columns.as_ref().is_none_or(|columns| columns.contains(name));
+        let add: Vec<String> = names.iter().filter(known).cloned().collect();
+        item.merged.extend(add);
+    }
+    if side != Side::Semi {
+        shown.extend(right);
+    }
+    merged
+}
+
+/// The item that has a column, as far as that can be told.
+fn holder(items: &[Shown], name: &str) -> Option<Ident> {
+    let has = |item: &&Shown| item.columns.as_ref().is_some_and(|columns| columns.iter().any(|c| c == name));
+    match (items.iter().find(has), items) {
+        (Some(item), _) => Some(item.qualifier.clone()),
+        (None, [only]) => Some(only.qualifier.clone()),
+        _ => None,
+    }
+}
+
+/// Parses a query of our own making.
+pub fn parse_query(sql: &str) -> Result<Query> {
+    match statement::parse(sql)? {
+        Statement::Sql(statement) => match *statement {
+            ast::Statement::Query(query) => Ok(*query),
+            other => Err(Error::internal(format!("not a query: {other}"))),
+        },
+        Statement::CreateEdgeTable(_) => Err(Error::internal("not a query")),
+    }
+}
+
+fn empty_query() -> Result<Query> {
+    parse_query("SELECT 1")
+}
+

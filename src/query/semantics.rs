@@ -1,0 +1,338 @@
+//! No wrong answer passes through: what DataFusion 55 would answer silently wrong is corrected or
+//! refused here, and only here.
+//!
+//! | statement | DataFusion alone | here |
+//! |---|---|---|
+//! | `a IS DISTINCT FROM b OR c` | the operand takes the OR | corrected (`dialect`) |
+//! | `EXCEPT ALL`, `INTERSECT ALL` | all or none of the duplicates | refused |
+//! | `FULL JOIN ... USING` | the left side's column alone | refused |
+//! | `x >= ALL (SELECT ...)`, `ANY` other than `=` | empty or wrong | refused; `<> ALL`, `= ANY` become NOT IN, IN |
+//! | `OVER (w ORDER BY ...)` | the window's partition is lost | refused |
+//! | `FOR UPDATE`, `TABLESAMPLE`, `SELECT INTO` and other clauses | ignored | refused |
+//! | integers past 64 bits in `+ - *`, unary minus | wrap around | error |
+//! | floats divided by zero | infinity, NaN | error |
+//! | filters pushed from joins at run time (apache/datafusion#25244) | may hit the wrong column | switched off (`session`) |
+
+use std::sync::Arc;
+
+use datafusion::arrow::compute::kernels::numeric;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result as DataFusionResult};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr as PlanExpr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::physical_expr_common::datum::apply;
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, GroupByExpr, Query, Select, SetExpr, SetOperator, SetQuantifier, TableFactor,
+    TableWithJoins, WindowType,
+};
+
+use crate::model::{Error, Result};
+
+fn refuse(what: &str, hint: &str) -> Error {
+    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
+}
+
+/// The error for FULL JOIN with USING or NATURAL.
+pub fn full_join_using() -> Error {
+    refuse(
+        "FULL JOIN with USING",
+        "write FULL JOIN ... ON a.k = b.k and coalesce(a.k, b.k) for the joined column",
+    )
+}
+
+/// Refuses clauses of a query that would be ignored or answered wrongly.
+///
+/// # Errors
+/// `Unsupported` with the way round.
+pub fn check_query(query: &Query) -> Result<()> {
+    if !query.locks.is_empty() {
+        return Err(refuse("FOR UPDATE", "leave it out: a statement reads one consistent state"));
+    }
+    if query.for_clause.is_some()
+        || query.settings.is_some()
+        || query.format_clause.is_some()
+        || !query.pipe_operators.is_empty()
+    {
+        return Err(refuse("this clause behind a query", "PostgreSQL's SELECT is the reference"));
+    }
+    check_set_expression(&query.body)
+}
+
+fn check_set_expression(body: &SetExpr) -> Result<()> {
+    let mut open = vec![body];
+    while let Some(body) = open.pop() {
+        match body {
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                if *set_quantifier == SetQuantifier::All
+                    && matches!(op, SetOperator::Except | SetOperator::Intersect | SetOperator::Minus)
+                {
+                    return Err(refuse(
+                        &format!("{op} ALL"),
+                        "number the duplicates with row_number() OVER (PARTITION BY ...) and leave ALL out",
+                    ));
+                }
+                open.push(left);
+                open.push(right);
+            }
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                return Err(refuse("a statement that writes inside a query", "run it on its own"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Refuses clauses of a SELECT that would be ignored or answered wrongly.
+///
+/// # Errors
+/// `Unsupported` with the way round.
+pub fn check_select(select: &Select) -> Result<()> {
+    if select.into.is_some() {
+        return Err(refuse("SELECT INTO", "use INSERT INTO ... SELECT"));
+    }
+    if select.top.is_some() {
+        return Err(refuse("TOP", "use LIMIT"));
+    }
+    let others = !select.lateral_views.is_empty()
+        || select.prewhere.is_some()
+        || !select.connect_by.is_empty()
+        || !select.cluster_by.is_empty()
+        || !select.distribute_by.is_empty()
+        || !select.sort_by.is_empty()
+        || select.value_table_mode.is_some()
+        || select.exclude.is_some();
+    if others {
+        return Err(refuse("this clause of SELECT", "PostgreSQL's SELECT is the reference"));
+    }
+    if let GroupByExpr::Expressions(_, modifiers) | GroupByExpr::All(modifiers) = &select.group_by
+        && !modifiers.is_empty()
+    {
+        return Err(refuse("this form of GROUP BY", "use GROUPING SETS, ROLLUP (...) or CUBE (...)"));
+    }
+    for item in &select.from {
+        check_from(item)?;
+    }
+    Ok(())
+}
+
+fn check_from(item: &TableWithJoins) -> Result<()> {
+    for factor in std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation)) {
+        match factor {
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
+                return Err(refuse("TABLESAMPLE", "filter with random() < 0.1 instead"));
+            }
+            TableFactor::Table { version: Some(_), .. } => {
+                return Err(refuse("reading a past state", "leave the clause out"));
+            }
+            TableFactor::NestedJoin { table_with_joins, .. } => check_from(table_with_joins)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Corrects or refuses an expression.
+///
+/// # Errors
+/// `Unsupported` with the way round.
+pub fn correct_expression(expr: &mut Expr) -> Result<()> {
+    match expr {
+        Expr::AnyOp { left, compare_op, right, .. } => {
+            if let Expr::Subquery(subquery) = right.as_ref() {
+                if *compare_op != BinaryOperator::Eq {
+                    return Err(quantified(compare_op, "ANY"));
+                }
+                *expr = Expr::InSubquery {
+                    expr: left.clone(),
+                    subquery: subquery.clone(),
+                    negated: false,
+                };
+            } else if *compare_op != BinaryOperator::Eq {
+                return Err(quantified(compare_op, "ANY"));
+            }
+        }
+        Expr::AllOp { left, compare_op, right } => match right.as_ref() {
+            Expr::Subquery(subquery) if *compare_op == BinaryOperator::NotEq => {
+                *expr =
+                    Expr::InSubquery { expr: left.clone(), subquery: subquery.clone(), negated: true };
+            }
+            _ => return Err(quantified(compare_op, "ALL")),
+        },
+        Expr::Function(function) => check_function(function)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn quantified(operator: &BinaryOperator, quantifier: &str) -> Error {
+    refuse(
+        &format!("{operator} {quantifier}"),
+        "compare with (SELECT min(...)) or (SELECT max(...)), or use EXISTS",
+    )
+}
+
+fn check_function(function: &Function) -> Result<()> {
+    if let Some(WindowType::WindowSpec(spec)) = &function.over
+        && spec.window_name.is_some()
+    {
+        return Err(refuse("a window that extends a named one", "write its PARTITION BY and ORDER BY out"));
+    }
+    Ok(())
+}
+
+/// An arithmetic operation that fails where DataFusion's own operator would wrap around or give
+/// infinity. Users cannot call it: its name is no identifier.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Checked {
+    operator: Operator,
+    name: String,
+    signature: Signature,
+}
+
+impl Checked {
+    fn udf(operator: Operator) -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::new_from_impl(Checked {
+            operator,
+            name: format!("checked {operator}"),
+            signature: Signature::any(2, Volatility::Immutable),
+        }))
+    }
+}
+
+impl ScalarUDFImpl for Checked {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn display_name(&self, args: &[PlanExpr]) -> DataFusionResult<String> {
+        match args {
+            [left, right] => Ok(format!("{} {} {}", left.human_display(), self.operator, right.human_display())),
+            _ => Ok(self.name.clone()),
+        }
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> DataFusionResult<DataType> {
+        Ok(arguments.first().cloned().unwrap_or(DataType::Null))
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let [left, right] = arguments.args.as_slice() else {
+            return datafusion::common::internal_err!("{} takes two arguments", self.name);
+        };
+        match self.operator {
+            Operator::Plus => apply(left, right, numeric::add),
+            Operator::Minus => apply(left, right, numeric::sub),
+            Operator::Multiply => apply(left, right, numeric::mul),
+            other => {
+                check_divisor(right)?;
+                if other == Operator::Divide {
+                    apply(left, right, numeric::div)
+                } else {
+                    apply(left, right, numeric::rem)
+                }
+            }
+        }
+    }
+}
+
+/// Refuses a float divisor of zero, also under a NULL dividend.
+fn check_divisor(divisor: &ColumnarValue) -> DataFusionResult<()> {
+    use datafusion::arrow::array::AsArray;
+    use datafusion::arrow::datatypes::Float64Type;
+    let zero = match divisor {
+        ColumnarValue::Scalar(datafusion::common::ScalarValue::Float64(Some(divisor))) => *divisor == 0.0,
+        ColumnarValue::Array(array) => array
+            .as_primitive_opt::<Float64Type>()
+            .is_some_and(|floats| floats.iter().flatten().any(|divisor| divisor == 0.0)),
+        ColumnarValue::Scalar(_) => false,
+    };
+    if zero { Err(datafusion::arrow::error::ArrowError::DivideByZero.into()) } else { Ok(()) }
+}
+
+/// Puts checked operations in the place of those that wrap around or give infinity.
+#[derive(Debug)]
+pub struct CheckedArithmetic {
+    add: Arc<ScalarUDF>,
+    subtract: Arc<ScalarUDF>,
+    multiply: Arc<ScalarUDF>,
+    divide: Arc<ScalarUDF>,
+    remainder: Arc<ScalarUDF>,
+}
+
+impl Default for CheckedArithmetic {
+    fn default() -> Self {
+        Self {
+            add: Checked::udf(Operator::Plus),
+            subtract: Checked::udf(Operator::Minus),
+            multiply: Checked::udf(Operator::Multiply),
+            divide: Checked::udf(Operator::Divide),
+            remainder: Checked::udf(Operator::Modulo),
+        }
+    }
+}
+
+impl AnalyzerRule for CheckedArithmetic {
+    fn name(&self) -> &'static str {
+        "checked_arithmetic"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> DataFusionResult<LogicalPlan> {
+        plan.transform_up_with_subqueries(|plan| self.check_node(plan)).map(|transformed| transformed.data)
+    }
+}
+
+impl CheckedArithmetic {
+    fn check_node(&self, plan: LogicalPlan) -> DataFusionResult<Transformed<LogicalPlan>> {
+        let schema = merge_schema(&plan.inputs());
+        let names = NamePreserver::new(&plan);
+        plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let checked = expr.transform_up(|expr| self.check(expr, &schema))?;
+            Ok(checked.update_data(|expr| name.restore(expr)))
+        })
+    }
+
+    fn check(&self, expr: PlanExpr, schema: &DFSchema) -> DataFusionResult<Transformed<PlanExpr>> {
+        let PlanExpr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
+            if let PlanExpr::Negative(inner) = &expr
+                && inner.get_type(schema).is_ok_and(|t| t == DataType::Int64)
+                && !matches!(inner.as_ref(), PlanExpr::Literal(..))
+            {
+                let zero = datafusion::logical_expr::lit(0i64);
+                let arguments = vec![zero, inner.as_ref().clone()];
+                let call = ScalarFunction::new_udf(Arc::clone(&self.subtract), arguments);
+                return Ok(Transformed::yes(PlanExpr::ScalarFunction(call)));
+            }
+            return Ok(Transformed::no(expr));
+        };
+        let types = (left.get_type(schema), right.get_type(schema));
+        let udf = match (op, types) {
+            (Operator::Plus, (Ok(l), Ok(r))) if l.is_integer() && l == r => Some(&self.add),
+            (Operator::Minus, (Ok(l), Ok(r))) if l.is_integer() && l == r => Some(&self.subtract),
+            (Operator::Multiply, (Ok(l), Ok(r))) if l.is_integer() && l == r => Some(&self.multiply),
+            (Operator::Divide, (Ok(DataType::Float64), Ok(DataType::Float64))) => Some(&self.divide),
+            (Operator::Modulo, (Ok(DataType::Float64), Ok(DataType::Float64))) => Some(&self.remainder),
+            _ => None,
+        };
+        Ok(match udf {
+            Some(udf) => Transformed::yes(PlanExpr::ScalarFunction(ScalarFunction::new_udf(
+                Arc::clone(udf),
+                vec![*left, *right],
+            ))),
+            None => Transformed::no(PlanExpr::BinaryExpr(BinaryExpr { left, op, right })),
+        })
+    }
+}

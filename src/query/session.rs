@@ -1,0 +1,442 @@
+//! An SQL session: one DataFusion context, kept, one statement at a time.
+//!
+//! Every statement reads one view. A statement that writes is a transaction of its own, run again
+//! when another committed first. A query's rows stream; dropping the stream stops it, raising the
+//! cancel token ends it with `Cancelled` at the next batch. Files cannot be reached from SQL.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{DataFusionError, ParamValues, Result as DataFusionResult};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as PlannerStatement;
+use futures::Stream;
+use sqlparser::ast;
+use tokio::task::JoinHandle;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::model::{CancelToken, Error, ErrorKind, Result, Value};
+use crate::storage::{Catalog, Store, Transaction, View, closest};
+
+use super::arrow_value::{UTC, scalar_of};
+use super::error::{from_datafusion_at, quoted, to_datafusion};
+use super::literal::parameter_value;
+use super::provider::{CATALOG, Reading, SCHEMA, StatementState, TypeCatalog};
+use super::rewrite::{parse_query, rewrite};
+use super::scan::BATCH_ROWS;
+use super::semantics::CheckedArithmetic;
+use super::statement::{self, CreateEdgeTable, Statement};
+use super::types::SqlTypes;
+use super::{ddl, dml};
+
+/// How often a statement is begun anew because another transaction committed first.
+const ATTEMPTS: usize = 16;
+/// How often a statement that waits looks whether it was cancelled.
+const CANCEL_CHECK: Duration = Duration::from_millis(10);
+
+/// How a session runs statements.
+#[derive(Debug, Clone)]
+pub struct SqlOptions {
+    /// The memory sorting, grouping and joining may take, in bytes; past it they use files.
+    pub memory_bytes: usize,
+    /// Where these files go; the system's place for temporary files when absent.
+    pub temp_dir: Option<PathBuf>,
+    /// Refuse statements that write.
+    pub read_only: bool,
+    /// How many threads one statement may use.
+    pub partitions: usize,
+}
+
+impl Default for SqlOptions {
+    fn default() -> Self {
+        Self { memory_bytes: 1 << 30, temp_dir: None, read_only: false, partitions: 2 }
+    }
+}
+
+/// What a statement gives.
+pub enum Outcome {
+    /// Rows.
+    Rows {
+        /// Their columns.
+        schema: SchemaRef,
+        /// The rows in batches. Errors in it carry a [`crate::model::Error`]; see [`super::error_from`].
+        stream: SendableRecordBatchStream,
+    },
+    /// A change.
+    Done(CommandResult),
+}
+
+/// What a statement that changes something did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandResult {
+    /// The statement's first words: `INSERT`, `CREATE TABLE`.
+    pub verb: String,
+    /// Rows inserted, updated, deleted.
+    pub rows: u64,
+    /// What else is worth knowing.
+    pub note: Option<String>,
+}
+
+impl CommandResult {
+    /// A result without a note.
+    #[must_use]
+    pub fn new(verb: &str, rows: u64) -> Self {
+        Self { verb: verb.to_owned(), rows, note: None }
+    }
+
+    /// Adds a note.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+}
+
+/// An SQL session. It must be used inside a tokio runtime with timers, whose threads have large
+/// stacks (64 MiB): planning recurses.
+pub struct SqlSession {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<Store>,
+    context: SessionContext,
+    state: Arc<StatementState>,
+    read_only: bool,
+}
+
+impl SqlSession {
+    /// A session on a store.
+    ///
+    /// # Errors
+    /// `Io` when the folder for temporary files cannot be used; `Internal` when DataFusion refuses its options.
+    pub fn new(store: Arc<Store>, options: SqlOptions) -> Result<Self> {
+        let state = Arc::new(StatementState::default());
+        let context = context(&state, &options).map_err(|e| super::error::from_datafusion(&e))?;
+        let shared = Shared { store, context, state, read_only: options.read_only };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Runs one statement; `$1`, `$2`, ... stand for `params`.
+    ///
+    /// # Errors
+    /// `BadInput`, `NotFound`, `Unsupported` with the place in the SQL; `Constraint`; `Conflict`
+    /// when other transactions kept committing first; `ReadOnly`; `Cancelled`; `OutOfSpace`.
+    pub async fn run(&mut self, sql: &str, params: &[Value], cancel: &CancelToken) -> Result<Outcome> {
+        cancel.check()?;
+        let run = Run {
+            shared: Arc::clone(&self.shared),
+            sql: sql.to_owned(),
+            params: params.to_vec(),
+            cancel: cancel.clone(),
+            writes: Arc::new(AtomicBool::new(false)),
+        };
+        let writes = Arc::clone(&run.writes);
+        // A task of its own: planning cannot be interrupted, but its caller need not wait for it.
+        let mut task = AbortOnDrop(tokio::spawn(run.statement()));
+        let mut ticks = ticks();
+        loop {
+            tokio::select! {
+                joined = &mut task.0 => {
+                    return joined.unwrap_or_else(|e| Err(Error::internal(format!("the statement was stopped: {e}"))));
+                }
+                _ = ticks.tick() => {
+                    // Once it writes, it alone knows whether it committed.
+                    if cancel.is_cancelled() && !writes.load(Ordering::SeqCst) {
+                        return Err(Error::cancelled());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A task that ends at its next pause when nobody waits for it any more.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn ticks() -> Interval {
+    let mut ticks = interval(CANCEL_CHECK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
+}
+
+fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResult<SessionContext> {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false)
+        .with_target_partitions(options.partitions.max(1))
+        .with_batch_size(BATCH_ROWS)
+        .with_extension(Arc::clone(state));
+    let settings = config.options_mut();
+    settings.sql_parser.collect_spans = true;
+    settings.execution.time_zone = Some(UTC.to_owned());
+    let optimizer = &mut settings.optimizer;
+    optimizer.enable_dynamic_filter_pushdown = false;
+    optimizer.enable_join_dynamic_filter_pushdown = false;
+    optimizer.enable_topk_dynamic_filter_pushdown = false;
+    optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+    let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)));
+    if let Some(dir) = &options.temp_dir {
+        runtime = runtime.with_temp_file_path(dir);
+    }
+    let session = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime.build_arc()?)
+        .with_default_features()
+        .with_type_planner(Arc::new(SqlTypes))
+        .with_analyzer_rule(Arc::new(CheckedArithmetic::default()))
+        .build();
+    let mut context = SessionContext::new_with_state(session);
+    datafusion_functions_json::register_all(&mut context)?;
+    context.register_catalog(CATALOG, Arc::new(TypeCatalog::new(state)));
+    Ok(context)
+}
+
+/// A statement that writes.
+enum Change {
+    CreateTable(ast::CreateTable),
+    CreateEdgeTable(CreateEdgeTable),
+    Drop(ast::Statement),
+    Insert(ast::Insert),
+    Update(ast::Update),
+    Delete(ast::Delete),
+}
+
+impl Change {
+    async fn apply(&self, run: &Run, transaction: &mut Transaction) -> Result<CommandResult> {
+        match self {
+            Change::CreateTable(create) => ddl::create_table(run, transaction, create),
+            Change::CreateEdgeTable(create) => ddl::create_edge_table(run, transaction, create),
+            Change::Drop(drop) => ddl::drop_table(run, transaction, drop),
+            Change::Insert(insert) => dml::insert(run, transaction, insert).await,
+            Change::Update(update) => dml::update(run, transaction, update).await,
+            Change::Delete(delete) => dml::delete(run, transaction, delete).await,
+        }
+    }
+}
+
+/// One statement on its way.
+pub(super) struct Run {
+    shared: Arc<Shared>,
+    /// The statement as it was given.
+    pub(super) sql: String,
+    /// What `$1`, ... stand for.
+    pub(super) params: Vec<Value>,
+    /// Its request to stop.
+    pub(super) cancel: CancelToken,
+    writes: Arc<AtomicBool>,
+}
+
+impl Run {
+    async fn statement(self) -> Result<Outcome> {
+        match statement::parse(&self.sql)? {
+            Statement::CreateEdgeTable(create) => self.write(Change::CreateEdgeTable(create)).await,
+            Statement::Sql(statement) => self.sql_statement(*statement).await,
+        }
+    }
+
+    async fn sql_statement(self, statement: ast::Statement) -> Result<Outcome> {
+        match statement {
+            ast::Statement::Query(_) => self.query(statement).await,
+            ast::Statement::Explain { .. } => {
+                let view = self.shared.store.view();
+                let explain = dml::explained(&self, statement, view.catalog())?;
+                self.query(explain).await
+            }
+            ast::Statement::Insert(insert) => self.write(Change::Insert(insert)).await,
+            ast::Statement::Update(update) => self.write(Change::Update(update)).await,
+            ast::Statement::Delete(delete) => self.write(Change::Delete(delete)).await,
+            ast::Statement::CreateTable(create) => self.write(Change::CreateTable(create)).await,
+            drop @ ast::Statement::Drop { .. } => self.write(Change::Drop(drop)).await,
+            other => match ddl::as_query(&other)? {
+                Some(sql) => self.query(ast::Statement::Query(Box::new(parse_query(&sql)?))).await,
+                None => Err(ddl::unsupported(&other)),
+            },
+        }
+    }
+
+    async fn query(self, statement: ast::Statement) -> Result<Outcome> {
+        let view = self.shared.store.view();
+        let stream = self.rows(statement, &view).await?;
+        Ok(Outcome::Rows { schema: stream.schema(), stream })
+    }
+
+    /// The rows of a query over a view.
+    pub(super) async fn rows(&self, statement: ast::Statement, view: &View) -> Result<SendableRecordBatchStream> {
+        let (session, plan) = self.plan(statement, view).await?;
+        let failed = |e: DataFusionError| self.located(&e, view.catalog());
+        let physical = session.create_physical_plan(&plan).await.map_err(failed)?;
+        self.cancel.check()?;
+        let inner = execute_stream(physical, Arc::new(TaskContext::from(&session))).map_err(failed)?;
+        Ok(Box::pin(Guarded {
+            schema: inner.schema(),
+            inner: Some(inner),
+            sql: self.sql.clone(),
+            cancel: self.cancel.clone(),
+            ticks: ticks(),
+        }))
+    }
+
+    async fn plan(&self, mut statement: ast::Statement, view: &View) -> Result<(SessionState, LogicalPlan)> {
+        rewrite(&mut statement, view.catalog())?;
+        let state = &self.shared.state;
+        state.set(Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false });
+        let session = self.shared.context.state();
+        let failed = |e: DataFusionError| self.located(&e, view.catalog());
+        let plan = session
+            .statement_to_plan(PlannerStatement::Statement(Box::new(statement)))
+            .await
+            .map_err(failed)?;
+        let plan = self.bind(plan)?;
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)
+            .map_err(failed)?;
+        self.cancel.check()?;
+        state.set_ordered(keeps_order(&plan));
+        Ok((session, plan))
+    }
+
+    fn bind(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let internal = |e: DataFusionError| from_datafusion_at(&e, &self.sql);
+        let names = plan.get_parameter_names().map_err(internal)?;
+        if names.is_empty() {
+            return Ok(plan);
+        }
+        for name in &names {
+            parameter_value(name, &self.params).map_err(|e| match self.sql.find(name.as_str()) {
+                Some(at) => e.at_sql(&self.sql, at..at + name.len()),
+                None => e,
+            })?;
+        }
+        let values: Vec<_> = self.params.iter().map(|value| scalar_of(value).into()).collect();
+        plan.with_param_values(ParamValues::List(values)).map_err(internal)
+    }
+
+    /// An error of planning or running, with its place and the names that may have been meant.
+    pub(super) fn located(&self, error: &DataFusionError, catalog: &Catalog) -> Error {
+        let error = from_datafusion_at(error, &self.sql);
+        match error.message().strip_prefix("no table ") {
+            Some(name) if error.kind() == ErrorKind::NotFound => match near_type(name, catalog) {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            },
+            _ => error,
+        }
+    }
+
+    /// Runs a statement that writes in a transaction of its own.
+    async fn write(&self, change: Change) -> Result<Outcome> {
+        if self.shared.read_only {
+            return Err(Error::read_only("the session is read-only"));
+        }
+        for attempt in 1.. {
+            let mut transaction = self.shared.store.begin()?;
+            transaction.begin_statement();
+            let result = change.apply(self, &mut transaction).await?;
+            transaction.end_statement();
+            self.started_writing()?;
+            let store = Arc::clone(&self.shared.store);
+            let committed = tokio::task::spawn_blocking(move || store.commit(transaction)).await;
+            match committed.unwrap_or_else(|e| Err(Error::internal(format!("the commit was stopped: {e}")))) {
+                Ok(_) => return Ok(Outcome::Done(result)),
+                Err(e) if e.kind() == ErrorKind::Conflict && attempt < ATTEMPTS => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Err(Error::internal("a statement that was tried without end"))
+    }
+
+    /// From here on the statement alone decides whether it was cancelled.
+    pub(super) fn started_writing(&self) -> Result<()> {
+        self.writes.store(true, Ordering::SeqCst);
+        self.cancel.check()
+    }
+}
+
+/// A hint for a table that is not there.
+pub(super) fn near_type(name: &str, catalog: &Catalog) -> Option<String> {
+    let exact = catalog.types().find(|t| t.name.eq_ignore_ascii_case(name));
+    if let Some(found) = exact {
+        return Some(format!("write {}: names in quotes keep their capitals", quoted(&found.name)));
+    }
+    closest(name, catalog.types().map(|t| t.name.as_str())).map(|near| format!("did you mean {}?", quoted(near)))
+}
+
+/// Whether rows come out in the order in which one partition reads them.
+fn keeps_order(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::SubqueryAlias(_) => plan.inputs().into_iter().all(keeps_order),
+        LogicalPlan::TableScan(_) => true,
+        _ => false,
+    }
+}
+
+/// A statement's rows, ended by the cancel token, with errors in our words.
+struct Guarded {
+    schema: SchemaRef,
+    /// Gone once the stream has ended, and with it what the statement holds.
+    inner: Option<SendableRecordBatchStream>,
+    sql: String,
+    cancel: CancelToken,
+    ticks: Interval,
+}
+
+impl Stream for Guarded {
+    type Item = DataFusionResult<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
+        if this.cancel.is_cancelled() {
+            this.inner = None;
+            return Poll::Ready(Some(Err(to_datafusion(Error::cancelled()))));
+        }
+        match inner.as_mut().poll_next(context) {
+            Poll::Ready(Some(Ok(batch))) => Poll::Ready(Some(Ok(batch))),
+            Poll::Ready(Some(Err(e))) => {
+                this.inner = None;
+                Poll::Ready(Some(Err(to_datafusion(from_datafusion_at(&e, &this.sql)))))
+            }
+            Poll::Ready(None) => {
+                this.inner = None;
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                // Wake up now and then to look at the token.
+                while this.ticks.poll_tick(context).is_ready() {}
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl RecordBatchStream for Guarded {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}

@@ -1,0 +1,570 @@
+//! From text to statements: splitting a script, the limits, the parser.
+//!
+//! A script is never split on `;` by hand: the tokenizer knows comments, quoted names, strings and
+//! dollar quotes. Everything is refused that is larger than the planner can take without running
+//! out of stack: the limits are checked on tokens, before anything recursive looks at the text.
+
+use std::ops::Range;
+
+use sqlparser::ast::{self, ColumnDef, Ident, ObjectName, SqlOption};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
+
+use crate::model::{Error, Result, Span};
+
+use super::dialect::DIALECT;
+
+/// The longest statement, in bytes.
+pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
+/// The most tokens of a statement, white space and comments not counted.
+pub const MAX_TOKENS: usize = 100_000;
+/// The deepest nesting of parentheses, brackets and CASE.
+pub const MAX_DEPTH: usize = 64;
+/// The longest chain of operators at one level (`a + b + c ...`, `x OR y OR ...`, `UNION ALL ...`).
+pub const MAX_CHAIN: usize = 2_000;
+
+/// How deep the parser may recurse: several of its levels go to one of the text's.
+const PARSER_RECURSION: usize = 600;
+
+/// A statement, parsed.
+#[derive(Debug)]
+pub enum Statement {
+    /// What the SQL parser knows.
+    Sql(Box<ast::Statement>),
+    /// `CREATE EDGE TABLE`, which it does not know.
+    CreateEdgeTable(CreateEdgeTable),
+}
+
+/// `CREATE EDGE TABLE [IF NOT EXISTS] name (FROM type TO type, column type ...) [WITH (...)]`.
+#[derive(Debug)]
+pub struct CreateEdgeTable {
+    /// No error when it exists.
+    pub if_not_exists: bool,
+    /// The edge type's name.
+    pub name: ObjectName,
+    /// The node type edges leave; any when absent.
+    pub from: Option<ObjectName>,
+    /// The node type edges enter; any when absent.
+    pub to: Option<ObjectName>,
+    /// Its properties.
+    pub columns: Vec<ColumnDef>,
+    /// `WITH (open = true)`.
+    pub options: Vec<SqlOption>,
+}
+
+/// A token and where it stands, in bytes.
+struct Placed {
+    token: TokenWithSpan,
+    bytes: Range<usize>,
+}
+
+/// Turns places of the tokenizer, which come in ascending order, into bytes.
+struct Cursor<'a> {
+    sql: &'a str,
+    at: usize,
+    line: u64,
+    column: u64,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(sql: &'a str) -> Self {
+        Self { sql, at: 0, line: 1, column: 1 }
+    }
+
+    fn byte(&mut self, place: Location) -> usize {
+        while (self.line, self.column) < (place.line, place.column) {
+            let Some(c) = self.sql.get(self.at..).and_then(|rest| rest.chars().next()) else { break };
+            self.at += c.len_utf8();
+            if c == '\n' {
+                self.line += 1;
+                self.column = 1;
+            } else {
+                self.column += 1;
+            }
+        }
+        self.at
+    }
+}
+
+/// The byte of a line and column of the parser's (both from 1, columns in characters).
+#[must_use]
+pub fn byte_of(sql: &str, line: u64, column: u64) -> usize {
+    Cursor::new(sql).byte(Location { line, column })
+}
+
+/// All tokens up to the first that is broken, and the error there.
+fn tokenize(sql: &str) -> (Vec<Placed>, Option<Error>) {
+    let mut tokens = Vec::new();
+    let failed = Tokenizer::new(&DIALECT, sql).tokenize_with_location_into_buf(&mut tokens).err();
+    let mut cursor = Cursor::new(sql);
+    let mut placed: Vec<Placed> = tokens
+        .into_iter()
+        .map(|token| {
+            let start = cursor.byte(token.span.start);
+            let end = cursor.byte(token.span.end);
+            Placed { token, bytes: start..end }
+        })
+        .collect();
+    let error = failed.map(|e| {
+        let at = byte_of(sql, e.location.line, e.location.column);
+        Error::bad_input(decapitalize(&e.message)).at_sql(sql, at..at + 1)
+    });
+    if error.is_some() {
+        // The broken rest belongs to the last statement.
+        let start = placed.last().map_or(0, |last| last.bytes.end);
+        if start < sql.len() {
+            let place = Location { line: 0, column: 0 };
+            let rest = Word { value: String::new(), quote_style: None, keyword: Keyword::NoKeyword };
+            placed.push(Placed {
+                token: TokenWithSpan::new(
+                    Token::Word(rest),
+                    sqlparser::tokenizer::Span { start: place, end: place },
+                ),
+                bytes: start..sql.len(),
+            });
+        }
+    }
+    (placed, error)
+}
+
+/// The statements' bytes without the `;`, and with it.
+fn spans(tokens: &[Placed]) -> Vec<(Span, usize)> {
+    let mut found = Vec::new();
+    let mut current: Option<Range<usize>> = None;
+    for placed in tokens {
+        match &placed.token.token {
+            Token::Whitespace(_) | Token::EOF => {}
+            Token::SemiColon => {
+                if let Some(span) = current.take() {
+                    found.push((Span::from(span), placed.bytes.end));
+                }
+            }
+            _ => match &mut current {
+                Some(span) => span.end = placed.bytes.end,
+                None => current = Some(placed.bytes.clone()),
+            },
+        }
+    }
+    if let Some(span) = current {
+        let end = span.end;
+        found.push((Span::from(span), end));
+    }
+    found
+}
+
+/// The statements of a script, in bytes; without white space and comments around them and without `;`.
+///
+/// # Errors
+/// `BadInput` with its place for text that is not SQL: an open quote or comment.
+pub fn split_statements(sql: &str) -> Result<Vec<Span>> {
+    let (tokens, error) = tokenize(sql);
+    match error {
+        Some(error) => Err(error),
+        None => Ok(spans(&tokens).into_iter().map(|(span, _)| span).collect()),
+    }
+}
+
+/// The statement at a byte of a script: the one it stands in; behind the last character of a line
+/// the one that ends there; between statements the next one; behind all of them the last. `None`
+/// where there is no statement. Text that is not finished yet (an open quote) belongs to the last statement.
+#[must_use]
+pub fn statement_at(sql: &str, offset: usize) -> Option<Span> {
+    let (tokens, _) = tokenize(sql);
+    let spans = spans(&tokens);
+    let mut last = None;
+    for (span, end) in spans {
+        if offset < span.start {
+            // In the gap before it: still the previous one's line?
+            return match last {
+                Some((previous, previous_end)) if same_line(sql, previous_end, offset) => Some(previous),
+                _ => Some(span),
+            };
+        }
+        if offset <= end {
+            return Some(span);
+        }
+        last = Some((span, end));
+    }
+    last.map(|(span, _)| span)
+}
+
+fn same_line(sql: &str, from: usize, to: usize) -> bool {
+    sql.get(from..to).is_some_and(|between| !between.contains('\n'))
+}
+
+/// The place of an error, counted from the statement's text, counted from the script's instead.
+#[must_use]
+pub fn relocate(error: Error, script: &str, statement: Span) -> Error {
+    match error.place() {
+        Some(crate::model::Place::Sql { span, .. }) => {
+            let moved = Span { start: span.start + statement.start, end: span.end + statement.start };
+            error.at_sql(script, moved)
+        }
+        _ => error,
+    }
+}
+
+/// Parses one statement.
+///
+/// # Errors
+/// `BadInput` with the place: not SQL, more than one statement, or past a limit.
+pub fn parse(sql: &str) -> Result<Statement> {
+    if sql.len() > MAX_STATEMENT_BYTES {
+        return Err(Error::bad_input(format!(
+            "a statement of {} bytes is too long: at most {MAX_STATEMENT_BYTES} are taken",
+            sql.len()
+        ))
+        .with_hint("pass data as parameters, or load it with import"));
+    }
+    let (tokens, error) = tokenize(sql);
+    if let Some(error) = error {
+        return Err(error);
+    }
+    check_limits(sql, &tokens)?;
+    let tokens: Vec<TokenWithSpan> = tokens.into_iter().map(|placed| placed.token).collect();
+    let mut parser = Parser::new(&DIALECT)
+        .with_recursion_limit(PARSER_RECURSION)
+        .with_tokens_with_locations(tokens);
+    let statement = parse_one(&mut parser).map_err(|e| parser_error(sql, &e))?;
+    while parser.consume_token(&Token::SemiColon) {}
+    let next = parser.peek_token();
+    if next.token != Token::EOF {
+        return Err(unexpected(sql, &next));
+    }
+    Ok(statement)
+}
+
+/// Parses an expression that stands alone: a stored DEFAULT.
+///
+/// # Errors
+/// `BadInput` for text that is not one expression.
+pub fn parse_expression(text: &str) -> Result<ast::Expr> {
+    let failed = |e: ParserError| parser_error(text, &e);
+    let mut parser =
+        Parser::new(&DIALECT).with_recursion_limit(PARSER_RECURSION).try_with_sql(text).map_err(failed)?;
+    parser.parse_expr().map_err(failed)
+}
+
+fn parse_one(parser: &mut Parser<'_>) -> std::result::Result<Statement, ParserError> {
+    if is_create_edge(parser) {
+        return parse_create_edge(parser).map(Statement::CreateEdgeTable);
+    }
+    parser.parse_statement().map(|statement| Statement::Sql(Box::new(statement)))
+}
+
+fn is_word(token: &Token, word: &str) -> bool {
+    matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
+
+fn is_create_edge(parser: &Parser<'_>) -> bool {
+    is_word(&parser.peek_nth_token(0).token, "create")
+        && is_word(&parser.peek_nth_token(1).token, "edge")
+        && is_word(&parser.peek_nth_token(2).token, "table")
+}
+
+fn parse_create_edge(parser: &mut Parser<'_>) -> std::result::Result<CreateEdgeTable, ParserError> {
+    for _ in 0..3 {
+        parser.next_token();
+    }
+    let if_not_exists = parser.parse_keywords(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
+    let name = parser.parse_object_name(false)?;
+    let (mut from, mut to, mut columns) = (None, None, Vec::new());
+    if parser.consume_token(&Token::LParen) {
+        let mut more = !parser.consume_token(&Token::RParen);
+        if more && parser.parse_keyword(Keyword::FROM) {
+            from = Some(parser.parse_object_name(false)?);
+            parser.expect_keyword(Keyword::TO)?;
+            to = Some(parser.parse_object_name(false)?);
+            more = parser.consume_token(&Token::Comma);
+            if !more {
+                parser.expect_token(&Token::RParen)?;
+            }
+        }
+        if more {
+            columns = parser.parse_comma_separated(Parser::parse_column_def)?;
+            parser.expect_token(&Token::RParen)?;
+        }
+    }
+    let options = parser.maybe_parse_options(Keyword::WITH)?.unwrap_or_default();
+    Ok(CreateEdgeTable { if_not_exists, name, from, to, columns, options })
+}
+
+fn unexpected(sql: &str, token: &TokenWithSpan) -> Error {
+    let start = byte_of(sql, token.span.start.line, token.span.start.column);
+    let end = byte_of(sql, token.span.end.line, token.span.end.column);
+    Error::bad_input(format!("unexpected {}", shown(&token.token.to_string()))).at_sql(sql, start..end)
+}
+
+fn shown(token: &str) -> String {
+    if token == "EOF" { "end of the statement".to_owned() } else { format!("'{token}'") }
+}
+
+/// The parser's error with its place, which it gives only in its text.
+fn parser_error(sql: &str, error: &ParserError) -> Error {
+    let text = match error {
+        ParserError::ParserError(text) | ParserError::TokenizerError(text) => text.as_str(),
+        ParserError::RecursionLimitExceeded => {
+            return Error::bad_input("the statement is nested too deeply")
+                .with_hint("split it with WITH clauses");
+        }
+    };
+    let (message, place) = match text.rsplit_once(" at Line: ") {
+        Some((message, place)) => (message, place.split_once(", Column: ")),
+        None => (text, None),
+    };
+    let message = match message.strip_prefix("Expected: ").and_then(|m| m.rsplit_once(", found: ")) {
+        Some((expected, found)) => format!("expected {expected}, found {}", shown(found)),
+        None => decapitalize(message),
+    };
+    let error = Error::bad_input(message);
+    match place.and_then(|(line, column)| Some((line.trim().parse().ok()?, column.trim().parse().ok()?))) {
+        Some((line, column)) => {
+            let start = byte_of(sql, line, column);
+            let end = tokenize(sql)
+                .0
+                .iter()
+                .find(|placed| placed.bytes.start == start)
+                .map_or(sql.len(), |placed| placed.bytes.end);
+            error.at_sql(sql, start..end)
+        }
+        None if text.contains("EOF") => error.at_sql(sql, sql.len()..sql.len()),
+        None => error,
+    }
+}
+
+/// The message with a small first letter, unless its first word is a name in capitals.
+pub(super) fn decapitalize(message: &str) -> String {
+    let mut chars = message.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if first.is_uppercase() && !second.is_uppercase() => {
+            first.to_lowercase().chain(message.chars().skip(1)).collect()
+        }
+        _ => message.to_owned(),
+    }
+}
+
+fn check_limits(sql: &str, tokens: &[Placed]) -> Result<()> {
+    // For each open level: how many operators stand in the chain so far.
+    let mut chains: Vec<usize> = vec![0];
+    let mut count = 0usize;
+    for placed in tokens {
+        let token = &placed.token.token;
+        if matches!(token, Token::Whitespace(_) | Token::EOF) {
+            continue;
+        }
+        count += 1;
+        let at = |error: Error| error.at_sql(sql, placed.bytes.clone());
+        if count > MAX_TOKENS {
+            return Err(at(Error::bad_input(format!("a statement of more than {MAX_TOKENS} words and signs"))
+                .with_hint("pass data as parameters, or load it with import")));
+        }
+        match role(token) {
+            Role::Open => chains.push(0),
+            Role::Close => {
+                if chains.len() > 1 {
+                    chains.pop();
+                }
+            }
+            Role::Operator => {
+                if let Some(chain) = chains.last_mut() {
+                    *chain += 1;
+                    if *chain > MAX_CHAIN {
+                        return Err(at(Error::bad_input(format!(
+                            "a chain of more than {MAX_CHAIN} operators"
+                        ))
+                        .with_hint("use IN (...) or join with a list of VALUES")));
+                    }
+                }
+            }
+            Role::Break => {
+                if let Some(chain) = chains.last_mut() {
+                    *chain = 0;
+                }
+            }
+            Role::Other => {}
+        }
+        if chains.len() > MAX_DEPTH + 1 {
+            return Err(at(Error::bad_input(format!("nested deeper than {MAX_DEPTH} levels"))
+                .with_hint("split the statement with WITH clauses")));
+        }
+    }
+    Ok(())
+}
+
+enum Role {
+    Open,
+    Close,
+    Operator,
+    Break,
+    Other,
+}
+
+fn role(token: &Token) -> Role {
+    match token {
+        Token::LParen | Token::LBracket | Token::LBrace => Role::Open,
+        Token::RParen | Token::RBracket | Token::RBrace => Role::Close,
+        Token::Comma => Role::Break,
+        Token::Word(word) => match word.keyword {
+            Keyword::CASE => Role::Open,
+            Keyword::END => Role::Close,
+            Keyword::AND
+            | Keyword::OR
+            | Keyword::NOT
+            | Keyword::IS
+            | Keyword::UNION
+            | Keyword::EXCEPT
+            | Keyword::INTERSECT
+            | Keyword::COLLATE
+            | Keyword::JOIN => Role::Operator,
+            _ => Role::Other,
+        },
+        Token::Plus
+        | Token::Minus
+        | Token::Mul
+        | Token::Div
+        | Token::Mod
+        | Token::StringConcat
+        | Token::Eq
+        | Token::Neq
+        | Token::Lt
+        | Token::Gt
+        | Token::LtEq
+        | Token::GtEq
+        | Token::DoubleColon
+        | Token::Arrow
+        | Token::LongArrow
+        | Token::Tilde
+        | Token::Caret
+        | Token::Ampersand
+        | Token::Pipe => Role::Operator,
+        _ => Role::Other,
+    }
+}
+
+/// The bytes of a name in a statement, as the parser placed it.
+pub(super) fn span_of(sql: &str, ident: &Ident) -> Span {
+    let start = byte_of(sql, ident.span.start.line, ident.span.start.column);
+    let end = byte_of(sql, ident.span.end.line, ident.span.end.column);
+    Span { start, end }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(sql: &str) -> Vec<&str> {
+        split_statements(sql).unwrap().into_iter().map(|s| &sql[s.start..s.end]).collect()
+    }
+
+    #[test]
+    fn a_script_splits_where_the_tokenizer_sees_the_end() {
+        assert_eq!(
+            texts(
+                "SELECT ';' ; -- a; b\nSELECT $$ x; y $$, \"a;b\" /* ; /* ; */ */ ;; \n SELECT 'é;' -- end"
+            ),
+            vec!["SELECT ';'", "SELECT $$ x; y $$, \"a;b\"", "SELECT 'é;'"]
+        );
+        assert_eq!(texts(" ; -- nothing\n"), Vec::<&str>::new());
+        assert_eq!(texts("SELECT E'it\\'s;' ; SELECT $q$;$$;$q$"), vec!["SELECT E'it\\'s;'", "SELECT $q$;$$;$q$"]);
+    }
+
+    #[test]
+    fn an_open_quote_is_an_error_with_its_place() {
+        let error = split_statements("SELECT 1;\nSELECT 'abc").unwrap_err();
+        assert_eq!(error.place().unwrap().to_string(), "line 2, column 8");
+    }
+
+    #[test]
+    fn the_statement_at_a_byte() {
+        let sql = "SELECT 1; SELECT 2;\n\n-- note\nSELECT 'x\n";
+        let at = |offset| statement_at(sql, offset).map(|s| &sql[s.start..s.end]);
+        assert_eq!(at(0), Some("SELECT 1"));
+        assert_eq!(at(9), Some("SELECT 1"));
+        assert_eq!(at(10), Some("SELECT 2"));
+        assert_eq!(at(19), Some("SELECT 2"));
+        assert_eq!(at(20), Some("SELECT 'x\n"));
+        assert_eq!(at(25), Some("SELECT 'x\n"));
+        assert_eq!(at(sql.len()), Some("SELECT 'x\n"));
+        assert_eq!(statement_at("  ", 1), None);
+        assert_eq!(statement_at("SELECT 1;\n\n", 11).map(|s| s.end), Some(8));
+    }
+
+    #[test]
+    fn syntax_errors_name_the_word_and_its_place() {
+        let error = parse("SELECT a FORM t\nWHERE").unwrap_err();
+        assert_eq!(error.place().unwrap().to_string(), "line 1, column 15");
+        assert_eq!(error.message(), "expected end of statement, found 't'");
+        let error = parse("SELECT FROM FROM t").unwrap_err();
+        assert_eq!(error.place().unwrap().to_string(), "line 1, column 13");
+        assert!(parse("SELECT 1; SELECT 2").is_err());
+        assert!(parse("SELECT (1").unwrap_err().message().contains("end of the statement"));
+    }
+
+    #[test]
+    fn limits_are_checked_before_the_parser_recurses() {
+        let deep = format!("SELECT {}1{}", "(".repeat(65), ")".repeat(65));
+        assert!(parse(&deep).unwrap_err().message().contains("nested deeper than 64"));
+        let within = format!("SELECT {}1{}", "(".repeat(60), ")".repeat(60));
+        stacked(move || assert!(parse(&within).is_ok()));
+        let chain = format!("SELECT 1{}", " + 1".repeat(2001));
+        assert!(parse(&chain).unwrap_err().message().contains("chain"));
+        let case = format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(65), " END".repeat(65));
+        assert!(parse(&case).unwrap_err().message().contains("nested deeper"));
+        let wide = format!("SELECT 1 IN ({}2)", "1,".repeat(60_000));
+        assert!(parse(&wide).unwrap_err().message().contains("100000"));
+        let long = format!("SELECT '{}'", "x".repeat(MAX_STATEMENT_BYTES));
+        assert!(parse(&long).unwrap_err().message().contains("too long"));
+        let list = format!("SELECT {}1", "1 + 1, ".repeat(3000));
+        assert!(parse(&list).is_ok());
+    }
+
+    fn stacked(work: impl FnOnce() + Send + 'static) {
+        std::thread::Builder::new().stack_size(64 << 20).spawn(work).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn distinct_from_binds_tighter_than_and_or() {
+        let shown = |sql: &str| match parse(sql).unwrap() {
+            Statement::Sql(statement) => match *statement {
+                ast::Statement::Query(query) => match *query.body {
+                    ast::SetExpr::Select(select) => match select.projection.into_iter().next() {
+                        Some(ast::SelectItem::UnnamedExpr(ast::Expr::BinaryOp { op, .. })) => op.to_string(),
+                        other => format!("{other:?}"),
+                    },
+                    other => other.to_string(),
+                },
+                other => other.to_string(),
+            },
+            Statement::CreateEdgeTable(_) => "edge".to_owned(),
+        };
+        assert_eq!(shown("SELECT a IS DISTINCT FROM b OR c"), "OR");
+        assert_eq!(shown("SELECT NOT a IS NOT DISTINCT FROM b AND c"), "AND");
+        assert_eq!(shown("SELECT x AND a IS DISTINCT FROM b + 1 OR c"), "OR");
+    }
+
+    #[test]
+    fn an_edge_table_names_its_ends() {
+        let Statement::CreateEdgeTable(edge) =
+            parse("CREATE EDGE TABLE IF NOT EXISTS follows (FROM \"User\" TO user, since INTEGER NOT NULL) WITH (open = true)")
+                .unwrap()
+        else {
+            panic!("not an edge table");
+        };
+        assert!(edge.if_not_exists);
+        assert_eq!(edge.from.unwrap().to_string(), "\"User\"");
+        assert_eq!((edge.columns.len(), edge.options.len()), (1, 1));
+        assert!(parse("CREATE EDGE TABLE f (FROM a TO b)").is_ok());
+        assert!(parse("CREATE EDGE TABLE f").is_ok());
+        assert!(parse("CREATE EDGE TABLE f (FROM a, x INT)").is_err());
+    }
+
+    #[test]
+    fn places_move_into_the_script() {
+        let script = "SELECT 1;\n  SELECT nme FROM t";
+        let span = *split_statements(script).unwrap().last().unwrap();
+        let statement = &script[span.start..span.end];
+        let error = relocate(Error::not_found("x").at_sql(statement, 7..10), script, span);
+        assert_eq!(error.place().unwrap().to_string(), "line 2, column 10");
+    }
+}

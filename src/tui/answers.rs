@@ -1,0 +1,318 @@
+//! What the bus answers, taken into the state.
+
+use crate::bus::{Command, CursorId, EventBody, Page, StatsInfo, Summary};
+use crate::model::{Error, ErrorKind, Place, Value};
+
+use super::app::{App, Database, Level, Purpose, RunKind, Tab, Ticket};
+use super::grid::Grid;
+use super::layout::Pane;
+use super::lookup;
+use super::overlay::{CellView, Consent, Overlay, Question};
+use super::text;
+
+/// Takes an event of the bus in; one that nobody waits for any more is dropped.
+pub(super) fn answer(app: &mut App, ticket: Ticket, body: EventBody) {
+    let last = body.is_last();
+    match app.pending.get(&ticket).cloned() {
+        Some(purpose) => {
+            if last {
+                app.pending.remove(&ticket);
+            }
+            take(app, ticket, &purpose, body);
+        }
+        None => {
+            // The result of a statement that was given up would be held for ever.
+            if let EventBody::Cursor { cursor, .. } = body {
+                app.send(Purpose::Close, Command::CloseCursor { cursor });
+            }
+        }
+    }
+}
+
+fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
+    match (purpose, body) {
+        (_, EventBody::Progress(progress)) => {
+            let share = progress.fraction.map_or(String::new(), |f| format!(" {:.0} %", f * 100.0));
+            let text = format!("{} {} {}{share}", progress.what, text::count(progress.done), progress.unit);
+            app.progress = Some(crate::model::escape_control(&text).into_owned());
+        }
+        (Purpose::Open { .. }, EventBody::Opened { name, path, read_only, created }) => {
+            app.database = Some(Database { name: name.clone(), read_only });
+            let how = if created { "made" } else { "opened" };
+            app.message(Level::Ok, &format!("{how} {name} ({path})"), &[]);
+        }
+        (Purpose::Open { .. }, EventBody::Done { .. }) => opened(app),
+        (Purpose::Open { create }, EventBody::Failed { error, .. }) => open_failed(app, *create, &error),
+        (Purpose::Demo, EventBody::Done { summary, elapsed }) => {
+            app.progress = None;
+            app.message(
+                Level::Ok,
+                &format!("the example is loaded in {}", text::span(elapsed)),
+                &note_of(&summary),
+            );
+            app.refresh();
+            run_exec(app);
+        }
+        (Purpose::Demo, EventBody::Failed { error, .. }) => {
+            app.progress = None;
+            app.error("the example was not loaded", &error);
+        }
+        (Purpose::Catalog, EventBody::Catalog(catalog)) => app.tree.load(catalog),
+        (Purpose::Catalog, EventBody::Failed { error, .. }) => app.error("the types were not read", &error),
+        (Purpose::Run, body) => run_event(app, ticket, body),
+        (Purpose::Page { cursor, page }, body) => page_event(app, *cursor, *page, body),
+        (Purpose::Inspect, EventBody::Inspected(inspection)) => {
+            app.inspector.show(*inspection);
+            app.inspector_open = true;
+            app.focus = Pane::Inspector;
+            app.zoom = false;
+        }
+        (Purpose::Inspect, EventBody::Failed { error, .. }) => app.error("", &error),
+        (Purpose::Lookup { then, value, found }, EventBody::Done { .. }) => {
+            lookup::finish(app, *then, value, found);
+        }
+        (Purpose::Lookup { .. }, EventBody::Failed { error, .. }) => {
+            app.error("the record was not found", &error);
+        }
+        (Purpose::Lookup { .. }, body) => lookup::answer(app, ticket, body),
+        (Purpose::Edges { record, group, page }, body) if app.inspector.id() == Some(*record) => match body {
+            EventBody::Edges(edges) => app.inspector.edges_arrived(*group, *page, Some(edges)),
+            EventBody::Failed { error, .. } => {
+                app.inspector.edges_arrived(*group, *page, None);
+                app.error("edges were not read", &error);
+            }
+            _ => {}
+        },
+        (Purpose::Graph, EventBody::Neighbourhood(neighbourhood)) => app.graph.loaded(neighbourhood),
+        (Purpose::Graph, EventBody::Failed { error, .. }) => {
+            app.graph.failed(error.to_string());
+            app.error("", &error);
+        }
+        (Purpose::Path, EventBody::Path(path)) => {
+            match &path {
+                Some(path) => {
+                    let labels: Vec<&str> = path.nodes.iter().map(|n| n.label.as_str()).collect();
+                    let steps = path.edges.len();
+                    let plural = if steps == 1 { "edge" } else { "edges" };
+                    let text = format!("shortest path, {steps} {plural}: {}", labels.join(" → "));
+                    app.message(Level::Ok, &text, &[]);
+                    app.note(Level::Ok, &text);
+                }
+                None => app.note(Level::Info, "there is no path between the two"),
+            }
+            app.graph.path_loaded(path);
+        }
+        (Purpose::Stats, EventBody::Stats(stats)) => {
+            let text = figures(&stats);
+            app.overlays.push(Overlay::Cell(CellView::text("Statistics", text)));
+        }
+        (Purpose::Stats, EventBody::Failed { error, .. }) => app.error("", &error),
+        (Purpose::Path, EventBody::Failed { error, .. }) => app.error("", &error),
+        _ => {}
+    }
+}
+
+/// Figures as text: groups with their names and values in columns.
+fn figures(stats: &StatsInfo) -> String {
+    let names = stats.figures.iter().map(|f| text::width(&f.name)).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    let mut group = "";
+    for figure in &stats.figures {
+        if figure.group != group {
+            if !group.is_empty() {
+                lines.push(String::new());
+            }
+            group = &figure.group;
+            lines.push(group.to_owned());
+        }
+        let value = match &figure.value {
+            Value::Integer(n) => u64::try_from(*n).map_or_else(|_| n.to_string(), text::count),
+            other => text::one_line(other),
+        };
+        lines.push(format!("  {}  {value} {}", text::fit(&figure.name, names, false), figure.unit));
+    }
+    lines.join("\n")
+}
+
+fn opened(app: &mut App) {
+    app.refresh();
+    if app.options.demo {
+        app.progress = Some("loading the example".to_owned());
+        app.send(Purpose::Demo, Command::LoadDemo);
+    } else {
+        run_exec(app);
+    }
+}
+
+fn run_exec(app: &mut App) {
+    if let Some(sql) = app.options.exec.take() {
+        app.focus = Pane::Lower;
+        app.tab = Tab::Results;
+        app.run(sql, Some(0), RunKind::Script);
+    }
+}
+
+fn open_failed(app: &mut App, created: bool, error: &Error) {
+    let path = app.options.path.display().to_string();
+    let question = if error.kind() == ErrorKind::NotFound && !created && !app.options.read_only {
+        Question {
+            title: "No database here",
+            lines: vec![error.to_string(), String::new(), format!("Make an empty database in {path}?")],
+            yes: "make it",
+            no: "quit",
+            consent: Some(Consent::Create),
+            no_quits: true,
+        }
+    } else {
+        let mut lines = vec![error.to_string()];
+        lines.extend(error.place().map(|p| format!("at {p}")));
+        lines.extend(error.hint().map(|h| format!("hint: {h}")));
+        Question {
+            title: "The database cannot be opened",
+            lines,
+            yes: "",
+            no: "quit",
+            consent: None,
+            no_quits: true,
+        }
+    };
+    app.overlays.clear();
+    app.overlays.push(Overlay::Question(question));
+}
+
+fn run_event(app: &mut App, ticket: Ticket, body: EventBody) {
+    if app.running.as_ref().is_none_or(|r| r.ticket != ticket) {
+        return;
+    }
+    let kind = app.running.as_ref().map_or(RunKind::Script, |r| r.kind.clone());
+    match body {
+        EventBody::Cursor { cursor, columns, .. } => {
+            let title = match &kind {
+                RunKind::Browse(name) => crate::model::escape_control(name).into_owned(),
+                _ => String::new(),
+            };
+            close_result(app);
+            let is_plan =
+                columns.len() == 2 && columns.iter().map(|c| c.name.as_str()).eq(["plan_type", "plan"]);
+            let sql = app.running.as_ref().map(|r| r.sql.clone()).unwrap_or_default();
+            app.grid = Some(Grid::new(cursor, columns, title, sql));
+            app.tab = if is_plan { Tab::Plan } else { Tab::Results };
+            if let Some(running) = &mut app.running {
+                running.explains = is_plan;
+            }
+            if is_plan {
+                app.plan.lines.clear();
+            }
+        }
+        EventBody::Rows { cursor, page } => {
+            if app.running.as_ref().is_some_and(|r| r.explains) {
+                plan_rows(app, &page);
+            }
+            if let Some(grid) = app.grid.as_mut().filter(|g| Some(g.cursor) == cursor) {
+                grid.insert(page);
+            }
+        }
+        EventBody::Counted { cursor, rows, complete } => counted(app, cursor, rows, complete),
+        EventBody::StatementDone { summary, elapsed, .. } => {
+            if let Some(grid) = &mut app.grid {
+                grid.elapsed = Some(elapsed);
+            }
+            statement_done(app, &summary, elapsed);
+        }
+        EventBody::Done { elapsed, .. } => {
+            let running = app.running.take();
+            app.progress = None;
+            if running.is_some_and(|r| r.wrote) {
+                app.refresh();
+            }
+            if let Some(grid) = &mut app.grid {
+                grid.elapsed.get_or_insert(elapsed);
+            }
+        }
+        EventBody::Failed { error, .. } => run_failed(app, &error),
+        _ => {}
+    }
+}
+
+fn counted(app: &mut App, cursor: CursorId, rows: u64, complete: bool) {
+    if let Some(grid) = app.grid.as_mut().filter(|g| g.cursor == cursor) {
+        grid.counted(rows, complete);
+    }
+}
+
+fn statement_done(app: &mut App, summary: &Summary, elapsed: std::time::Duration) {
+    let reads = matches!(summary.verb.as_str(), "SELECT" | "EXPLAIN" | "SHOW" | "VALUES" | "");
+    match summary.verb.as_str() {
+        "BEGIN" => app.in_transaction = true,
+        "COMMIT" | "ROLLBACK" => app.in_transaction = false,
+        _ => {}
+    }
+    let plural = if summary.rows == 1 { "row" } else { "rows" };
+    let text = format!("{}: {} {plural} in {}", summary.verb, text::count(summary.rows), text::span(elapsed));
+    app.message(Level::Ok, &text, &note_of(summary));
+    if !reads {
+        app.note(Level::Ok, &text);
+        if let Some(running) = &mut app.running {
+            running.wrote = true;
+        }
+    }
+}
+
+fn note_of(summary: &Summary) -> Vec<String> {
+    summary.note.iter().cloned().collect()
+}
+
+fn plan_rows(app: &mut App, page: &Page) {
+    for row in 0..page.rows() {
+        for column in 0..page.columns() {
+            let cell = page.value(row, column).to_text();
+            // The first column names the kind of plan, the last is the plan.
+            let level = (column + 1 < page.columns()).then_some(Level::Info);
+            let lines = text::lines(cell.trim_end(), None);
+            app.plan.lines.extend(lines.into_iter().map(|line| (level, line)));
+        }
+        app.plan.lines.push((None, String::new()));
+    }
+}
+
+fn run_failed(app: &mut App, error: &Error) {
+    let Some(running) = app.running.take() else { return };
+    app.progress = None;
+    if running.wrote {
+        app.refresh();
+    }
+    if error.kind() == ErrorKind::Cancelled || running.cancelled {
+        let after = app.now.saturating_sub(running.since);
+        let text = format!("cancelled after {}", text::span(after));
+        app.message(Level::Info, &text, &[]);
+        app.note(Level::Info, &text);
+        return;
+    }
+    app.error("", error);
+    app.tab = Tab::Messages;
+    if let (Some(Place::Sql { span, .. }), Some(offset)) = (error.place(), running.offset) {
+        app.editor.mark_error(Some(span.start + offset..span.end.max(span.start + 1) + offset));
+    }
+}
+
+fn page_event(app: &mut App, cursor: CursorId, page: u64, body: EventBody) {
+    let Some(grid) = app.grid.as_mut().filter(|g| g.cursor == cursor) else { return };
+    match body {
+        EventBody::Rows { page: rows, .. } => grid.insert(rows),
+        EventBody::Counted { rows, complete, .. } => grid.counted(rows, complete),
+        EventBody::Done { .. } => grid.page_arrived(page, false),
+        EventBody::Failed { error, .. } => {
+            grid.page_arrived(page, true);
+            app.error("rows were not read", &error);
+        }
+        _ => {}
+    }
+}
+
+/// Lets the shown result go.
+pub(super) fn close_result(app: &mut App) {
+    app.supersede(|p| matches!(p, Purpose::Page { .. }));
+    if let Some(grid) = app.grid.take() {
+        app.send(Purpose::Close, Command::CloseCursor { cursor: grid.cursor });
+    }
+}

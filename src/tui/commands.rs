@@ -1,0 +1,551 @@
+//! The registry's commands, done.
+
+use uuid::Uuid;
+
+use crate::bus::Command;
+use crate::bus::registry::{SCREEN, screen_command};
+use crate::model::NodeId;
+
+use super::app::{App, Effect, Level, Purpose, RunKind, Tab};
+use super::graph::GraphAction;
+use super::inspector::Opened;
+use super::layout::Pane;
+use super::lookup::{self, Then};
+use super::overlay::{Consent, Entry, Overlay, Picker, Prompt, Question};
+use super::text;
+use super::theme::Theme;
+use super::tree::{TreeRow, quote_name};
+
+/// Types with more rows than this are browsed up to it: the engine keeps a result aside.
+const BROWSE_ROWS: u64 = 1_000_000;
+
+/// Runs a line of the `:` prompt: a command's name and its arguments, or a row's number.
+pub(super) fn run_line(app: &mut App, line: &str) {
+    let line = line.trim();
+    let (name, argument) = line.split_once(' ').map_or((line, ""), |(n, a)| (n, a.trim()));
+    if name.is_empty() {
+        return;
+    }
+    if name.bytes().all(|b| b.is_ascii_digit()) {
+        return dispatch(app, "row", name);
+    }
+    // The way to try what a panic leaves on the terminal; not in release builds.
+    #[cfg(debug_assertions)]
+    if name == "panic" {
+        panic!("asked for");
+    }
+    match screen_command(name.trim_end_matches('!')) {
+        Some(spec) => dispatch(app, spec.name, argument),
+        None => {
+            let near = SCREEN.iter().find(|s| text::fuzzy(s.name, name).is_some());
+            let hint = near.map_or_else(|| ": ? lists them".to_owned(), |s| format!("; {} is one", s.name));
+            app.note(Level::Error, &format!("there is no command '{name}'{hint}"));
+        }
+    }
+}
+
+/// Runs a command by the registry's name.
+pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
+    if movement(app, name) || pane_command(app, name) {
+        return;
+    }
+    match name {
+        "run" => run_statement(app, false),
+        "run-all" => app.run(app.editor.text(), Some(0), RunKind::Script),
+        "explain" => run_statement(app, true),
+        "cancel" => {
+            if !app.cancel() {
+                app.note(Level::Info, "nothing is running; q or :q quits");
+            }
+        }
+        "browse" => browse(app, argument),
+        "row" => go_to_row(app, argument),
+        "count" => app.count = Some(0),
+        "open" => open(app),
+        "view" => view_cell(app),
+        "inspect" => inspect(app, argument),
+        "neighbours" => neighbours(app),
+        "copy" => copy(app),
+        "copy-row" => match app.grid.as_ref().and_then(super::grid::Grid::row_text) {
+            Some(text) => copy_text(app, text, "row"),
+            None => app.note(Level::Info, "there is no row to copy"),
+        },
+        "back" => back(app),
+        "wrap" => app.note(Level::Info, "wrap is for the whole cell: Enter in the results shows one"),
+        "recentre" | "deeper" | "shallower" | "edge-filter" | "more" | "list" | "mark" => {
+            graph_action(app, name)
+        }
+        "help" => {
+            let contexts = app.contexts();
+            app.overlays.push(Overlay::List(Picker::help(&contexts, app.is_typing())));
+        }
+        "palette" => app.overlays.push(Overlay::List(Picker::new("Palette", palette(app)))),
+        "command-line" => app.overlays.push(Overlay::Prompt(Prompt::default())),
+        "refresh" => {
+            app.refresh();
+            app.note(Level::Info, "types and counts are read again");
+        }
+        "stats" => {
+            app.supersede(|p| *p == Purpose::Stats);
+            app.send(Purpose::Stats, Command::Stats);
+        }
+        "theme" => set_theme(app, argument),
+        "leave" => leave(app),
+        "close" => close(app),
+        "suspend" => app.outbox.push(Effect::Suspend),
+        "quit" => quit(app),
+        _ => app.note(Level::Error, &format!("there is no command '{name}'")),
+    }
+}
+
+/// A command within the overlay on top.
+pub(super) fn in_overlay(app: &mut App, name: &str) {
+    let Some(overlay) = app.overlays.last_mut() else { return };
+    if name == "leave" {
+        app.overlays.pop();
+        return;
+    }
+    match overlay {
+        Overlay::Cell(view) => {
+            let height = i64::try_from(view.height).unwrap_or(1);
+            match name {
+                "up" => view.move_by(-1),
+                "down" => view.move_by(1),
+                "left" => view.move_sideways(-1),
+                "right" => view.move_sideways(1),
+                "half-page-down" => view.move_by(height / 2),
+                "half-page-up" => view.move_by(-height / 2),
+                "page-down" => view.move_by(height),
+                "page-up" => view.move_by(-height),
+                "first" => view.move_by(i64::MIN / 2),
+                "last" => view.move_by(i64::MAX / 2),
+                "wrap" => view.toggle_wrap(),
+                "copy" => {
+                    let text = view.raw.clone();
+                    copy_text(app, text, "cell");
+                }
+                _ => {}
+            }
+        }
+        Overlay::List(list) => {
+            let height = i64::try_from(list.height).unwrap_or(1);
+            match name {
+                "up" => list.move_by(-1),
+                "down" => list.move_by(1),
+                "page-down" => list.move_by(height),
+                "page-up" => list.move_by(-height),
+                "open" => {
+                    let line = list.picked().map(|entry| entry.line.clone());
+                    app.overlays.pop();
+                    if let Some(line) = line {
+                        run_line(app, &line);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Overlay::Prompt(_) | Overlay::Question(_) => {}
+    }
+}
+
+/// Does a movement in the focused pane; false when the name is none.
+fn movement(app: &mut App, name: &str) -> bool {
+    let times = i64::try_from(app.count.unwrap_or(1).max(1)).unwrap_or(1);
+    let height = match (app.focus, app.tab) {
+        (Pane::Tree, _) => i64::try_from(app.tree.height()).unwrap_or(1),
+        (Pane::Inspector, _) => i64::try_from(app.inspector.height()).unwrap_or(1),
+        (Pane::Lower, Tab::Plan) => i64::try_from(app.plan.height).unwrap_or(1),
+        (Pane::Lower, Tab::Messages) => i64::try_from(app.messages.height).unwrap_or(1),
+        (Pane::Lower | Pane::Editor, _) => {
+            app.grid.as_ref().map_or(1, |grid| i64::try_from(grid.height()).unwrap_or(1))
+        }
+    }
+    .max(1);
+    match name {
+        "up" => rows(app, -times, name),
+        "down" => rows(app, times, name),
+        "half-page-up" => rows(app, -times * (height / 2).max(1), "up"),
+        "half-page-down" => rows(app, times * (height / 2).max(1), "down"),
+        "page-up" => rows(app, -times * height, "up"),
+        "page-down" => rows(app, times * height, "down"),
+        "first" => to_end(app, false),
+        "last" => to_end(app, true),
+        "left" => columns(app, -times, name),
+        "right" => columns(app, times, name),
+        "next-column" => columns(app, times, "right"),
+        "previous-column" => columns(app, -times, "left"),
+        "first-column" => columns(app, -1_000_000, "left"),
+        "last-column" => columns(app, 1_000_000, "right"),
+        _ => return false,
+    }
+    true
+}
+
+fn rows(app: &mut App, by: i64, graph: &str) {
+    match (app.focus, app.tab) {
+        (Pane::Tree, _) => app.tree.move_by(by),
+        (Pane::Inspector, _) => app.inspector.move_by(by),
+        (Pane::Lower, Tab::Results) => {
+            if let Some(grid) = &mut app.grid {
+                grid.move_rows(by);
+            }
+        }
+        (Pane::Lower, Tab::Graph) => graph_action(app, graph),
+        (Pane::Lower, Tab::Plan) => app.plan.move_by(by),
+        (Pane::Lower, Tab::Messages) => app.messages.move_by(by),
+        (Pane::Editor, _) => {}
+    }
+}
+
+fn to_end(app: &mut App, last: bool) {
+    let count = app.count;
+    match (app.focus, app.tab) {
+        (Pane::Lower, Tab::Results) => {
+            if let Some(grid) = &mut app.grid {
+                match (count, last) {
+                    (Some(row), true) if row > 0 => grid.go_to_row(row - 1),
+                    (_, true) => grid.go_to_end(),
+                    (_, false) => grid.go_to_row(0),
+                }
+            }
+        }
+        (Pane::Inspector, _) => app.inspector.go_to(if last { u64::MAX } else { 0 }),
+        (Pane::Lower, Tab::Graph) => {}
+        _ => rows(app, if last { i64::MAX / 2 } else { i64::MIN / 2 }, ""),
+    }
+}
+
+fn columns(app: &mut App, by: i64, graph: &str) {
+    let unfold = by > 0;
+    let sideways = isize::try_from(by * 8).unwrap_or(0);
+    match (app.focus, app.tab) {
+        (Pane::Tree, _) => app.tree.unfold(unfold),
+        (Pane::Inspector, _) => app.inspector.unfold(unfold),
+        (Pane::Lower, Tab::Results) => {
+            if let Some(grid) = &mut app.grid {
+                grid.move_columns(by);
+            }
+        }
+        (Pane::Lower, Tab::Graph) => graph_action(app, graph),
+        (Pane::Lower, Tab::Plan) => {
+            let widest = app.plan.lines.iter().map(|(_, l)| text::width(l)).max().unwrap_or(0);
+            app.plan.left = app.plan.left.saturating_add_signed(sideways).min(widest.saturating_sub(8));
+        }
+        (Pane::Lower, Tab::Messages) | (Pane::Editor, _) => {}
+    }
+}
+
+/// Goes to a pane or tab; false when the name is none.
+fn pane_command(app: &mut App, name: &str) -> bool {
+    let order = [Pane::Tree, Pane::Editor, Pane::Lower, Pane::Inspector];
+    let step = |app: &mut App, by: usize| {
+        let shown: Vec<Pane> =
+            order.into_iter().filter(|p| *p != Pane::Inspector || app.inspector_open).collect();
+        let here = shown.iter().position(|p| *p == app.focus).unwrap_or(0);
+        let by = if by == 1 { 1 } else { shown.len().saturating_sub(1) };
+        if let Some(pane) = shown.iter().cycle().nth(here + by) {
+            app.focus = *pane;
+        }
+    };
+    let tab = |app: &mut App, tab: Tab| {
+        app.focus = Pane::Lower;
+        app.tab = tab;
+    };
+    let turn = |app: &mut App, by: usize| {
+        let here = Tab::ALL.iter().position(|t| *t == app.tab).unwrap_or(0);
+        if let Some(next) = Tab::ALL.iter().cycle().nth(here + by) {
+            app.tab = *next;
+        }
+    };
+    match name {
+        "tree" => app.focus = Pane::Tree,
+        "editor" => app.focus = Pane::Editor,
+        "results" => tab(app, Tab::Results),
+        "graph" => tab(app, Tab::Graph),
+        "plan" => tab(app, Tab::Plan),
+        "messages" => tab(app, Tab::Messages),
+        "inspector" => {
+            app.inspector_open = true;
+            app.focus = Pane::Inspector;
+        }
+        "next-pane" => step(app, 1),
+        "previous-pane" => step(app, 2),
+        "next-tab" => turn(app, 1),
+        "previous-tab" => turn(app, 3),
+        "zoom" => app.zoom = !app.zoom,
+        _ => return false,
+    }
+    true
+}
+
+fn run_statement(app: &mut App, explain: bool) {
+    let Some((sql, offset)) = app.editor.statement_at_cursor() else {
+        app.focus = Pane::Editor;
+        app.note(Level::Info, "there is no statement under the cursor: type one, then F5 runs it");
+        return;
+    };
+    if explain {
+        let plain = sql.trim_start();
+        let already = plain.get(..7).is_some_and(|w| w.eq_ignore_ascii_case("explain"));
+        let sql = if already { sql } else { format!("EXPLAIN {plain}") };
+        app.run(sql, None, RunKind::Plan);
+    } else {
+        app.run(sql, Some(offset), RunKind::Script);
+    }
+}
+
+fn browse(app: &mut App, argument: &str) {
+    let found = if argument.is_empty() {
+        match app.tree.selected() {
+            Some(TreeRow::Section { .. }) => {
+                app.tree.toggle();
+                return;
+            }
+            _ => app.tree.selected_type(),
+        }
+    } else {
+        app.tree.catalog.as_ref().and_then(|c| c.types.iter().find(|t| t.name == argument))
+    };
+    let Some(info) = found else {
+        let text = if argument.is_empty() {
+            "there is no type here".to_owned()
+        } else {
+            format!("there is no type '{argument}'")
+        };
+        app.note(Level::Info, &text);
+        return;
+    };
+    let (name, rows) = (info.name.clone(), info.rows);
+    let limit = if rows > BROWSE_ROWS { format!(" LIMIT {BROWSE_ROWS}") } else { String::new() };
+    app.run(format!("SELECT * FROM {}{limit}", quote_name(&name)), None, RunKind::Browse(name));
+    if !limit.is_empty() {
+        app.note(Level::Info, &format!("the first {} rows are shown", text::count(BROWSE_ROWS)));
+    }
+}
+
+fn go_to_row(app: &mut App, argument: &str) {
+    let Ok(row) = argument.trim().parse::<u64>() else {
+        app.note(Level::Error, "a row is a number, such as :120");
+        return;
+    };
+    match (app.focus, &mut app.grid) {
+        (Pane::Inspector, _) => app.inspector.go_to(row.saturating_sub(1)),
+        (_, Some(grid)) => {
+            grid.go_to_row(row.saturating_sub(1));
+            app.focus = Pane::Lower;
+            app.tab = Tab::Results;
+        }
+        (_, None) => app.note(Level::Info, "there are no rows"),
+    }
+}
+
+fn open(app: &mut App) {
+    match app.focus {
+        Pane::Tree => app.tree.toggle(),
+        Pane::Inspector => match app.inspector.open() {
+            Opened::Nothing => {}
+            Opened::Inspect(id) => app.inspect(id),
+            Opened::View(name, value) => app.view_value(&name, &value),
+        },
+        Pane::Lower if app.tab == Tab::Results => view_cell(app),
+        Pane::Lower if app.tab == Tab::Graph => graph_action(app, "recentre"),
+        Pane::Lower | Pane::Editor => {}
+    }
+}
+
+fn view_cell(app: &mut App) {
+    let Some(grid) = &app.grid else {
+        app.note(Level::Info, "there are no rows yet: run a statement, or browse a type");
+        return;
+    };
+    let (row, column) = (grid.row, grid.column);
+    let name = grid.names.get(column).cloned().unwrap_or_default();
+    match grid.value(row, column) {
+        Some(value) => app.view_value(&format!("{name}, row {}", text::count(row + 1)), &value),
+        None => app.note(Level::Info, "the row has not arrived yet"),
+    }
+}
+
+fn record_id(app: &App) -> Result<Uuid, String> {
+    match (app.focus, app.tab) {
+        (Pane::Lower, Tab::Graph) => {
+            app.graph.selected().map(|n| n.0).ok_or_else(|| "no node is selected".to_owned())
+        }
+        (Pane::Inspector, _) => app
+            .inspector
+            .graph_node()
+            .map(|n| n.0)
+            .ok_or_else(|| "nothing is inspected: press i on a row".to_owned()),
+        _ => match &app.grid {
+            Some(grid) => grid.record_id().map_err(str::to_owned),
+            None => Err("there are no rows yet: run a statement, or browse a type".to_owned()),
+        },
+    }
+}
+
+fn inspect(app: &mut App, argument: &str) {
+    let id = if argument.is_empty() {
+        record_id(app)
+    } else {
+        Uuid::parse_str(argument)
+            .map_err(|_| format!("'{argument}' is no id; ids look like 0198c5f2-7d3a-7c41-9d5e-2b8f6a1c0e47"))
+    };
+    match id {
+        Ok(id) => app.inspect(id),
+        Err(_) if argument.is_empty() && in_results(app) && lookup::start(app, Then::Inspect) => {}
+        Err(why) => app.note(Level::Error, &why),
+    }
+}
+
+fn in_results(app: &App) -> bool {
+    app.focus == Pane::Lower && app.tab == Tab::Results
+}
+
+fn neighbours(app: &mut App) {
+    match record_id(app) {
+        Ok(id) => app.show_graph(NodeId(id)),
+        Err(_) if in_results(app) && lookup::start(app, Then::Graph) => {}
+        Err(why) => app.note(Level::Error, &why),
+    }
+}
+
+fn copy(app: &mut App) {
+    match (app.focus, app.tab) {
+        (Pane::Lower, Tab::Results) => {
+            let value = app.grid.as_ref().and_then(|g| g.value(g.row, g.column));
+            match value {
+                Some(value) => copy_text(app, value.to_text(), "cell"),
+                None => app.note(Level::Info, "there is no cell to copy"),
+            }
+        }
+        (Pane::Lower, Tab::Plan) => copy_text(app, app.plan.text(), "plan"),
+        (Pane::Lower, Tab::Messages) => copy_text(app, app.messages.text(), "messages"),
+        (Pane::Inspector, _) => match app.inspector.value() {
+            Some((name, value)) => copy_text(app, value.to_text(), &name),
+            None => app.note(Level::Info, "there is no value on this line"),
+        },
+        _ => app.note(Level::Info, "there is nothing to copy here"),
+    }
+}
+
+fn copy_text(app: &mut App, text: String, what: &str) {
+    let safe: String = text::one_line(&crate::model::Value::String(text.clone()));
+    app.note(Level::Ok, &format!("copied {what}: {}", text::cut(&safe, 40)));
+    app.outbox.push(Effect::Copy(text));
+}
+
+fn back(app: &mut App) {
+    match (app.focus, app.tab) {
+        (Pane::Inspector, _) if app.inspector.back() => {}
+        (Pane::Inspector, _) => app.note(Level::Info, "this is where the inspector began"),
+        (Pane::Lower, Tab::Graph) => graph_action(app, "back"),
+        _ => {}
+    }
+}
+
+/// Does a command of the graph.
+pub(super) fn graph_action(app: &mut App, name: &str) {
+    let action = match name {
+        "up" => GraphAction::Up,
+        "down" => GraphAction::Down,
+        "left" => GraphAction::Left,
+        "right" => GraphAction::Right,
+        "recentre" => GraphAction::Recentre,
+        "back" => GraphAction::Back,
+        "deeper" => GraphAction::Deeper,
+        "shallower" => GraphAction::Shallower,
+        "edge-filter" => GraphAction::EdgeFilter,
+        "more" => GraphAction::More,
+        "list" => GraphAction::ToggleView,
+        "mark" => GraphAction::Mark,
+        _ => return,
+    };
+    let outcome = app.graph.action(action);
+    app.graph_outcome(outcome);
+}
+
+fn palette(app: &App) -> Vec<Entry> {
+    let types = app.tree.catalog.iter().flat_map(|c| &c.types).map(|info| Entry {
+        section: "types",
+        keys: String::new(),
+        label: crate::model::escape_control(&info.name).into_owned(),
+        detail: format!("{}, {} rows", if info.is_edge { "edges" } else { "nodes" }, text::count(info.rows)),
+        line: format!("browse {}", info.name),
+    });
+    let themes = Theme::names().map(|name| Entry {
+        section: "themes",
+        keys: String::new(),
+        label: format!("theme {name}"),
+        detail: "change the colours".to_owned(),
+        line: format!("theme {name}"),
+    });
+    // Movements and commands that want an argument make no sense in a list.
+    let commands = SCREEN.iter().filter(|s| s.group != "move" && s.name != "theme").map(|spec| Entry {
+        section: "commands",
+        keys: super::keymap::key_of(app.context(), spec.name, app.is_typing()).unwrap_or_default().to_owned(),
+        label: spec.name.to_owned(),
+        detail: spec.help.to_owned(),
+        line: spec.name.to_owned(),
+    });
+    types.chain(commands).chain(themes).collect()
+}
+
+fn set_theme(app: &mut App, name: &str) {
+    match Theme::load(name, app.theme.depth()) {
+        Ok(theme) => app.theme = theme,
+        Err(error) => {
+            let hint = error.hint().unwrap_or_default();
+            app.note(Level::Error, &format!("{error}; {hint}"));
+        }
+    }
+}
+
+fn leave(app: &mut App) {
+    if app.count.take().is_some() {
+    } else if app.zoom {
+        app.zoom = false;
+    } else if app.focus == Pane::Inspector {
+        app.inspector_open = false;
+        app.focus = Pane::Lower;
+    } else if app.focus == Pane::Editor {
+        app.focus = Pane::Lower;
+    } else if app.focus == Pane::Lower && app.tab != Tab::Results {
+        app.tab = Tab::Results;
+    } else if app.focus == Pane::Lower {
+        app.focus = Pane::Tree;
+    }
+}
+
+fn close(app: &mut App) {
+    if app.zoom || app.focus == Pane::Inspector { leave(app) } else { quit(app) }
+}
+
+fn quit(app: &mut App) {
+    if app.in_transaction {
+        app.overlays.push(Overlay::Question(Question {
+            title: "A transaction is open",
+            lines: vec!["Its changes are not committed; quitting rolls them back.".to_owned()],
+            yes: "quit",
+            no: "stay",
+            consent: Some(Consent::Quit),
+            no_quits: false,
+        }));
+    } else {
+        app.outbox.push(Effect::Quit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_registry_is_known_here() {
+        for spec in SCREEN {
+            let mut app = crate::tui::tests::app(80, 24);
+            dispatch(&mut app, spec.name, "");
+            let unknown = app.notice.as_ref().is_some_and(|(_, text)| text.contains("there is no command"));
+            assert!(!unknown, "{}", spec.name);
+        }
+    }
+}

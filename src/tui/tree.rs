@@ -1,0 +1,217 @@
+//! The tree of types: node types and edge types with their counts, unfolding to properties.
+
+use std::collections::BTreeSet;
+
+use crate::bus::{CatalogInfo, TypeInfo};
+
+/// A line of the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TreeRow {
+    /// `nodes`, or `edges`.
+    Section { edges: bool },
+    /// A type, by its place in the catalog.
+    Type(usize),
+    /// A property of a type.
+    Property(usize, usize),
+    /// A section without types.
+    Empty,
+}
+
+/// The tree and where its cursor is.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub(super) catalog: Option<CatalogInfo>,
+    folded: BTreeSet<bool>,
+    unfolded: BTreeSet<String>,
+    pub(super) cursor: usize,
+    pub(super) top: usize,
+    height: usize,
+}
+
+impl Tree {
+    /// Takes a catalog; the cursor stays with its type.
+    pub(super) fn load(&mut self, catalog: CatalogInfo) {
+        let first = self.catalog.is_none();
+        let name = self.selected_type().map(|t| t.name.clone());
+        self.catalog = Some(catalog);
+        if let Some(row) = self.rows().iter().position(|row| match (row, &name) {
+            (TreeRow::Type(_), None) => first,
+            (TreeRow::Type(t), Some(name)) => self.type_at(*t).is_some_and(|t| t.name == *name),
+            _ => false,
+        }) && (first || name.is_some())
+        {
+            self.cursor = row;
+        }
+        self.move_by(0);
+    }
+
+    /// The lines from top to bottom.
+    pub(super) fn rows(&self) -> Vec<TreeRow> {
+        let types = self.catalog.as_ref().map_or(&[] as &[TypeInfo], |c| &c.types);
+        let mut rows = Vec::new();
+        for edges in [false, true] {
+            rows.push(TreeRow::Section { edges });
+            if self.folded.contains(&edges) {
+                continue;
+            }
+            let mut any = false;
+            for (i, info) in types.iter().enumerate().filter(|(_, t)| t.is_edge == edges) {
+                any = true;
+                rows.push(TreeRow::Type(i));
+                if self.unfolded.contains(&info.name) {
+                    rows.extend((0..info.properties.len()).map(|p| TreeRow::Property(i, p)));
+                }
+            }
+            if !any {
+                rows.push(TreeRow::Empty);
+            }
+        }
+        rows
+    }
+
+    pub(super) fn type_at(&self, index: usize) -> Option<&TypeInfo> {
+        self.catalog.as_ref()?.types.get(index)
+    }
+
+    pub(super) fn selected(&self) -> Option<TreeRow> {
+        self.rows().get(self.cursor).copied()
+    }
+
+    /// The type under the cursor, or whose property is.
+    pub(super) fn selected_type(&self) -> Option<&TypeInfo> {
+        match self.selected()? {
+            TreeRow::Type(t) | TreeRow::Property(t, _) => self.type_at(t),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_unfolded(&self, row: TreeRow) -> bool {
+        match row {
+            TreeRow::Section { edges } => !self.folded.contains(&edges),
+            TreeRow::Type(t) => self.type_at(t).is_some_and(|t| self.unfolded.contains(&t.name)),
+            _ => false,
+        }
+    }
+
+    /// Unfolds or folds the line; a property folds its type.
+    pub(super) fn unfold(&mut self, unfold: bool) {
+        match self.selected() {
+            Some(TreeRow::Section { edges }) => {
+                if unfold {
+                    self.folded.remove(&edges);
+                } else {
+                    self.folded.insert(edges);
+                }
+            }
+            Some(row @ TreeRow::Type(t)) => {
+                let was = self.is_unfolded(row);
+                if let Some(name) = self.type_at(t).map(|t| t.name.clone()) {
+                    if unfold {
+                        self.unfolded.insert(name);
+                    } else if was {
+                        self.unfolded.remove(&name);
+                    } else {
+                        self.go_to_parent();
+                    }
+                }
+            }
+            Some(TreeRow::Property(..) | TreeRow::Empty) if !unfold => self.go_to_parent(),
+            _ => {}
+        }
+        self.move_by(0);
+    }
+
+    fn go_to_parent(&mut self) {
+        let rows = self.rows();
+        let here = rows.get(self.cursor).copied();
+        let parent = rows.iter().take(self.cursor).rposition(|row| match here {
+            Some(TreeRow::Property(..)) => matches!(row, TreeRow::Type(_)),
+            _ => matches!(row, TreeRow::Section { .. }),
+        });
+        if let Some(parent) = parent {
+            self.cursor = parent;
+        }
+    }
+
+    pub(super) fn toggle(&mut self) {
+        if let Some(row) = self.selected() {
+            self.unfold(!self.is_unfolded(row));
+        }
+    }
+
+    pub(super) fn move_by(&mut self, by: i64) {
+        let last = self.rows().len().saturating_sub(1);
+        let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
+        self.cursor = self.cursor.saturating_add_signed(by).min(last);
+        self.top = self.top.min(self.cursor).max((self.cursor + 1).saturating_sub(self.height.max(1)));
+    }
+
+    pub(super) fn fit(&mut self, height: u16) {
+        self.height = usize::from(height);
+        self.move_by(0);
+    }
+
+    pub(super) fn height(&self) -> usize {
+        self.height
+    }
+}
+
+/// A name as SQL needs it: quoted unless it is lower case and plain.
+pub(super) fn quote_name(name: &str) -> String {
+    const RESERVED: [&str; 32] = [
+        "all", "and", "as", "asc", "between", "by", "case", "create", "cross", "delete", "desc", "distinct",
+        "drop", "else", "end", "exists", "false", "from", "full", "group", "having", "in", "insert", "is",
+        "join", "limit", "not", "null", "or", "order", "select", "table",
+    ];
+    const MORE: [&str; 12] = [
+        "then", "true", "union", "update", "using", "values", "when", "where", "with", "on", "like", "offset",
+    ];
+    let plain = name.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && !RESERVED.contains(&name)
+        && !MORE.contains(&name);
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(name: &str, is_edge: bool) -> TypeInfo {
+        TypeInfo {
+            name: name.into(),
+            is_edge,
+            from_type: None,
+            to_type: None,
+            declared: false,
+            rows: 1,
+            properties: vec![],
+        }
+    }
+
+    #[test]
+    fn the_cursor_starts_at_the_first_type_and_stays_with_it() {
+        let mut tree = Tree::default();
+        tree.fit(20);
+        tree.load(CatalogInfo { types: vec![info("b", false)], version: 1 });
+        assert_eq!(tree.selected_type().unwrap().name, "b");
+        tree.load(CatalogInfo { types: vec![info("a", false), info("b", false)], version: 2 });
+        assert_eq!(tree.selected_type().unwrap().name, "b");
+        tree.unfold(false);
+        assert_eq!(tree.selected(), Some(TreeRow::Section { edges: false }));
+        tree.unfold(false);
+        assert_eq!(
+            tree.rows(),
+            [TreeRow::Section { edges: false }, TreeRow::Section { edges: true }, TreeRow::Empty]
+        );
+    }
+
+    #[test]
+    fn names_are_quoted_where_sql_needs_it() {
+        assert_eq!(quote_name("package"), "package");
+        assert_eq!(quote_name("Package"), "\"Package\"");
+        assert_eq!(quote_name("order"), "\"order\"");
+        assert_eq!(quote_name("a\"b"), "\"a\"\"b\"");
+        assert_eq!(quote_name(""), "\"\"");
+    }
+}

@@ -1,0 +1,297 @@
+//! What happens, taken into the state: pure, without I/O and without a clock.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect};
+
+use super::answers;
+use super::app::{App, Effect, Event, Level, RunKind, Tab};
+use super::commands;
+use super::editor::EditorOutcome;
+use super::keymap::{Found, Key};
+use super::layout::{Pane, inner};
+use super::overlay::{Consent, Overlay};
+
+/// Takes an event in and says what to do. `now` is the time since the start.
+pub fn update(app: &mut App, event: Event, now: Duration) -> Vec<Effect> {
+    app.now = now;
+    match event {
+        Event::Key(key) if key.kind == KeyEventKind::Release => {}
+        Event::Key(key) => {
+            app.notice = None;
+            if app.overlays.is_empty() { pane_key(app, key) } else { overlay_key(app, key) }
+        }
+        Event::Paste(text) => paste(app, &text),
+        Event::Mouse(mouse) => on_mouse(app, mouse),
+        Event::Resize(columns, rows) => app.size = (columns, rows),
+        Event::Answer(ticket, body) => answers::answer(app, ticket, body),
+        Event::Note(Ok(text)) => app.note(Level::Ok, &text),
+        Event::Note(Err(error)) => app.error("", &error),
+        Event::Tick => {}
+    }
+    app.arrange();
+    app.fetch_missing();
+    std::mem::take(&mut app.outbox)
+}
+
+fn pane_key(app: &mut App, event: KeyEvent) {
+    let key = Key::of(&event);
+    if app.focus == Pane::Editor && editor_key(app, event, key) {
+        return;
+    }
+    // While edge types are chosen, keys are for that choice.
+    if app.context() == "graph"
+        && let Some(outcome) = app.graph.key(event)
+    {
+        return app.graph_outcome(outcome);
+    }
+    let Some(key) = key else { return };
+    // A number that repeats the next movement: `'` and digits.
+    if let (Some(count), Some(digit)) = (app.count, key.digit())
+        && app.keys.is_empty()
+    {
+        app.count = Some(count.saturating_mul(10).saturating_add(digit).min(1_000_000_000));
+        return;
+    }
+    app.keys.push(key);
+    match app.keymap.find(&app.contexts(), &app.keys) {
+        Found::Prefix => {}
+        Found::Command(name) => {
+            app.keys.clear();
+            commands::dispatch(app, name, "");
+            if name != "count" {
+                app.count = None;
+            }
+        }
+        Found::Nothing => {
+            let was_sequence = app.keys.len() > 1;
+            app.keys.clear();
+            app.count = None;
+            if !was_sequence && key.is_text() {
+                app.note(Level::Info, "no such key here: ? lists those there are");
+            }
+        }
+    }
+}
+
+/// Gives a key to the editor; false when it is for the registry.
+fn editor_key(app: &mut App, event: KeyEvent, key: Option<Key>) -> bool {
+    if let Some(key) = key {
+        // These work while text is typed too; others the editor may know better.
+        let found = app.keymap.find(&app.contexts(), &[key]);
+        let first = match found {
+            Found::Command("palette" | "cancel") => true,
+            Found::Command(_) => key.is_text() && !app.editor.takes_text(),
+            _ => false,
+        };
+        if first {
+            return false;
+        }
+    }
+    let outcome = app.editor.key(event);
+    if let Some(text) = app.editor.take_copied() {
+        app.outbox.push(Effect::Copy(text));
+    }
+    match outcome {
+        EditorOutcome::Ignored => false,
+        EditorOutcome::Changed => true,
+        EditorOutcome::Run(request) => {
+            app.run(request.sql, Some(request.offset), RunKind::Script);
+            true
+        }
+        EditorOutcome::RunAll => {
+            commands::dispatch(app, "run-all", "");
+            true
+        }
+        EditorOutcome::Leave => {
+            app.focus = Pane::Lower;
+            true
+        }
+    }
+}
+
+fn paste(app: &mut App, text: &str) {
+    match app.overlays.last_mut() {
+        Some(Overlay::Prompt(prompt)) => prompt.text.extend(text.chars().filter(|c| !c.is_control())),
+        Some(Overlay::List(list)) => text.chars().filter(|c| !c.is_control()).for_each(|c| list.type_char(c)),
+        Some(_) => {}
+        None if app.focus == Pane::Editor => app.editor.paste(text),
+        None => {
+            // Pasted text is SQL for the editor, never keys.
+            app.focus = Pane::Editor;
+            app.editor.paste(text);
+        }
+    }
+}
+
+fn overlay_key(app: &mut App, event: KeyEvent) {
+    let Some(key) = Key::of(&event) else { return };
+    let (context, typed) = match app.overlays.last() {
+        Some(Overlay::Prompt(_)) => return prompt_key(app, event),
+        Some(Overlay::Question(_)) => return question_key(app, event),
+        Some(Overlay::Cell(_)) => ("cell", None),
+        Some(Overlay::List(_)) => ("list", typed_char(&event)),
+        None => return,
+    };
+    if let Some(Overlay::List(list)) = app.overlays.last_mut() {
+        if let Some(c) = typed {
+            return list.type_char(c);
+        }
+        if event.code == KeyCode::Backspace {
+            return list.erase();
+        }
+    }
+    app.keys.push(key);
+    match app.keymap.find(&[context], &app.keys) {
+        Found::Prefix => {}
+        Found::Command(name) => {
+            app.keys.clear();
+            commands::in_overlay(app, name);
+        }
+        Found::Nothing => app.keys.clear(),
+    }
+}
+
+fn typed_char(event: &KeyEvent) -> Option<char> {
+    match event.code {
+        KeyCode::Char(c) if Key::of(event).is_some_and(Key::is_text) => Some(c),
+        _ => None,
+    }
+}
+
+fn prompt_key(app: &mut App, event: KeyEvent) {
+    let is = |text: &str| Key::of(&event) == Key::parse(text);
+    let Some(Overlay::Prompt(prompt)) = app.overlays.last_mut() else { return };
+    if let Some(c) = typed_char(&event) {
+        prompt.text.push(c);
+    } else if event.code == KeyCode::Backspace {
+        if prompt.text.pop().is_none() {
+            app.overlays.pop();
+        }
+    } else if event.code == KeyCode::Tab {
+        prompt.complete();
+    } else if is("Ctrl-U") {
+        prompt.text.clear();
+    } else if is("Esc") || is("Ctrl-C") {
+        app.overlays.pop();
+    } else if event.code == KeyCode::Enter {
+        let line = std::mem::take(&mut prompt.text);
+        app.overlays.pop();
+        commands::run_line(app, &line);
+    }
+}
+
+fn question_key(app: &mut App, event: KeyEvent) {
+    let Some(Overlay::Question(question)) = app.overlays.last() else { return };
+    let (consent, no_quits) = (question.consent, question.no_quits);
+    match event.code {
+        KeyCode::Char('y' | 'Y') | KeyCode::Enter if consent.is_some() => {
+            app.overlays.pop();
+            match consent {
+                Some(Consent::Create) => app.open(true),
+                Some(Consent::Quit) => app.outbox.push(Effect::Quit),
+                None => {}
+            }
+        }
+        KeyCode::Char('n' | 'N' | 'q' | 'c') | KeyCode::Esc | KeyCode::Enter => {
+            app.overlays.pop();
+            if no_quits {
+                app.outbox.push(Effect::Quit);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn on_mouse(app: &mut App, mouse: MouseEvent) {
+    let at = Position::new(mouse.column, mouse.row);
+    let lines = match mouse.kind {
+        MouseEventKind::ScrollDown => 3,
+        MouseEventKind::ScrollUp => -3,
+        MouseEventKind::Down(MouseButton::Left) => 0,
+        _ => return,
+    };
+    if let Some(overlay) = app.overlays.last_mut() {
+        match overlay {
+            Overlay::Cell(view) => view.move_by(lines),
+            Overlay::List(list) => list.move_by(lines.signum()),
+            Overlay::Prompt(_) | Overlay::Question(_) => {}
+        }
+        return;
+    }
+    let Some((pane, rect)) = app.screen.panes().filter(|(_, r)| r.contains(at)).last() else { return };
+    if lines == 0 {
+        app.notice = None;
+        app.focus = pane;
+        click(app, pane, rect, at);
+    } else {
+        wheel(app, pane, lines);
+    }
+}
+
+fn wheel(app: &mut App, pane: Pane, lines: i64) {
+    match (pane, app.tab) {
+        (Pane::Tree, _) => app.tree.move_by(lines),
+        (Pane::Inspector, _) => app.inspector.wheel(lines),
+        (Pane::Lower, Tab::Results) => {
+            if let Some(grid) = &mut app.grid {
+                grid.wheel(lines);
+            }
+        }
+        (Pane::Lower, Tab::Plan) => app.plan.move_by(lines),
+        (Pane::Lower, Tab::Messages) => app.messages.move_by(lines),
+        (Pane::Lower, Tab::Graph) => {
+            let action = if lines > 0 { "down" } else { "up" };
+            commands::graph_action(app, action);
+        }
+        (Pane::Editor, _) => {}
+    }
+}
+
+fn click(app: &mut App, pane: Pane, rect: Rect, at: Position) {
+    let inside = inner(rect);
+    let line = at.y.saturating_sub(inside.y);
+    let on_border = !inside.contains(at);
+    match pane {
+        Pane::Lower if at.y == rect.y => {
+            if let Some(tab) = super::view::tab_at(rect, at.x) {
+                app.tab = tab;
+            }
+        }
+        _ if on_border => {}
+        Pane::Tree => {
+            let row = app.tree.top + usize::from(line);
+            if row < app.tree.rows().len() {
+                if row == app.tree.cursor {
+                    app.tree.toggle();
+                }
+                app.tree.cursor = row;
+            }
+        }
+        Pane::Editor => app.editor.click(at.x, at.y, inside),
+        Pane::Inspector => {
+            if let Some(line) = line.checked_sub(2) {
+                app.inspector.go_to(app.inspector.top() + u64::from(line));
+            }
+        }
+        Pane::Lower => match app.tab {
+            Tab::Graph => {
+                let outcome = app.graph.click(at.x, at.y, inside);
+                app.graph_outcome(outcome);
+            }
+            Tab::Results => {
+                if let (Some(grid), Some(row)) = (&mut app.grid, line.checked_sub(2)) {
+                    let x = usize::from(at.x - inside.x);
+                    let column =
+                        grid.visible_columns().into_iter().rev().find(|(_, from, _)| *from <= x).map(|c| c.0);
+                    grid.go_to_row(grid.top + u64::from(row));
+                    if let Some(column) = column {
+                        grid.go_to_column(column);
+                    }
+                }
+            }
+            Tab::Plan | Tab::Messages => {}
+        },
+    }
+}

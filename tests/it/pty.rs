@@ -1,0 +1,240 @@
+//! The built program on a real pseudo-terminal: typed into, read from, resized, stopped.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
+
+/// Long enough for a debug build on a busy machine; no test waits for it when all is well.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Shared {
+    parser: Mutex<vt100::Parser>,
+    changed: Condvar,
+}
+
+struct Pty {
+    shared: Arc<Shared>,
+    master: Box<dyn MasterPty + Send>,
+    // Kept open so that the terminal's modes can be read after the program has ended.
+    _slave: Box<dyn SlavePty + Send>,
+    writer: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    cooked: u32,
+}
+
+impl Pty {
+    fn start(arguments: &[&str], columns: u16, rows: u16) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let cooked = pair.master.get_termios().unwrap().local_flags.bits();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aresadb-tui"));
+        command.args(arguments);
+        command.env("TERM", "xterm-256color");
+        command.env_remove("ARESADB_DATABASE");
+        command.env_remove("NO_COLOR");
+        let child = pair.slave.spawn_command(command).unwrap();
+        let shared = Arc::new(Shared {
+            parser: Mutex::new(vt100::Parser::new(rows, columns, 0)),
+            changed: Condvar::new(),
+        });
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let sink = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n) = reader.read(&mut bytes) {
+                if n == 0 {
+                    break;
+                }
+                sink.parser.lock().unwrap().process(&bytes[..n]);
+                sink.changed.notify_all();
+            }
+        });
+        let writer = pair.master.take_writer().unwrap();
+        Self { shared, master: pair.master, _slave: pair.slave, writer, child, cooked }
+    }
+
+    fn keys(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    fn wait(&self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        let mut parser = self.shared.parser.lock().unwrap();
+        while !holds(parser.screen()) {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{what:?} did not come:\n{}", parser.screen().contents());
+            parser = self.shared.changed.wait_timeout(parser, left).unwrap().0;
+        }
+    }
+
+    fn shows(&self, what: &str) {
+        self.wait(what, |screen| screen.contents().contains(what));
+    }
+
+    fn resize(&self, columns: u16, rows: u16) {
+        self.shared.parser.lock().unwrap().screen_mut().set_size(rows, columns);
+        self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.process_id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end and checks that the terminal is as it was.
+    fn ends(&mut self, code: u32) {
+        let status = self.child.wait().unwrap();
+        self.wait("the normal screen", |screen| !screen.alternate_screen());
+        self.wait("the cursor", |screen| !screen.hide_cursor());
+        self.wait("no mouse reports", |s| s.mouse_protocol_mode() == vt100::MouseProtocolMode::None);
+        self.wait("no bracketed paste", |screen| !screen.bracketed_paste());
+        assert_eq!(self.master.get_termios().unwrap().local_flags.bits(), self.cooked, "cooked mode is back");
+        assert_eq!(status.exit_code(), code);
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        // A test that failed leaves no program behind.
+        let _ = self.child.kill();
+    }
+}
+
+/// The Debian graph: all of it where it lies beside the project, else the slice of it.
+fn debian() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let full = root.join("../shared/data/debian");
+    if full.is_dir() { full } else { root.join("tests/data/debian") }
+}
+
+/// A database with the Debian graph, imported by the program `aresadb`.
+fn debian_database(folder: &Path) -> PathBuf {
+    let database = folder.join("debian");
+    let data = debian();
+    let aresadb = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aresadb"));
+        let output = command.arg("-d").arg(&database).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let init = std::process::Command::new(env!("CARGO_BIN_EXE_aresadb")).arg("init").arg(&database).output().unwrap();
+    assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+    for node in ["package"] {
+        let file = data.join(format!("{node}.csv.gz"));
+        aresadb(&["import", file.to_str().unwrap()]);
+    }
+    let file = data.join("depends.csv.gz");
+    aresadb(&["import", file.to_str().unwrap(), "--edge", "depends", "--from", "package.name=from", "--to", "package.name=to"]);
+    database
+}
+
+const F5: &str = "\x1b[15~";
+
+#[test]
+fn the_example_is_browsed_and_left() {
+    let mut pty = Pty::start(&["--demo"], 100, 30);
+    pty.shows("depends_on");
+    // Browse the first type, inspect its first row, show the graph around it, quit.
+    pty.keys("\r");
+    pty.shows("row 1 of");
+    pty.keys("i");
+    pty.shows("▾ properties");
+    pty.keys("gn");
+    pty.shows("depth 1");
+    pty.keys(":q\r");
+    pty.ends(0);
+}
+
+#[test]
+fn the_debian_graph_is_asked_and_walked() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = debian_database(folder.path());
+    let mut pty = Pty::start(&[database.to_str().unwrap()], 120, 40);
+    pty.shows("depends");
+    pty.keys("2");
+    pty.keys(
+        "SELECT p.name, count(*) FROM depends d JOIN package p ON p.id = d.to_id \
+         GROUP BY 1 ORDER BY 2 DESC LIMIT 5",
+    );
+    pty.keys(F5);
+    pty.shows("row 1 of 5");
+    pty.shows("libc6");
+    let hub = if debian().ends_with("shared/data/debian") { "21,815" } else { "" };
+    // Out of the editor; the first row is libc6, found by its name.
+    pty.keys("\x1b");
+    pty.shows("RESULTS");
+    pty.keys("i");
+    pty.shows("▾ in edges");
+    pty.shows(hub);
+    // Into the incoming edges, to their end, and to the top again.
+    pty.keys("Gk\rj");
+    pty.shows(&format!("depends edge 1 of {hub}"));
+    pty.keys("Gk");
+    pty.shows(&format!("depends edge {hub}"));
+    pty.wait("all lines near the end", |s| !s.contents().contains("← …"));
+    pty.keys("gggn");
+    pty.shows("depth 1");
+    pty.shows("more");
+    pty.keys("q");
+    pty.ends(0);
+}
+
+#[test]
+fn the_screen_follows_the_terminals_size() {
+    let mut pty = Pty::start(&["--demo"], 80, 24);
+    pty.shows("depends_on");
+    pty.resize(30, 8);
+    pty.shows("too small");
+    pty.resize(132, 43);
+    pty.wait("the wide status line", |s| {
+        s.rows(0, 132).nth(42).is_some_and(|line| line.contains("TYPES") && line.contains("? help"))
+    });
+    pty.keys("q");
+    pty.ends(0);
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let mut pty = Pty::start(&["--demo"], 80, 24);
+    pty.shows("depends_on");
+    pty.signal("-TERM");
+    pty.ends(128 + 15);
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_says_so() {
+    let mut pty = Pty::start(&["--demo"], 80, 24);
+    pty.shows("depends_on");
+    pty.keys(":panic\r");
+    pty.ends(101);
+    pty.shows("asked for");
+    pty.shows("this is a defect of aresadb-tui");
+}
+
+#[test]
+fn a_missing_folder_is_made_after_asking() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new");
+    let mut pty = Pty::start(&[path.to_str().unwrap()], 80, 24);
+    pty.shows("Make an empty database");
+    assert!(!path.join(".aresadb").exists());
+    pty.keys("y");
+    pty.shows("none yet");
+    assert!(path.join(".aresadb").exists());
+    pty.keys("q");
+    pty.ends(0);
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_use() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_aresadb-tui"))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("a terminal is needed") && said.contains("hint: "), "{said}");
+}
