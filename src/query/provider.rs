@@ -221,9 +221,17 @@ impl TableProvider for TypeTable {
     }
 }
 
-fn plan_of(table: &str, access: &Access, filters: &[Expr], limit: Option<usize>, live_rows: u64) -> QueryPlan {
+fn plan_of(
+    table: &str,
+    access: &Access,
+    filters: &[Expr],
+    limit: Option<usize>,
+    live_rows: u64,
+) -> QueryPlan {
     let mut steps = vec![access.step(table, live_rows)];
-    steps.extend(filters.iter().map(|filter| PlanStep::Filter { predicate: filter.human_display().to_string() }));
+    steps.extend(
+        filters.iter().map(|filter| PlanStep::Filter { predicate: filter.human_display().to_string() }),
+    );
     steps.extend(limit.map(|rows| PlanStep::Limit { rows }));
     #[allow(clippy::cast_precision_loss)]
     let estimated_cost = match access {

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use sqlparser::ast::{
     self, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, Value, VisitMut,
+    VisitorMut,
 };
 
 use crate::model::{Error, Result};
@@ -282,9 +283,10 @@ impl Rewriter<'_> {
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
                     let wanted = type_name_part(&name);
-                    let found = shown.iter().flat_map(|(items, _)| items).find(|shown| {
-                        shown.columns.is_some() && Some(name_of(&shown.qualifier)) == wanted
-                    });
+                    let found = shown
+                        .iter()
+                        .flat_map(|(items, _)| items)
+                        .find(|shown| shown.columns.is_some() && Some(name_of(&shown.qualifier)) == wanted);
                     match found {
                         Some(found) => {
                             refuse_options(&options)?;
@@ -361,8 +363,15 @@ fn type_name_part(name: &ObjectName) -> Option<String> {
 }
 
 fn refuse_options(options: &ast::WildcardAdditionalOptions) -> Result<()> {
-    let none = ast::WildcardAdditionalOptions { wildcard_token: options.wildcard_token.clone(), ..Default::default() };
-    if *options == none { Ok(()) } else { Err(Error::unsupported("* with options").with_hint("name the columns")) }
+    let none = ast::WildcardAdditionalOptions {
+        wildcard_token: options.wildcard_token.clone(),
+        ..Default::default()
+    };
+    if *options == none {
+        Ok(())
+    } else {
+        Err(Error::unsupported("* with options").with_hint("name the columns"))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -396,9 +405,8 @@ fn natural(left: &[Shown], right: &[Shown], own: bool) -> Result<JoinConstraint>
     if !own {
         return Ok(JoinConstraint::Natural);
     }
-    let unknown = || {
-        Error::unsupported("NATURAL JOIN with a subquery").with_hint("name the columns with USING (...)")
-    };
+    let unknown =
+        || Error::unsupported("NATURAL JOIN with a subquery").with_hint("name the columns with USING (...)");
     let names = |items: &[Shown]| -> Result<Vec<String>> {
         let mut names: Vec<String> = Vec::new();
         for item in items {
@@ -466,4 +474,3 @@ pub fn parse_query(sql: &str) -> Result<Query> {
 fn empty_query() -> Result<Query> {
     parse_query("SELECT 1")
 }
-

@@ -194,7 +194,8 @@ fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResul
     optimizer.enable_join_dynamic_filter_pushdown = false;
     optimizer.enable_topk_dynamic_filter_pushdown = false;
     optimizer.enable_aggregate_dynamic_filter_pushdown = false;
-    let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)));
+    let mut runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)));
     if let Some(dir) = &options.temp_dir {
         runtime = runtime.with_temp_file_path(dir);
     }
@@ -281,7 +282,11 @@ impl Run {
     }
 
     /// The rows of a query over a view.
-    pub(super) async fn rows(&self, statement: ast::Statement, view: &View) -> Result<SendableRecordBatchStream> {
+    pub(super) async fn rows(
+        &self,
+        statement: ast::Statement,
+        view: &View,
+    ) -> Result<SendableRecordBatchStream> {
         let (session, plan) = self.plan(statement, view).await?;
         let failed = |e: DataFusionError| self.located(&e, view.catalog());
         let physical = session.create_physical_plan(&plan).await.map_err(failed)?;
@@ -381,7 +386,8 @@ pub(super) fn near_type(name: &str, catalog: &Catalog) -> Option<String> {
     if let Some(found) = exact {
         return Some(format!("write {}: names in quotes keep their capitals", quoted(&found.name)));
     }
-    closest(name, catalog.types().map(|t| t.name.as_str())).map(|near| format!("did you mean {}?", quoted(near)))
+    closest(name, catalog.types().map(|t| t.name.as_str()))
+        .map(|near| format!("did you mean {}?", quoted(near)))
 }
 
 /// Whether rows come out in the order in which one partition reads them.
