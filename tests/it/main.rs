@@ -1,6 +1,6 @@
 //! The integration tests: one binary, so that DataFusion is linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::disallowed_methods)]
 
+mod cli;
 mod layers;
 mod transfer;
-mod tui;
