@@ -663,3 +663,22 @@ fn large_types_are_read_whole_and_in_order() {
         ("SELECT count(*) FROM n WHERE s LIKE '%7'", "2000"),
     ]);
 }
+
+#[test]
+fn statements_at_the_limits_are_planned_and_run() {
+    let mut db = Db::new();
+    db.run("CREATE TABLE t (a INTEGER)").unwrap();
+    db.run("INSERT INTO t VALUES (1), (2)").unwrap();
+    assert_eq!(db.text(&format!("SELECT 0{}", " + 1".repeat(1_999))), "1999");
+    let chain: Vec<String> = (2..900).map(|i| format!("a = {i}")).collect();
+    assert_eq!(db.text(&format!("SELECT a FROM t WHERE {}", chain.join(" OR "))), "2");
+    assert_eq!(db.text(&format!("SELECT {}a{} FROM t LIMIT 1", "(".repeat(60), ")".repeat(60))), "1");
+    let list: Vec<String> = (2..20_000).map(|i| i.to_string()).collect();
+    assert_eq!(db.text(&format!("SELECT a FROM t WHERE a IN ({})", list.join(", "))), "2");
+    let rows: Vec<String> = (0..5_000).map(|i| format!("({i})")).collect();
+    assert_eq!(db.text(&format!("INSERT INTO t VALUES {}", rows.join(", "))), "INSERT 5000");
+    assert!(
+        db.text(&format!("SELECT 1{}", " + 1".repeat(2_001)))
+            .starts_with("BadInput: a chain of more than 2000")
+    );
+}
