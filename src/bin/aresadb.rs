@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use aresadb::bus::{Bus, BusOptions};
+use aresadb::bus::{Bus, BusOptions, quiet_contained_panics};
 use aresadb::cli;
 
 fn main() -> ExitCode {
-    aresadb::engine::quiet_contained_panics();
+    quiet_contained_panics();
     let mut started = None;
     let code = cli::main(|| {
         let bus = Bus::start(BusOptions::new(std::env::temp_dir()))?;

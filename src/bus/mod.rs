@@ -27,6 +27,7 @@ mod script;
 mod server;
 mod walks;
 
+pub use crate::engine::quiet_contained_panics;
 pub use crate::query::{split_statements, statement_at};
 pub use crate::transfer::{
     EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,
