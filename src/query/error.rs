@@ -62,6 +62,10 @@ fn plain(error: &DataFusionError) -> Error {
         },
         DataFusionError::ArrowError(arrow, _) => arrow_error(arrow),
         DataFusionError::SQL(parser, _) => Error::bad_input(first_line(&parser.to_string())),
+        DataFusionError::NotImplemented(text) if text.contains("does not support logical expression") => {
+            Error::unsupported("a subquery of this form is not supported")
+                .with_hint("write it as a join, or relate it to the outer query with = alone")
+        }
         DataFusionError::NotImplemented(text) => Error::unsupported(first_line(text)),
         DataFusionError::Plan(text) => plan_error(text),
         DataFusionError::Configuration(text)

@@ -26,6 +26,7 @@ mod scan;
 mod semantics;
 mod session;
 mod statement;
+mod sum;
 mod types;
 
 pub use access::{PlanStep, QueryPlan};

@@ -15,7 +15,6 @@ use crate::bus::{Command, CursorId, Delivery, EventBody};
 use crate::model::{Direction, Error, NodeId, Value, escape_control};
 
 use super::editor::{Editor, KeyPreset};
-use super::graph::{GraphOutcome, GraphPane};
 use super::grid::{Grid, PAGE_ROWS};
 use super::inspector::{EDGE_PAGE, Inspector};
 use super::keymap::{Key, Keymap};
@@ -24,6 +23,7 @@ use super::lookup::Then;
 use super::overlay::{CellView, Overlay};
 use super::theme::Theme;
 use super::tree::Tree;
+use crate::tui::graph::{GraphOutcome, GraphPane};
 
 /// How the program starts.
 #[derive(Debug, Clone)]

@@ -7,14 +7,14 @@ use crate::bus::registry::{SCREEN, screen_command};
 use crate::model::NodeId;
 
 use super::app::{App, Effect, Level, Purpose, RunKind, Tab};
-use super::graph::GraphAction;
 use super::inspector::Opened;
 use super::layout::Pane;
 use super::lookup::{self, Then};
-use super::overlay::{Consent, Entry, Overlay, Picker, Prompt, Question};
+use super::overlay::{CellView, Consent, Entry, Overlay, Picker, Prompt, Question};
 use super::text;
 use super::theme::Theme;
 use super::tree::{TreeRow, quote_name};
+use crate::tui::graph::GraphAction;
 
 /// Types with more rows than this are browsed up to it: the engine keeps a result aside.
 const BROWSE_ROWS: u64 = 1_000_000;
@@ -50,9 +50,10 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
         return;
     }
     match name {
-        "run" => run_statement(app, false),
+        "run" => run_statement(app, Way::Run),
         "run-all" => app.run(app.editor.text(), Some(0), RunKind::Script),
-        "explain" => run_statement(app, true),
+        "explain" => run_statement(app, Way::Explain),
+        "analyze" => run_statement(app, Way::Analyze),
         "cancel" => {
             if !app.cancel() {
                 app.note(Level::Info, "nothing is running; q or :q quits");
@@ -63,6 +64,7 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
         "count" => app.count = Some(0),
         "open" => open(app),
         "view" => view_cell(app),
+        "record" => record(app),
         "inspect" => inspect(app, argument),
         "neighbours" => neighbours(app),
         "copy" => copy(app),
@@ -278,19 +280,31 @@ fn pane_command(app: &mut App, name: &str) -> bool {
     true
 }
 
-fn run_statement(app: &mut App, explain: bool) {
+/// How a statement is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Run,
+    Explain,
+    Analyze,
+}
+
+fn run_statement(app: &mut App, way: Way) {
     let Some((sql, offset)) = app.editor.statement_at_cursor() else {
         app.focus = Pane::Editor;
         app.note(Level::Info, "there is no statement under the cursor: type one, then F5 runs it");
         return;
     };
-    if explain {
-        let plain = sql.trim_start();
-        let already = plain.get(..7).is_some_and(|w| w.eq_ignore_ascii_case("explain"));
-        let sql = if already { sql } else { format!("EXPLAIN {plain}") };
-        app.run(sql, None, RunKind::Plan);
-    } else {
-        app.run(sql, Some(offset), RunKind::Script);
+    let plain = sql.trim_start();
+    let first = plain.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_lowercase();
+    match way {
+        Way::Run => app.run(sql, Some(offset), RunKind::Script),
+        Way::Explain | Way::Analyze if first == "explain" => app.run(sql, None, RunKind::Plan),
+        Way::Explain => app.run(format!("EXPLAIN {plain}"), None, RunKind::Plan),
+        // It runs what it explains, so a change would be made.
+        Way::Analyze if !["select", "with", "values", "table"].contains(&first.as_str()) => {
+            app.note(Level::Error, "only a query can be analyzed: this statement would be carried out");
+        }
+        Way::Analyze => app.run(format!("EXPLAIN ANALYZE {plain}"), None, RunKind::Plan),
     }
 }
 
@@ -364,6 +378,24 @@ fn view_cell(app: &mut App) {
         Some(value) => app.view_value(&format!("{name}, row {}", text::count(row + 1)), &value),
         None => app.note(Level::Info, "the row has not arrived yet"),
     }
+}
+
+/// Shows the row with one column a line.
+fn record(app: &mut App) {
+    let Some(grid) = app.grid.as_ref().filter(|grid| grid.rows > 0) else {
+        app.note(Level::Info, "there are no rows yet: run a statement, or browse a type");
+        return;
+    };
+    let widest = grid.names.iter().map(|name| text::width(name)).max().unwrap_or(0).min(30);
+    let lines: Vec<String> = (0..grid.columns.len())
+        .map(|column| {
+            let name = grid.names.get(column).map_or("", String::as_str);
+            let value = grid.value(grid.row, column).map_or_else(|| "…".to_owned(), |v| text::one_line(&v));
+            format!("{}  {value}", text::fit(name, widest, false))
+        })
+        .collect();
+    let title = format!("row {}", text::count(grid.row + 1));
+    app.overlays.push(Overlay::Cell(CellView::text(&title, lines.join("\n"))));
 }
 
 fn record_id(app: &App) -> Result<Uuid, String> {

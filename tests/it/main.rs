@@ -3,4 +3,5 @@
 
 mod cli;
 mod layers;
+mod sql;
 mod transfer;

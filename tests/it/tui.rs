@@ -125,6 +125,25 @@ fn the_line_offers_what_fits() {
 }
 
 #[test]
+fn a_row_is_shown_with_one_column_a_line() {
+    snapshot("record", |size| {
+        let mut desk = debian(size);
+        desk.press("Enter j j K");
+        desk
+    });
+}
+
+#[test]
+fn a_statement_that_writes_is_not_analyzed() {
+    let mut desk = debian((80, 24));
+    desk.press("2");
+    desk.type_text("DELETE FROM package;");
+    desk.press("F8");
+    desk.shows("only a query can be analyzed");
+    assert!(!desk.sent.iter().any(|c| matches!(c, Command::Run { .. })));
+}
+
+#[test]
 fn figures_stand_in_groups() {
     snapshot("stats", |size| {
         let mut desk = debian(size);

@@ -9,9 +9,9 @@ use super::super::app::{App, Lines};
 use super::super::grid::{self, Grid};
 use super::super::inspector::{InspectorRow, Section};
 use super::super::layout::WIDE;
-use super::super::text;
 use super::super::tree::TreeRow;
 use super::{empty, foot, level_scope};
+use crate::tui::text;
 
 /// The scope of a value's colour.
 fn value_scope(value: &Value) -> &'static str {

@@ -18,7 +18,7 @@ use super::app::{App, Level, Tab};
 use super::keymap::{key_of, short};
 use super::layout::{Pane, SMALLEST, WIDE, inner};
 use super::overlay::Overlay;
-use super::text;
+use crate::tui::text;
 
 /// Draws the screen.
 pub fn view(app: &App, frame: &mut Frame<'_>) {

@@ -9,7 +9,7 @@ use ratatui::widgets::{Block, Borders, Clear, Widget};
 use super::super::app::App;
 use super::super::layout::{cell_box, centered, inner, list_box};
 use super::super::overlay::{CellView, Overlay, Picker, Prompt, Question};
-use super::super::text;
+use crate::tui::text;
 
 pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
     for overlay in &app.overlays {
