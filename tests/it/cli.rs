@@ -406,6 +406,35 @@ fn a_kill_during_an_import_leaves_whole_batches() {
     assert_eq!(body(&shell.sql("SELECT count(*) FROM other")), ["200000"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupt_stops_the_running_statement() {
+    let shell = Shell::new();
+    shell.sql("CREATE TABLE t (a INTEGER)");
+    let rows: Vec<String> = (0..300).map(|n| format!("({n})")).collect();
+    shell.sql(&format!("INSERT INTO t VALUES {}", rows.join(", ")));
+    let mut child = shell
+        .command(&[])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // Five times 300 rows joined with each other: it does not end by itself.
+    let endless = "SELECT sum(a.a + b.a * c.a - d.a * e.a) FROM t a CROSS JOIN t b CROSS JOIN t c \
+                   CROSS JOIN t d CROSS JOIN t e;\n";
+    input.write_all(format!("SELECT 1;\n{endless}").as_bytes()).unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(input);
+    assert_eq!(body(&shell.sql("SELECT count(*) FROM t")), ["300"]);
+}
+
 #[test]
 fn a_reader_that_goes_away_ends_the_program_quietly() {
     let shell = Shell::new();
