@@ -39,3 +39,9 @@ pub mod query;
 pub mod storage;
 pub mod transfer;
 pub mod tui;
+
+pub use engine::{Database, Executor, OpenOptions, RowStream, Session, StatementResult};
+pub use model::{
+    CancelToken, Config, Direction, Edge, EdgeId, Error, ErrorKind, Node, NodeId, Properties, PropertyType,
+    Result, Value,
+};

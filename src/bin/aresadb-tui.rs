@@ -46,7 +46,10 @@ enum Keys {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        return fail(2, &Error::bad_input("a terminal is needed").with_hint("scripts use `aresadb --exec SQL`"));
+        return fail(
+            2,
+            &Error::bad_input("a terminal is needed").with_hint("scripts use `aresadb --exec SQL`"),
+        );
     }
     let theme = match Theme::load(&arguments.theme, depth()) {
         Ok(theme) => theme,

@@ -2,8 +2,20 @@
 
 use std::process::ExitCode;
 
-use aresadb::{cli, model};
+use aresadb::bus::{Bus, BusOptions, quiet_contained_panics};
+use aresadb::cli;
 
 fn main() -> ExitCode {
-    cli::main(|| Err(model::Error::unsupported("this build has no engine")))
+    quiet_contained_panics();
+    let mut started = None;
+    let code = cli::main(|| {
+        let bus = Bus::start(BusOptions::new(std::env::temp_dir()))?;
+        let connection = bus.connect();
+        started = Some(bus);
+        Ok(connection)
+    });
+    if let Some(bus) = started {
+        bus.shutdown();
+    }
+    code
 }

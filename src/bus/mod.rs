@@ -17,9 +17,18 @@ pub mod registry;
 
 mod client;
 mod command;
+mod cursor;
 mod event;
+mod figures;
+mod files;
 mod page;
+mod records;
+mod script;
+mod server;
+mod walks;
 
+pub use crate::engine::quiet_contained_panics;
+pub use crate::query::{split_statements, statement_at};
 pub use crate::transfer::{
     EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,
 };
@@ -32,3 +41,4 @@ pub use event::{
     TraverseLevel, TypeInfo,
 };
 pub use page::Page;
+pub use server::{Bus, BusOptions};

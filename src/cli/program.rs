@@ -290,3 +290,237 @@ fn run_stream(session: &mut Session<'_>, input: &mut dyn BufRead, params: &[Valu
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::args::Format;
+    use super::super::testing::{Captured, engine, settings};
+    use super::*;
+    use crate::bus::{CatalogInfo, Delivery, ResultColumn, Summary};
+    use crate::model::{ErrorKind, PropertyType};
+
+    fn done(verb: &str, rows: u64) -> Vec<EventBody> {
+        let summary = Summary { verb: verb.to_owned(), rows, ..Summary::default() };
+        vec![EventBody::Done { summary, elapsed: Duration::ZERO }]
+    }
+
+    fn opened() -> Vec<EventBody> {
+        let mut events = vec![EventBody::Opened {
+            name: "mydb".to_owned(),
+            path: "/mydb".to_owned(),
+            read_only: false,
+            created: false,
+        }];
+        events.extend(done("OPEN", 0));
+        events
+    }
+
+    /// Runs a command line against an engine that answers by itself; returns code, output, words.
+    fn program(
+        line: &[&str],
+        input: &str,
+        format: Format,
+        mut answer: impl FnMut(&Command) -> Vec<EventBody> + Send + 'static,
+    ) -> (ExitCode, String, String) {
+        let words = ["aresadb", "-d", "x"].iter().chain(line).copied();
+        let arguments = super::super::args::parse(words).unwrap();
+        let (client, events) = engine(move |command| match command {
+            Command::Open { .. } => opened(),
+            command => answer(command),
+        });
+        let mut captured = Captured::default();
+        let mut input = std::io::Cursor::new(input.as_bytes().to_vec());
+        let interrupt = Interrupt::default();
+        let code = run(arguments, client, events, interrupt, captured.io(), settings(format), &mut input);
+        (code, captured.out(), captured.err())
+    }
+
+    /// Stands in for SQL: a text that holds `bad` fails at that word, the rest inserts two rows.
+    fn sql_engine(command: &Command) -> Vec<EventBody> {
+        let Command::Run { sql, delivery: Delivery::Stream { .. }, .. } = command else {
+            panic!("{command:?}");
+        };
+        if let Some(at) = sql.find("bad") {
+            let error = Error::not_found("there is no bad").at_sql(sql, at..at + 3);
+            return vec![EventBody::Failed { error, statement: Some(0) }];
+        }
+        let summary = Summary { verb: "INSERT".to_owned(), rows: 2, ..Summary::default() };
+        let mut events = vec![EventBody::StatementDone { statement: 0, summary, elapsed: Duration::ZERO }];
+        events.extend(done("", 0));
+        events
+    }
+
+    #[test]
+    fn a_script_stops_at_its_first_error_and_says_where() {
+        let input = "INSERT 1;\n\nINSERT 2;\nSELECT\n bad;\nINSERT 3;\n";
+        let (code, out, err) = program(&[], input, Format::Csv, sql_engine);
+        assert_eq!(code, ExitCode::from(1));
+        assert_eq!(out, "");
+        assert_eq!(
+            err,
+            "2 rows inserted\n2 rows inserted\nerror: there is no bad\n  at line 5, column 2\n  |  bad;\n  |  ^^^\n"
+        );
+    }
+
+    #[test]
+    fn an_error_is_an_object_with_the_json_format() {
+        let (code, _, err) = program(&["--exec", "bad"], "", Format::Json, sql_engine);
+        assert_eq!(code, ExitCode::from(1));
+        let error: serde_json::Value = serde_json::from_str(&err).unwrap();
+        assert_eq!(error["error"]["message"], "there is no bad");
+        assert_eq!(error["error"]["kind"], "not_found");
+        assert_eq!(error["error"]["place"]["sql"]["column"], 1);
+    }
+
+    #[test]
+    fn scripts_run_in_the_order_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.sql");
+        std::fs::write(&file, "INSERT 2").unwrap();
+        let (sent, received) = std::sync::mpsc::channel();
+        let line =
+            ["--exec", "INSERT 1", "--file", file.to_str().unwrap(), "--file", "-", "--exec", "INSERT 4"];
+        let (code, _, _) = program(&line, "INSERT 3;", Format::Csv, move |command| {
+            if let Command::Run { sql, .. } = command {
+                sent.send(sql.clone()).unwrap();
+            }
+            sql_engine(command)
+        });
+        assert_eq!(code, ExitCode::SUCCESS);
+        let ran: Vec<String> = received.iter().collect();
+        assert_eq!(ran, ["INSERT 1", "INSERT 2", "INSERT 3;", "INSERT 4"]);
+    }
+
+    #[test]
+    fn exit_codes_come_from_the_kind_of_error() {
+        for (kind, expected) in [(ErrorKind::Locked, 3), (ErrorKind::Corrupt, 4), (ErrorKind::Cancelled, 130)]
+        {
+            let fails =
+                move |_: &Command| vec![EventBody::Failed { error: Error::new(kind, "x"), statement: None }];
+            let (code, _, err) = program(&["stats"], "", Format::Csv, fails);
+            assert_eq!(code, ExitCode::from(expected), "{err}");
+        }
+        let (code, _, err) = program(&["insert", "t", "[1]"], "", Format::Csv, |_| Vec::new());
+        assert_eq!(code, ExitCode::from(2));
+        assert!(err.contains("not a JSON object") && err.contains("hint:"), "{err}");
+    }
+
+    #[test]
+    fn the_schema_is_a_result_like_any_other() {
+        let answer = |_: &Command| {
+            let mut events = vec![EventBody::Catalog(CatalogInfo {
+                types: vec![crate::bus::TypeInfo {
+                    name: "user".to_owned(),
+                    is_edge: false,
+                    from_type: None,
+                    to_type: None,
+                    declared: true,
+                    rows: 3,
+                    properties: vec![crate::bus::PropertyInfo {
+                        name: "age".to_owned(),
+                        property_type: PropertyType::Integer,
+                        declared: true,
+                        not_null: false,
+                        default: None,
+                    }],
+                }],
+                version: 1,
+            })];
+            events.extend(done("", 0));
+            events
+        };
+        let (_, out, _) = program(&["schema"], "", Format::Csv, answer);
+        assert_eq!(out, "type,kind,rows,from_type,to_type,declared,properties\nuser,node,3,,,true,age\n");
+        let (_, out, _) = program(&["schema", "user", "--no-header"], "", Format::Csv, answer);
+        assert!(out.contains("age,INTEGER,false,,true"), "{out}");
+        let (code, _, err) = program(&["schema", "usr"], "", Format::Csv, answer);
+        assert_eq!((code, err.contains("there is no type 'usr'")), (ExitCode::from(1), true));
+    }
+
+    #[test]
+    fn a_limit_is_sent_and_what_it_left_out_is_told() {
+        let answer = |command: &Command| {
+            let Command::Run { delivery: Delivery::Stream { limit }, params, .. } = command else {
+                panic!("{command:?}");
+            };
+            assert_eq!(
+                (*limit, params.as_slice()),
+                (Some(1), [Value::Integer(5), Value::from("x y")].as_slice())
+            );
+            let columns = vec![ResultColumn { name: "a".to_owned(), property_type: PropertyType::Integer }];
+            let summary = Summary { verb: "SELECT".to_owned(), rows: 1, truncated: true, note: None };
+            let mut events = vec![
+                EventBody::Schema { statement: 0, columns },
+                EventBody::StatementDone { statement: 0, summary, elapsed: Duration::ZERO },
+            ];
+            events.extend(done("", 0));
+            events
+        };
+        let line = ["--limit", "1", "--param", "5", "--param", "x y", "query", "SELECT $1"];
+        let words = ["aresadb", "-d", "x"].iter().chain(&line).copied();
+        let limit = super::super::args::parse(words).unwrap().limit;
+        assert_eq!(limit, Some(1));
+        let arguments =
+            super::super::args::parse(["aresadb", "-d", "x"].iter().chain(&line).copied()).unwrap();
+        let (client, events) = engine(move |command| match command {
+            Command::Open { .. } => opened(),
+            command => answer(command),
+        });
+        let mut captured = Captured::default();
+        let settings = Settings { limit, ..settings(Format::Csv) };
+        let mut input = std::io::empty();
+        let interrupt = Interrupt::default();
+        run(arguments, client, events, interrupt, captured.io(), settings, &mut input);
+        assert_eq!(captured.out(), "a\n");
+        assert_eq!(captured.err(), "more rows were left out: --limit 1\n");
+    }
+
+    #[test]
+    fn what_is_not_there_yet_says_so() {
+        let mut captured = Captured::default();
+        let arguments = super::super::args::parse(["aresadb", "verify"]).unwrap();
+        let stop = without_engine(&arguments, &mut captured.io()).unwrap_err();
+        assert_eq!(stop.exit_code(), 2);
+        let arguments = super::super::args::parse(["aresadb", "improt", "x.csv"]).unwrap();
+        let Err(Stop::Failed(failure)) = without_engine(&arguments, &mut captured.io()) else { panic!() };
+        assert_eq!(failure.error.hint(), Some("did you mean import?"));
+    }
+
+    #[test]
+    fn a_closed_pipe_ends_quietly() {
+        struct Closed;
+        impl std::io::Write for Closed {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (client, events) = engine(|command| match command {
+            Command::Open { .. } => opened(),
+            Command::Stats => {
+                let mut events = vec![EventBody::Stats(crate::bus::StatsInfo::default())];
+                events.extend(done("", 0));
+                events
+            }
+            command => panic!("{command:?}"),
+        });
+        let mut err = Vec::new();
+        let io = Io {
+            out: &mut Closed,
+            err: &mut err,
+            out_is_terminal: false,
+            err_is_terminal: false,
+            in_is_terminal: false,
+            width: None,
+        };
+        let arguments = super::super::args::parse(["aresadb", "-d", "x", "stats"]).unwrap();
+        let interrupt = Interrupt::default();
+        let code =
+            run(arguments, client, events, interrupt, io, settings(Format::Csv), &mut std::io::empty());
+        assert_eq!((code, err.as_slice()), (ExitCode::SUCCESS, b"".as_slice()));
+    }
+}

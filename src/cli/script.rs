@@ -89,7 +89,7 @@ impl Splitter {
     /// Scans on. Where a decision needs more text than there is, it waits, unless `last`.
     fn scan(&mut self, last: bool) -> Option<Piece> {
         while let Some(byte) = self.byte(0) {
-            let Some(step) = self.step(byte, last) else { return None };
+            let step = self.step(byte, last)?;
             if step == 0 {
                 let content = self.has_content;
                 let piece = self.cut(self.scanned + 1);

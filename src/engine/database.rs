@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{
-    Clock, Config, Edge, EdgeId, Error, ErrorKind, IdGenerator, Node, NodeId, Properties, Result, SystemClock,
-    TypeKind, Value,
+    Clock, Config, Edge, EdgeId, Error, ErrorKind, IdGenerator, Node, NodeId, Properties, Result,
+    SystemClock, TypeKind, Value,
 };
 use crate::storage::{Deleted, Folder, RedbBackend, Store, StoreOptions, Transaction, View};
 
@@ -217,8 +217,13 @@ impl Database {
     ///
     /// # Errors
     /// `Constraint` for a value that does not fit its property, and as [`Database::write`].
-    pub fn insert_node<N: Into<String>>(&self, node_type: &str, properties: impl IntoIterator<Item = (N, Value)>) -> Result<NodeId> {
-        let properties: Properties = properties.into_iter().map(|(name, value)| (name.into(), value)).collect();
+    pub fn insert_node<N: Into<String>>(
+        &self,
+        node_type: &str,
+        properties: impl IntoIterator<Item = (N, Value)>,
+    ) -> Result<NodeId> {
+        let properties: Properties =
+            properties.into_iter().map(|(name, value)| (name.into(), value)).collect();
         self.insert_node_with_id(node_type, None, properties)
     }
 
@@ -226,7 +231,12 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::insert_node`]; `Constraint` when the id is taken.
-    pub fn insert_node_with_id(&self, node_type: &str, id: Option<NodeId>, properties: Properties) -> Result<NodeId> {
+    pub fn insert_node_with_id(
+        &self,
+        node_type: &str,
+        id: Option<NodeId>,
+        properties: Properties,
+    ) -> Result<NodeId> {
         self.write(|tx| {
             let type_id = tx.ensure_type(node_type, TypeKind::Node)?;
             let values = tx.resolve_properties(type_id, properties.clone())?;
@@ -245,7 +255,8 @@ impl Database {
         to: NodeId,
         properties: impl IntoIterator<Item = (N, Value)>,
     ) -> Result<EdgeId> {
-        let properties: Properties = properties.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        let properties: Properties =
+            properties.into_iter().map(|(name, value)| (name.into(), value)).collect();
         self.write(|tx| {
             let view = tx.view();
             let row = |id: NodeId| {

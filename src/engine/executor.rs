@@ -111,3 +111,14 @@ pub(crate) fn from_panic(payload: &(dyn std::any::Any + Send)) -> Error {
     Error::internal(format!("a defect of aresadb stopped the work: {text}"))
         .with_hint("please report it with the statement")
 }
+
+/// For a program's start: panics that are caught and told as errors print nothing; all others are
+/// reported as before.
+pub fn quiet_contained_panics() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !crate::storage::panic_is_contained() {
+            report(info);
+        }
+    }));
+}

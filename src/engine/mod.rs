@@ -8,6 +8,12 @@
 //! Invariants: a database folder is open in one process at a time; the last handle dropped closes it.
 //! The engine reads no environment variable and no home folder.
 
+mod database;
 mod executor;
+mod session;
 
-pub use executor::Executor;
+pub(crate) use database::no_record;
+pub use database::{Database, OpenOptions};
+pub(crate) use executor::from_panic;
+pub use executor::{Executor, quiet_contained_panics};
+pub use session::{RowStream, Session, StatementResult};

@@ -78,7 +78,8 @@ impl RowStream {
 
 impl Session {
     pub(super) fn new(database: Database, memory_bytes: usize) -> Result<Self> {
-        let options = SqlOptions { memory_bytes, ..SqlOptions::default() };
+        let read_only = database.is_read_only();
+        let options = SqlOptions { memory_bytes, read_only, ..SqlOptions::default() };
         let sql = SqlSession::new(Arc::clone(database.store()), options)?;
         Ok(Self { database, sql: Arc::new(Mutex::new(sql)) })
     }
@@ -95,7 +96,8 @@ impl Session {
     /// `BadInput`, `NotFound`, `Unsupported` with the place in the SQL; `Constraint`, `Conflict`;
     /// `Cancelled` once the token is raised; `OutOfSpace` past the memory limit.
     pub async fn run(&self, sql: &str, params: &[Value], cancel: &CancelToken) -> Result<StatementResult> {
-        let (session, sql, params, cancel) = (Arc::clone(&self.sql), sql.to_owned(), params.to_vec(), cancel.clone());
+        let (session, sql, params, cancel) =
+            (Arc::clone(&self.sql), sql.to_owned(), params.to_vec(), cancel.clone());
         let executor = self.database.executor().clone();
         let pump = executor.clone();
         executor
@@ -151,7 +153,7 @@ impl Session {
             StatementResult::Done(result) => Ok(result),
             StatementResult::Rows(rows) => {
                 let rows: usize = rows.collect().await?.iter().map(RecordBatch::num_rows).sum();
-                Ok(CommandResult { verb: "SELECT".to_owned(), rows: rows as u64, note: None })
+                Ok(CommandResult::new("SELECT", rows as u64))
             }
         }
     }

@@ -68,7 +68,11 @@ impl fmt::Display for PlanStep {
         match self {
             PlanStep::TableScan { table, rows } => write!(f, "TableScan: {table} ({rows} rows)"),
             PlanStep::IndexLookup { table, column, keys } => {
-                write!(f, "IndexLookup: {table}.{column} ({keys} {})", if *keys == 1 { "key" } else { "keys" })
+                write!(
+                    f,
+                    "IndexLookup: {table}.{column} ({keys} {})",
+                    if *keys == 1 { "key" } else { "keys" }
+                )
             }
             PlanStep::Filter { predicate } => write!(f, "Filter: {predicate}"),
             PlanStep::Limit { rows } => write!(f, "Limit: {rows}"),

@@ -17,10 +17,10 @@ use arrow::datatypes::{
     ArrowNativeType, DataType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type,
     DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType, Field,
     Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalDayTimeType,
-    IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, Time32MillisecondType,
-    Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType,
+    Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::ScalarValue;
@@ -172,12 +172,18 @@ fn cell(array: &dyn Array, row: usize) -> Value {
         DataType::LargeBinary => Value::Bytes(array.as_binary::<i64>().value(row).to_vec()),
         DataType::BinaryView => Value::Bytes(array.as_binary_view().value(row).to_vec()),
         DataType::FixedSizeBinary(_) => Value::Bytes(array.as_fixed_size_binary().value(row).to_vec()),
-        DataType::Decimal32(_, scale) => decimal(array.as_primitive::<Decimal32Type>().value(row).into(), *scale),
-        DataType::Decimal64(_, scale) => decimal(array.as_primitive::<Decimal64Type>().value(row).into(), *scale),
-        DataType::Decimal128(_, scale) => decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) => {
-            temporal_cell(array, row)
+        DataType::Decimal32(_, scale) => {
+            decimal(array.as_primitive::<Decimal32Type>().value(row).into(), *scale)
         }
+        DataType::Decimal64(_, scale) => {
+            decimal(array.as_primitive::<Decimal64Type>().value(row).into(), *scale)
+        }
+        DataType::Decimal128(_, scale) => decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
+        DataType::Timestamp(..)
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Time32(_)
+        | DataType::Time64(_) => temporal_cell(array, row),
         DataType::Interval(_) | DataType::Duration(_) => interval_cell(array, row),
         _ => nested_cell(array, row),
     }
@@ -233,11 +239,7 @@ fn interval_cell(array: &dyn Array, row: usize) -> Value {
         }),
         DataType::Interval(IntervalUnit::DayTime) => {
             let i = array.as_primitive::<IntervalDayTimeType>().value(row);
-            Value::Interval(Interval {
-                months: 0,
-                days: i.days,
-                micros: i64::from(i.milliseconds) * 1_000,
-            })
+            Value::Interval(Interval { months: 0, days: i.days, micros: i64::from(i.milliseconds) * 1_000 })
         }
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             let i = array.as_primitive::<IntervalMonthDayNanoType>().value(row);
@@ -450,7 +452,11 @@ impl ColumnBuilder {
                 return Err(Error::internal(format!(
                     "a {} column holds {}",
                     self.property_type,
-                    other.clone().to_value().property_type().map_or_else(|| "NULL".to_owned(), |t| t.to_string())
+                    other
+                        .clone()
+                        .to_value()
+                        .property_type()
+                        .map_or_else(|| "NULL".to_owned(), |t| t.to_string())
                 )));
             }
         }
@@ -548,9 +554,15 @@ mod tests {
     fn every_property_type_comes_back_from_arrow_as_it_went_in() {
         let null = Value::Null;
         round_trip(PropertyType::Boolean, &[Value::Bool(true), null.clone(), Value::Bool(false)]);
-        round_trip(PropertyType::Integer, &[Value::Integer(i64::MIN), null.clone(), Value::Integer(i64::MAX)]);
+        round_trip(
+            PropertyType::Integer,
+            &[Value::Integer(i64::MIN), null.clone(), Value::Integer(i64::MAX)],
+        );
         round_trip(PropertyType::Float, &[Value::Float(0.1), null.clone()]);
-        round_trip(PropertyType::String, &[Value::from(""), null.clone(), Value::from("longer than twelve é")]);
+        round_trip(
+            PropertyType::String,
+            &[Value::from(""), null.clone(), Value::from("longer than twelve é")],
+        );
         round_trip(PropertyType::Timestamp, &[Value::Timestamp(-1), null.clone(), Value::Timestamp(1 << 60)]);
         round_trip(PropertyType::Date, &[Value::Date(-700_000), null.clone()]);
         round_trip(PropertyType::Time, &[Value::Time(86_399_999_999), null.clone()]);
@@ -560,7 +572,10 @@ mod tests {
         round_trip(decimal, &[Value::Decimal(Decimal { unscaled: -12345, scale: 2 }), null.clone()]);
         round_trip(PropertyType::Uuid, &[Value::Uuid(Uuid::from_u128(7)), null.clone()]);
         round_trip(PropertyType::Bytes, &[Value::Bytes(vec![0, 255]), null.clone(), Value::Bytes(vec![])]);
-        round_trip(PropertyType::Vector { dimension: Some(2) }, &[Value::Vector(vec![0.5, 1.0]), null.clone()]);
+        round_trip(
+            PropertyType::Vector { dimension: Some(2) },
+            &[Value::Vector(vec![0.5, 1.0]), null.clone()],
+        );
         round_trip(PropertyType::Vector { dimension: None }, &[Value::Vector(vec![0.5]), null.clone()]);
     }
 
@@ -569,7 +584,14 @@ mod tests {
         let object = Value::Object(BTreeMap::from([("a".to_owned(), Value::Array(vec![Value::Null]))]));
         round_trip(
             PropertyType::Json,
-            &[object, Value::Integer(1), Value::from("\"text\""), Value::Null, Value::Float(1.0), Value::Bool(true)],
+            &[
+                object,
+                Value::Integer(1),
+                Value::from("\"text\""),
+                Value::Null,
+                Value::Float(1.0),
+                Value::Bool(true),
+            ],
         );
     }
 

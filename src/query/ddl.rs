@@ -3,7 +3,8 @@
 //! Whatever is not done is refused by name: a clause that is parsed and then ignored would be a lie.
 
 use sqlparser::ast::{
-    self, ColumnDef, ColumnOption, CreateTable, CreateTableOptions, Expr, ObjectName, ObjectType, SqlOption, Value,
+    self, ColumnDef, ColumnOption, CreateTable, CreateTableOptions, Expr, ObjectName, ObjectType, SqlOption,
+    Value,
 };
 
 use crate::model::{EdgeEnds, Error, Result, TypeId, TypeKind};
@@ -22,7 +23,9 @@ pub fn create_table(run: &Run, transaction: &mut Transaction, create: &CreateTab
     refuse_clauses(create)?;
     let name = table_name(run, &create.name)?;
     if create.if_not_exists && transaction.catalog().get(&name).is_some() {
-        return Ok(CommandResult::new("CREATE TABLE", 0).with_note(format!("{name} exists, nothing was done")));
+        return Ok(
+            CommandResult::new("CREATE TABLE", 0).with_note(format!("{name} exists, nothing was done"))
+        );
     }
     let open = match &create.table_options {
         CreateTableOptions::None => false,
@@ -40,10 +43,16 @@ pub fn create_table(run: &Run, transaction: &mut Transaction, create: &CreateTab
 ///
 /// # Errors
 /// As [`create_table`]; `NotFound` for ends that are no types.
-pub fn create_edge_table(run: &Run, transaction: &mut Transaction, create: &CreateEdgeTable) -> Result<CommandResult> {
+pub fn create_edge_table(
+    run: &Run,
+    transaction: &mut Transaction,
+    create: &CreateEdgeTable,
+) -> Result<CommandResult> {
     let name = table_name(run, &create.name)?;
     if create.if_not_exists && transaction.catalog().get(&name).is_some() {
-        return Ok(CommandResult::new("CREATE EDGE TABLE", 0).with_note(format!("{name} exists, nothing was done")));
+        return Ok(
+            CommandResult::new("CREATE EDGE TABLE", 0).with_note(format!("{name} exists, nothing was done"))
+        );
     }
     let open = open_option(&create.options)?;
     let properties = properties(run, &create.columns)?;
@@ -61,13 +70,20 @@ fn node_type(run: &Run, transaction: &Transaction, name: &ObjectName) -> Result<
     let catalog = transaction.catalog();
     match catalog.get(&wanted) {
         Some(def) if !def.is_edge() => Ok(def.id),
-        Some(_) => Err(at_name(run, Error::constraint(format!("{wanted} is an edge type, edges join nodes")), name)),
+        Some(_) => {
+            Err(at_name(run, Error::constraint(format!("{wanted} is an edge type, edges join nodes")), name))
+        }
         None => Err(no_table(run, name, &wanted, &catalog)),
     }
 }
 
 /// The error for a type that is not there.
-pub(super) fn no_table(run: &Run, name: &ObjectName, wanted: &str, catalog: &crate::storage::Catalog) -> Error {
+pub(super) fn no_table(
+    run: &Run,
+    name: &ObjectName,
+    wanted: &str,
+    catalog: &crate::storage::Catalog,
+) -> Error {
     let error = at_name(run, Error::not_found(format!("no table {}", super::error::quoted(wanted))), name);
     match near_type(wanted, catalog) {
         Some(hint) => error.with_hint(hint),
@@ -91,7 +107,8 @@ pub(super) fn table_name(run: &Run, name: &ObjectName) -> Result<String> {
     type_name(name).ok_or_else(|| {
         at_name(
             run,
-            Error::not_found(format!("no table {name}")).with_hint("tables have no schema, or the schema public"),
+            Error::not_found(format!("no table {name}"))
+                .with_hint("tables have no schema, or the schema public"),
             name,
         )
     })
@@ -101,8 +118,13 @@ pub(super) fn table_name(run: &Run, name: &ObjectName) -> Result<String> {
 ///
 /// # Errors
 /// `NotFound`; `Constraint` when edges hang on the nodes.
-pub fn drop_table(run: &Run, transaction: &mut Transaction, statement: &ast::Statement) -> Result<CommandResult> {
-    let ast::Statement::Drop { object_type, if_exists, names, cascade, purge, temporary, .. } = statement else {
+pub fn drop_table(
+    run: &Run,
+    transaction: &mut Transaction,
+    statement: &ast::Statement,
+) -> Result<CommandResult> {
+    let ast::Statement::Drop { object_type, if_exists, names, cascade, purge, temporary, .. } = statement
+    else {
         return Err(Error::internal("not a DROP"));
     };
     if *object_type != ObjectType::Table || *purge || *temporary {
@@ -144,7 +166,10 @@ fn refuse_clauses(create: &CreateTable) -> Result<()> {
         ));
     }
     if create.temporary || create.external || create.like.is_some() || create.or_replace {
-        return Err(unsupported_clause("this form of CREATE TABLE", "use CREATE TABLE [IF NOT EXISTS] name (...)"));
+        return Err(unsupported_clause(
+            "this form of CREATE TABLE",
+            "use CREATE TABLE [IF NOT EXISTS] name (...)",
+        ));
     }
     // Whatever else the parser may have read: the statement written back without it must be the same.
     let plain = CreateTable {
@@ -157,7 +182,10 @@ fn refuse_clauses(create: &CreateTable) -> Result<()> {
     if plain.to_string() == create.to_string() {
         Ok(())
     } else {
-        Err(unsupported_clause("a clause of this CREATE TABLE", "use CREATE TABLE [IF NOT EXISTS] name (...)"))
+        Err(unsupported_clause(
+            "a clause of this CREATE TABLE",
+            "use CREATE TABLE [IF NOT EXISTS] name (...)",
+        ))
     }
 }
 
@@ -171,7 +199,12 @@ fn open_option(options: &[SqlOption]) -> Result<bool> {
                 };
                 open = wanted;
             }
-            other => return Err(unsupported_clause(&format!("the option {other}"), "WITH (open = true) is the one there is")),
+            other => {
+                return Err(unsupported_clause(
+                    &format!("the option {other}"),
+                    "WITH (open = true) is the one there is",
+                ));
+            }
         }
     }
     Ok(open)
@@ -184,7 +217,8 @@ fn properties(run: &Run, columns: &[ColumnDef]) -> Result<Vec<NewProperty>> {
 fn property(run: &Run, column: &ColumnDef) -> Result<NewProperty> {
     let name = name_of(&column.name);
     let located = |error: Error| error.at_sql(&run.sql, span_of(&run.sql, &column.name));
-    if name.starts_with('_') && ["_id", "_created_at", "_updated_at", "_from_id", "_to_id", "_row"].contains(&name.as_str())
+    if name.starts_with('_')
+        && ["_id", "_created_at", "_updated_at", "_from_id", "_to_id", "_row"].contains(&name.as_str())
     {
         return Err(located(Error::bad_input(format!("the name {name} belongs to a system column"))));
     }
@@ -256,7 +290,9 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
         ast::Statement::AlterTable(_) => "make a new table and INSERT INTO it ... SELECT",
         ast::Statement::Truncate(_) => "use DELETE FROM without WHERE",
         ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => "there are no settings in SQL",
-        _ => "statements are SELECT, INSERT, UPDATE, DELETE, CREATE TABLE, CREATE EDGE TABLE, DROP TABLE, EXPLAIN, SHOW TABLES, DESCRIBE",
+        _ => {
+            "statements are SELECT, INSERT, UPDATE, DELETE, CREATE TABLE, CREATE EDGE TABLE, DROP TABLE, EXPLAIN, SHOW TABLES, DESCRIBE"
+        }
     };
     Error::unsupported(format!("{what} is not supported")).with_hint(hint)
 }

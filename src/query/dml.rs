@@ -10,8 +10,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 use futures::StreamExt as _;
 use sqlparser::ast::{
-    self, Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, ObjectName, Query, SelectItem, SetExpr,
-    TableAlias, TableFactor, TableWithJoins, Update, UpdateTableFromKind,
+    self, Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, ObjectName, Query, SelectItem,
+    SetExpr, TableAlias, TableFactor, TableWithJoins, Update, UpdateTableFromKind,
 };
 
 use crate::model::{Error, PropertyId, PropertyType, Result, RowId, TypeDef, Value};
@@ -50,7 +50,10 @@ impl<'s> Changed<'s> {
                 }
                 Ok(Self { name, alias: alias.as_ref().map(|a| a.name.clone()) })
             }
-            _ => Err(refuse("changing anything but one table", "name one table; put others behind FROM or USING")),
+            _ => Err(refuse(
+                "changing anything but one table",
+                "name one table; put others behind FROM or USING",
+            )),
         }
     }
 
@@ -68,12 +71,17 @@ impl<'s> Changed<'s> {
         selection: Option<&Expr>,
     ) -> Result<Query> {
         let mut query = parse_query("SELECT 1")?;
-        let SetExpr::Select(select) = query.body.as_mut() else { return Err(Error::internal("not a SELECT")) };
+        let SetExpr::Select(select) = query.body.as_mut() else {
+            return Err(Error::internal("not a SELECT"));
+        };
         let row = Expr::CompoundIdentifier(vec![self.qualifier(), ident(ROW)]);
         select.projection = std::iter::once(row)
             .chain(values)
             .zip(0..)
-            .map(|(expr, number)| SelectItem::ExprWithAlias { expr, alias: ident(&format!("value {number}")) })
+            .map(|(expr, number)| SelectItem::ExprWithAlias {
+                expr,
+                alias: ident(&format!("value {number}")),
+            })
             .collect();
         let relation = TableFactor::Table {
             name: object_name(&[ROWS_SCHEMA, type_name]),
@@ -155,7 +163,12 @@ pub async fn update(run: &Run, transaction: &mut Transaction, update: &Update) -
     Ok(CommandResult::new("UPDATE", count))
 }
 
-fn update_query(run: &Run, def: &TypeDef, changed: &Changed<'_>, update: &Update) -> Result<(Vec<Assigned>, Query)> {
+fn update_query(
+    run: &Run,
+    def: &TypeDef,
+    changed: &Changed<'_>,
+    update: &Update,
+) -> Result<(Vec<Assigned>, Query)> {
     if update.returning.is_some() || update.output.is_some() {
         return Err(refuse("RETURNING", "read the rows with SELECT"));
     }
@@ -165,14 +178,20 @@ fn update_query(run: &Run, def: &TypeDef, changed: &Changed<'_>, update: &Update
     let others = match &update.from {
         None => Vec::new(),
         Some(UpdateTableFromKind::AfterSet(others)) => others.clone(),
-        Some(UpdateTableFromKind::BeforeSet(_)) => return Err(refuse("FROM before SET", "write it behind SET")),
+        Some(UpdateTableFromKind::BeforeSet(_)) => {
+            return Err(refuse("FROM before SET", "write it behind SET"));
+        }
     };
     let mut assigned: Vec<Assigned> = Vec::new();
     let mut computed = Vec::new();
     for (target, value) in assignments(&update.assignments)? {
         let new = assign(run, def, target, value, &mut computed)?;
         if assigned.iter().any(|a| a.name == new.name) {
-            return Err(at_name(run, Error::bad_input(format!("{} is set twice", quoted(&new.name))), target));
+            return Err(at_name(
+                run,
+                Error::bad_input(format!("{} is set twice", quoted(&new.name))),
+                target,
+            ));
         }
         assigned.push(new);
     }
@@ -196,7 +215,13 @@ fn assignments(list: &[Assignment]) -> Result<Vec<(&ObjectName, &Expr)>> {
     Ok(pairs)
 }
 
-fn assign(run: &Run, def: &TypeDef, target: &ObjectName, value: &Expr, computed: &mut Vec<Expr>) -> Result<Assigned> {
+fn assign(
+    run: &Run,
+    def: &TypeDef,
+    target: &ObjectName,
+    value: &Expr,
+    computed: &mut Vec<Expr>,
+) -> Result<Assigned> {
     let name = column_name(run, def, target)?;
     let known = def.property(&name).map(|p| (p.id, p.property_type));
     let to = match literal(value, &run.params)? {
@@ -287,7 +312,8 @@ impl Assigned {
 
 /// A value of a query's result.
 pub(super) fn computed(batch: &RecordBatch, column: usize, row: usize) -> Result<Value> {
-    let array = batch.columns().get(column).ok_or_else(|| Error::internal("a column that was not computed"))?;
+    let array =
+        batch.columns().get(column).ok_or_else(|| Error::internal("a column that was not computed"))?;
     Ok(value_at(array, batch.schema_ref().field(column), row))
 }
 
@@ -370,8 +396,16 @@ fn delete_query<'c>(run: &Run, catalog: &'c Catalog, delete: &Delete) -> Result<
 /// # Errors
 /// `Unsupported` for EXPLAIN ANALYZE of a statement that writes, and for options.
 pub fn explained(run: &Run, statement: ast::Statement, catalog: &Catalog) -> Result<ast::Statement> {
-    let ast::Statement::Explain { describe_alias, analyze, verbose, query_plan, estimate, statement, format, options } =
-        statement
+    let ast::Statement::Explain {
+        describe_alias,
+        analyze,
+        verbose,
+        query_plan,
+        estimate,
+        statement,
+        format,
+        options,
+    } = statement
     else {
         return Err(Error::internal("not an EXPLAIN"));
     };

@@ -62,16 +62,21 @@ fn plain(error: &DataFusionError) -> Error {
         },
         DataFusionError::ArrowError(arrow, _) => arrow_error(arrow),
         DataFusionError::SQL(parser, _) => Error::bad_input(first_line(&parser.to_string())),
+        DataFusionError::NotImplemented(text) if text.contains("does not support logical expression") => {
+            Error::unsupported("a subquery of this form is not supported")
+                .with_hint("write it as a join, or relate it to the outer query with = alone")
+        }
         DataFusionError::NotImplemented(text) => Error::unsupported(first_line(text)),
         DataFusionError::Plan(text) => plan_error(text),
         DataFusionError::Configuration(text)
         | DataFusionError::Execution(text)
         | DataFusionError::Substrait(text)
         | DataFusionError::Ffi(text) => Error::bad_input(first_line(text)),
-        DataFusionError::ResourcesExhausted(text) => {
-            Error::out_of_space(format!("the statement needs more memory than it may use: {}", first_line(text)))
-                .with_hint("raise the session's memory limit, or ask for fewer rows or columns")
-        }
+        DataFusionError::ResourcesExhausted(text) => Error::out_of_space(format!(
+            "the statement needs more memory than it may use: {}",
+            first_line(text)
+        ))
+        .with_hint("raise the session's memory limit, or ask for fewer rows or columns"),
         DataFusionError::IoError(source) => Error::io("read or write a temporary file", source),
         DataFusionError::Internal(text) => Error::internal(first_line(text)),
         other => Error::internal(first_line(&other.to_string())),
@@ -132,7 +137,8 @@ fn schema_error(error: &SchemaError) -> (Error, Option<LineSpan>) {
                 .with_hint(format!("name its table: t.{}", quoted(&field.name)));
             (error, field.spans().first())
         }
-        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => {
             let error = Error::bad_input(format!("two columns are named {}", quoted(name)))
                 .with_hint("give one of them another name with AS");
             (error, None)
@@ -152,11 +158,7 @@ fn shown(column: &Column) -> String {
 pub fn quoted(name: &str) -> String {
     let plain = name.chars().next().is_some_and(|c| c.is_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", escape_control(name).replace('"', "\"\""))
-    }
+    if plain { name.to_owned() } else { format!("\"{}\"", escape_control(name).replace('"', "\"\"")) }
 }
 
 fn first_line(text: &str) -> String {
@@ -181,7 +183,8 @@ mod tests {
 
     #[test]
     fn messages_lose_the_planner_s_prefixes() {
-        let error = from_datafusion(&DataFusionError::Plan("table 'aresadb.public.usr' not found".to_owned()));
+        let error =
+            from_datafusion(&DataFusionError::Plan("table 'aresadb.public.usr' not found".to_owned()));
         assert_eq!((error.kind(), error.message()), (ErrorKind::NotFound, "no table usr"));
         let error = DataFusionError::Context(
             "x".to_owned(),

@@ -9,7 +9,9 @@ use futures::StreamExt as _;
 use sqlparser::ast::{self, Expr, ObjectName, Query, SelectItem, SetExpr, TableObject};
 use uuid::Uuid;
 
-use crate::model::{EdgeEnds, EdgeId, Error, NodeId, PropertyId, PropertyType, Result, RowId, TypeDef, TypeKind, Value};
+use crate::model::{
+    EdgeEnds, EdgeId, Error, NodeId, PropertyId, PropertyType, Result, RowId, TypeDef, TypeKind, Value,
+};
 use crate::storage::{Transaction, View};
 
 use super::arrow_value::property_type_of;
@@ -97,7 +99,11 @@ fn refuse_clauses(insert: &ast::Insert) -> Result<()> {
         || insert.format_clause.is_some()
         || insert.priority.is_some()
         || insert.multi_table_insert_type.is_some();
-    if others { Err(refuse("this form of INSERT", "use INSERT INTO t (columns) VALUES (...)")) } else { Ok(()) }
+    if others {
+        Err(refuse("this form of INSERT", "use INSERT INTO t (columns) VALUES (...)"))
+    } else {
+        Ok(())
+    }
 }
 
 /// The type that is written to, made when it does not exist.
@@ -130,7 +136,8 @@ fn target_type(
             })
         })
     };
-    let kind = if named("from_id") && named("to_id") { TypeKind::Edge(EdgeEnds::default()) } else { TypeKind::Node };
+    let kind =
+        if named("from_id") && named("to_id") { TypeKind::Edge(EdgeEnds::default()) } else { TypeKind::Node };
     let id = transaction.ensure_type(&wanted, kind).map_err(|e| at_name(run, e, name))?;
     let catalog = transaction.catalog();
     let def = catalog.by_id(id).ok_or_else(|| Error::internal("a type that was made is not there"))?;
@@ -147,7 +154,8 @@ fn columns(run: &Run, def: &TypeDef, table: &ObjectName, named: &[ObjectName]) -
     };
     if named.is_empty() {
         if !def.declared {
-            let error = Error::bad_input(format!("{} is not declared: its columns have no order", quoted(&def.name)));
+            let error =
+                Error::bad_input(format!("{} is not declared: its columns have no order", quoted(&def.name)));
             return Err(at_name(run, error.with_hint("name the columns: INSERT INTO t (a, b) ..."), table));
         }
         let all = Columns::of(def, false);
@@ -162,7 +170,8 @@ fn columns(run: &Run, def: &TypeDef, table: &ObjectName, named: &[ObjectName]) -
     }
     let mut columns: Vec<Column> = Vec::new();
     for target in named {
-        let plain = target.0.last().and_then(|p| p.as_ident()).map(super::rewrite::name_of).unwrap_or_default();
+        let plain =
+            target.0.last().and_then(|p| p.as_ident()).map(super::rewrite::name_of).unwrap_or_default();
         let column = match system_source(def, &plain).and_then(slot_of) {
             Some(slot) => Column { name: plain, slot },
             None => {
@@ -172,7 +181,11 @@ fn columns(run: &Run, def: &TypeDef, table: &ObjectName, named: &[ObjectName]) -
             }
         };
         if columns.iter().any(|c| c.name == column.name) {
-            return Err(at_name(run, Error::bad_input(format!("{} is named twice", quoted(&column.name))), target));
+            return Err(at_name(
+                run,
+                Error::bad_input(format!("{} is named twice", quoted(&column.name))),
+                target,
+            ));
         }
         columns.push(column);
     }
@@ -181,9 +194,14 @@ fn columns(run: &Run, def: &TypeDef, table: &ObjectName, named: &[ObjectName]) -
 
 /// The rows of a source that is VALUES and nothing else.
 fn plain_values(query: &Query) -> Option<Vec<&[Expr]>> {
-    let bare = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
+    let bare = query.with.is_none()
+        && query.order_by.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none();
     match query.body.as_ref() {
-        SetExpr::Values(values) if bare => Some(values.rows.iter().map(|row| row.content.as_slice()).collect()),
+        SetExpr::Values(values) if bare => {
+            Some(values.rows.iter().map(|row| row.content.as_slice()).collect())
+        }
         _ => None,
     }
 }
@@ -255,7 +273,8 @@ impl<'r> Inserter<'r> {
         let value = match &default.value {
             DefaultValue::Literal(literal) => literal.value_for(default.property_type),
             DefaultValue::Computed(_, values) => {
-                let value = values.get(row).cloned().ok_or_else(|| Error::internal("a default was not computed"));
+                let value =
+                    values.get(row).cloned().ok_or_else(|| Error::internal("a default was not computed"));
                 value.and_then(|value| convert(value, default.property_type))
             }
         };
@@ -345,9 +364,16 @@ impl<'r> Inserter<'r> {
 
     /// Makes the properties that do not exist yet: of the type of their values, FLOAT where
     /// integers and floats are mixed.
-    fn make_properties(&mut self, transaction: &mut Transaction, cells: &[Vec<Cell>], computed: &[Value]) -> Result<()> {
+    fn make_properties(
+        &mut self,
+        transaction: &mut Transaction,
+        cells: &[Vec<Cell>],
+        computed: &[Value],
+    ) -> Result<()> {
         for index in 0..self.columns.len() {
-            let Some(column) = self.columns.get(index).filter(|c| matches!(c.slot, Slot::New)) else { continue };
+            let Some(column) = self.columns.get(index).filter(|c| matches!(c.slot, Slot::New)) else {
+                continue;
+            };
             let mut found: Option<PropertyType> = None;
             for cell in cells.iter().filter_map(|row| row.get(index)) {
                 let value = match cell {
@@ -472,7 +498,10 @@ impl<'r> Inserter<'r> {
 
     fn end(&self, id: Option<Uuid>, which: &str) -> Result<RowId> {
         let id = id.ok_or_else(|| {
-            Error::constraint(format!("{}.{which} must not be NULL: an edge needs both its ends", self.def.name))
+            Error::constraint(format!(
+                "{}.{which} must not be NULL: an edge needs both its ends",
+                self.def.name
+            ))
         })?;
         self.view.row_of(id)?.ok_or_else(|| {
             Error::not_found(format!("{}.{which}: there is no node with the id {id}", self.def.name))

@@ -10,8 +10,8 @@ use sqlparser::ast::{CastKind, Expr, UnaryOperator, Value as Sql};
 use uuid::Uuid;
 
 use crate::model::{
-    Decimal, Error, Interval, PropertyType, Result, Value, escape_control, parse_date, parse_json, parse_time,
-    parse_timestamp,
+    Decimal, Error, Interval, PropertyType, Result, Value, escape_control, parse_date, parse_json,
+    parse_time, parse_timestamp,
 };
 
 use super::types::property_type;
@@ -51,29 +51,38 @@ pub fn literal(expr: &Expr, params: &[Value]) -> Result<Option<Literal>> {
         },
         Expr::Nested(inner) => return literal(inner, params),
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match literal(expr, params)? {
-            Some(Literal::Number(digits)) if !digits.starts_with('-') => Literal::Number(format!("-{digits}")),
+            Some(Literal::Number(digits)) if !digits.starts_with('-') => {
+                Literal::Number(format!("-{digits}"))
+            }
             _ => return Ok(None),
         },
         Expr::UnaryOp { op: UnaryOperator::Plus, expr } => match literal(expr, params)? {
             Some(Literal::Number(digits)) => Literal::Number(digits),
             _ => return Ok(None),
         },
-        Expr::Identifier(ident) if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default") => {
+        Expr::Identifier(ident)
+            if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default") =>
+        {
             Literal::Default
         }
         Expr::TypedString(typed) => match typed.value.value.clone().into_string() {
             Some(text) => Literal::Typed(parse_text(property_type(&typed.data_type)?, &text)?),
             None => return Ok(None),
         },
-        Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, format: None, array: false } => {
-            match literal(expr, params)? {
-                Some(Literal::Text(text)) => Literal::Typed(parse_text(property_type(data_type)?, &text)?),
-                Some(Literal::Typed(Value::Null)) => Literal::Typed(Value::Null),
-                _ => return Ok(None),
-            }
-        }
+        Expr::Cast {
+            kind: CastKind::Cast | CastKind::DoubleColon,
+            expr,
+            data_type,
+            format: None,
+            array: false,
+        } => match literal(expr, params)? {
+            Some(Literal::Text(text)) => Literal::Typed(parse_text(property_type(data_type)?, &text)?),
+            Some(Literal::Typed(Value::Null)) => Literal::Typed(Value::Null),
+            _ => return Ok(None),
+        },
         Expr::Array(array) => {
-            let items = array.elem.iter().map(|item| literal(item, params)).collect::<Result<Option<Vec<_>>>>()?;
+            let items =
+                array.elem.iter().map(|item| literal(item, params)).collect::<Result<Option<Vec<_>>>>()?;
             match items {
                 Some(items) => Literal::List(items),
                 None => return Ok(None),
@@ -116,9 +125,7 @@ impl Literal {
             Literal::Typed(value) => value.clone(),
             Literal::Text(text) => Value::String(text.clone()),
             Literal::Number(digits) => number(digits)?,
-            Literal::List(items) => {
-                Value::Array(items.iter().map(Literal::value).collect::<Result<_>>()?)
-            }
+            Literal::List(items) => Value::Array(items.iter().map(Literal::value).collect::<Result<_>>()?),
             Literal::Default => Value::Null,
         })
     }
@@ -188,9 +195,8 @@ pub fn parse_text(target: PropertyType, text: &str) -> Result<Value> {
         PropertyType::Date => Value::Date(parse_date(text)?),
         PropertyType::Time => Value::Time(parse_time(text)?),
         PropertyType::Interval => {
-            let parsed = parse_interval_month_day_nano(trimmed).map_err(|_| {
-                wrong().with_hint("intervals look like '1 month 2 days 03:04:05'")
-            })?;
+            let parsed = parse_interval_month_day_nano(trimmed)
+                .map_err(|_| wrong().with_hint("intervals look like '1 month 2 days 03:04:05'"))?;
             Value::Interval(Interval {
                 months: parsed.months,
                 days: parsed.days,
@@ -198,9 +204,10 @@ pub fn parse_text(target: PropertyType, text: &str) -> Result<Value> {
             })
         }
         PropertyType::Decimal { precision, scale } => decimal(trimmed, precision, scale)?,
-        PropertyType::Uuid => Value::Uuid(Uuid::parse_str(trimmed).map_err(|_| {
-            wrong().with_hint("UUIDs look like 0198c5f2-7d3a-7c41-9d5e-2b8f6a1c0e47")
-        })?),
+        PropertyType::Uuid => Value::Uuid(
+            Uuid::parse_str(trimmed)
+                .map_err(|_| wrong().with_hint("UUIDs look like 0198c5f2-7d3a-7c41-9d5e-2b8f6a1c0e47"))?,
+        ),
         PropertyType::Bytes => match trimmed.strip_prefix("\\x") {
             Some(hex) => Value::Bytes(bytes_of_hex(hex).ok_or_else(wrong)?),
             None => Value::Bytes(text.as_bytes().to_vec()),
@@ -259,7 +266,8 @@ fn decimal(text: &str, precision: u8, scale: i8) -> Result<Value> {
     } else {
         significant.as_bytes().get(usize::try_from(length).unwrap_or(usize::MAX)).copied().unwrap_or(b'0')
     };
-    let mut unscaled: i128 = if kept.is_empty() { 0 } else { kept.parse().map_err(|_| wrong("does not fit"))? };
+    let mut unscaled: i128 =
+        if kept.is_empty() { 0 } else { kept.parse().map_err(|_| wrong("does not fit"))? };
     unscaled += i128::from(next >= b'5');
     if unscaled.unsigned_abs() >= 10u128.saturating_pow(u32::from(precision)) {
         return Err(wrong("does not fit"));
@@ -292,7 +300,9 @@ pub fn convert(value: Value, target: PropertyType) -> Result<Value> {
             _ => Value::Decimal(d),
         },
         #[allow(clippy::cast_possible_truncation)]
-        (PropertyType::Integer, Value::Float(f)) if f.trunc() == f && f.abs() < 9e15 => Value::Integer(f as i64),
+        (PropertyType::Integer, Value::Float(f)) if f.trunc() == f && f.abs() < 9e15 => {
+            Value::Integer(f as i64)
+        }
         (PropertyType::Timestamp, Value::Date(days)) => Value::Timestamp(i64::from(days) * 86_400_000_000),
         (PropertyType::Date, Value::Timestamp(us)) if us.rem_euclid(86_400_000_000) == 0 => {
             i32::try_from(us.div_euclid(86_400_000_000)).map_or(Value::Timestamp(us), Value::Date)
@@ -370,7 +380,10 @@ mod tests {
     fn numbers_keep_their_digits() {
         let decimal = PropertyType::Decimal { precision: 10, scale: 2 };
         let as_text = |digits: &str| {
-            Literal::Number(digits.into()).value_for(decimal).map(|v| v.to_text()).unwrap_or_else(|e| e.message().to_owned())
+            Literal::Number(digits.into())
+                .value_for(decimal)
+                .map(|v| v.to_text())
+                .unwrap_or_else(|e| e.message().to_owned())
         };
         assert_eq!(as_text("12345678.12"), "12345678.12");
         assert_eq!(as_text("0.005"), "0.01");
@@ -416,6 +429,9 @@ mod tests {
         assert_eq!(convert(two, PropertyType::Integer).unwrap(), Value::Integer(2));
         assert_eq!(convert(Value::Float(1.5), PropertyType::Integer).unwrap(), Value::Float(1.5));
         assert_eq!(convert(Value::from("5"), PropertyType::Integer).unwrap(), Value::from("5"));
-        assert_eq!(convert(Value::Date(1), PropertyType::Timestamp).unwrap(), Value::Timestamp(86_400_000_000));
+        assert_eq!(
+            convert(Value::Date(1), PropertyType::Timestamp).unwrap(),
+            Value::Timestamp(86_400_000_000)
+        );
     }
 }

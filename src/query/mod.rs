@@ -11,22 +11,23 @@
 //! refused by name. Must never: use DataFusion's own hooks for changing tables, reach files from
 //! SQL, let a wrong answer of the planner pass (see `semantics`).
 
-mod statement;
-mod dialect;
-mod rewrite;
-mod semantics;
-mod types;
-mod literal;
-mod session;
-mod ddl;
-mod dml;
-mod insert;
-mod provider;
-mod columns;
 mod access;
-mod scan;
 mod arrow_value;
+mod columns;
+mod ddl;
+mod dialect;
+mod dml;
 mod error;
+mod insert;
+mod literal;
+mod provider;
+mod rewrite;
+mod scan;
+mod semantics;
+mod session;
+mod statement;
+mod sum;
+mod types;
 
 pub use access::{PlanStep, QueryPlan};
 pub use arrow_value::{property_type_of, value_at};

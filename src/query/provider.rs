@@ -48,30 +48,43 @@ pub struct Reading {
 /// What the statement that runs reads, shared by the session, its catalog and its scans.
 #[derive(Default)]
 pub struct StatementState {
-    reading: RwLock<Option<Reading>>,
+    reading: RwLock<Current>,
     tables: Mutex<HashMap<(TypeId, bool), (Arc<TypeDef>, Arc<TypeTable>)>>,
 }
 
+#[derive(Default)]
+struct Current {
+    number: u64,
+    reading: Option<Reading>,
+}
+
 impl StatementState {
-    /// Sets what is read from now on. Scans that run keep what they have.
-    pub fn set(&self, reading: Reading) {
-        *self.reading.write() = Some(reading);
+    /// Sets what is read from now on; scans that run keep what they have. Returns a number for
+    /// [`StatementState::clear`].
+    pub fn set(&self, reading: Reading) -> u64 {
+        let mut current = self.reading.write();
+        let number = current.number + 1;
+        *current = Current { number, reading: Some(reading) };
+        number
     }
 
     /// Sets whether rows shall come in the order of their insertion.
     pub fn set_ordered(&self, ordered: bool) {
-        if let Some(reading) = self.reading.write().as_mut() {
+        if let Some(reading) = self.reading.write().reading.as_mut() {
             reading.ordered = ordered;
         }
     }
 
-    /// Lets the view go.
-    pub fn clear(&self) {
-        *self.reading.write() = None;
+    /// Lets the view go, unless another one was set since.
+    pub fn clear(&self, number: u64) {
+        let mut current = self.reading.write();
+        if current.number == number {
+            current.reading = None;
+        }
     }
 
     fn reading(&self) -> Option<Reading> {
-        self.reading.read().clone()
+        self.reading.read().reading.clone()
     }
 
     fn type_names(&self) -> Vec<String> {
@@ -221,9 +234,17 @@ impl TableProvider for TypeTable {
     }
 }
 
-fn plan_of(table: &str, access: &Access, filters: &[Expr], limit: Option<usize>, live_rows: u64) -> QueryPlan {
+fn plan_of(
+    table: &str,
+    access: &Access,
+    filters: &[Expr],
+    limit: Option<usize>,
+    live_rows: u64,
+) -> QueryPlan {
     let mut steps = vec![access.step(table, live_rows)];
-    steps.extend(filters.iter().map(|filter| PlanStep::Filter { predicate: filter.human_display().to_string() }));
+    steps.extend(
+        filters.iter().map(|filter| PlanStep::Filter { predicate: filter.human_display().to_string() }),
+    );
     steps.extend(limit.map(|rows| PlanStep::Limit { rows }));
     #[allow(clippy::cast_precision_loss)]
     let estimated_cost = match access {

@@ -13,8 +13,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    self, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    self, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, Value,
+    VisitMut, VisitorMut,
 };
 
 use crate::model::{Error, Result};
@@ -31,10 +32,59 @@ use super::statement::{self, Statement};
 /// `Unsupported` with a hint for what cannot be answered rightly.
 pub fn rewrite(statement: &mut ast::Statement, catalog: &Arc<Catalog>) -> Result<()> {
     let mut rewriter = Rewriter { catalog, scopes: Vec::new(), taken: Vec::new() };
-    match VisitMut::visit(statement, &mut rewriter) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
+    if let ControlFlow::Break(error) = VisitMut::visit(statement, &mut rewriter) {
+        return Err(error);
     }
+    if let ast::Statement::Query(query) = statement {
+        name_columns(query);
+    }
+    Ok(())
+}
+
+/// What stands between a result column's name and the number that keeps it apart from an equal one.
+const REPEATED: char = '\u{1}';
+
+/// Names the result columns of a query: an expression by its text. DataFusion refuses equal names,
+/// PostgreSQL does not: repeated ones get a number that [`shown_name`] takes away again.
+fn name_columns(query: &mut Query) {
+    const LONGEST: usize = 64;
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let mut names: Vec<String> = Vec::new();
+    for item in &mut select.projection {
+        let (expr, name, plain) = match item {
+            SelectItem::UnnamedExpr(expr @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))) => {
+                // Equal names of different tables are told apart by their tables.
+                (expr.clone(), expr.to_string().to_lowercase(), true)
+            }
+            SelectItem::UnnamedExpr(expr) => {
+                (expr.clone(), expr.to_string().chars().take(LONGEST).collect(), false)
+            }
+            SelectItem::ExprWithAlias { expr, alias } => (expr.clone(), name_of(alias), true),
+            _ => continue,
+        };
+        let repeated = names.iter().filter(|known| **known == name).count();
+        let shown = match &expr {
+            Expr::Identifier(column) if plain && matches!(item, SelectItem::UnnamedExpr(_)) => {
+                name_of(column)
+            }
+            Expr::CompoundIdentifier(parts) if matches!(item, SelectItem::UnnamedExpr(_)) => {
+                parts.last().map(name_of).unwrap_or_default()
+            }
+            _ => name.clone(),
+        };
+        if repeated > 0 {
+            *item = SelectItem::ExprWithAlias { expr, alias: ident(&format!("{shown}{REPEATED}{repeated}")) };
+        } else if !plain {
+            *item = SelectItem::ExprWithAlias { expr, alias: ident(&shown) };
+        }
+        names.push(name);
+    }
+}
+
+/// A result column's name without the number [`name_columns`] may have added.
+#[must_use]
+pub fn shown_name(name: &str) -> &str {
+    name.split_once(REPEATED).map_or(name, |(shown, _)| shown)
 }
 
 /// The name an identifier means: as it is when quoted, in small letters otherwise.
@@ -212,10 +262,12 @@ impl Rewriter<'_> {
     /// What `*` shows of an item of FROM with its joins, and the columns that USING put in front.
     fn shown_by(&self, item: &mut TableWithJoins, own: &mut bool) -> Result<(Vec<Shown>, Vec<Merged>)> {
         let (mut shown, mut merged) = self.shown_of(&mut item.relation, own)?;
-        for join in &mut item.joins {
+        let mut done: Vec<Join> = Vec::new();
+        for mut join in std::mem::take(&mut item.joins) {
             let (right, right_merged) = self.shown_of(&mut join.relation, own)?;
             let Some((constraint, side)) = constraint_of(&mut join.join_operator) else {
                 shown.extend(right);
+                done.push(join);
                 continue;
             };
             if matches!(constraint, JoinConstraint::Natural) {
@@ -225,14 +277,33 @@ impl Rewriter<'_> {
                 if side == Side::Both {
                     return Err(semantics::full_join_using());
                 }
-                let names: Vec<String> = names.iter().filter_map(type_name_part).collect();
-                let before = merge(&mut shown, right, &names, side);
+                let columns: Vec<String> = names.iter().filter_map(type_name_part).collect();
+                let before = merge(&mut shown, right, &columns, side);
                 merged.splice(0..0, before);
+                if side == Side::Right {
+                    // The planner takes the joined column from the left: put the other table there.
+                    let constraint = JoinConstraint::Using(std::mem::take(names));
+                    let outer = std::mem::replace(&mut item.relation, join.relation);
+                    let inner = if done.is_empty() {
+                        outer
+                    } else {
+                        let table_with_joins =
+                            Box::new(TableWithJoins { relation: outer, joins: std::mem::take(&mut done) });
+                        TableFactor::NestedJoin { table_with_joins, alias: None }
+                    };
+                    let join_operator = JoinOperator::LeftOuter(constraint);
+                    done.push(Join { relation: inner, global: false, join_operator });
+                    // `*` would follow the new order: write it out.
+                    *own = true;
+                    continue;
+                }
             } else if side != Side::Semi {
                 shown.extend(right);
                 merged.extend(right_merged);
             }
+            done.push(join);
         }
+        item.joins = done;
         Ok((shown, merged))
     }
 
@@ -282,9 +353,10 @@ impl Rewriter<'_> {
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
                     let wanted = type_name_part(&name);
-                    let found = shown.iter().flat_map(|(items, _)| items).find(|shown| {
-                        shown.columns.is_some() && Some(name_of(&shown.qualifier)) == wanted
-                    });
+                    let found = shown
+                        .iter()
+                        .flat_map(|(items, _)| items)
+                        .find(|shown| shown.columns.is_some() && Some(name_of(&shown.qualifier)) == wanted);
                     match found {
                         Some(found) => {
                             refuse_options(&options)?;
@@ -361,8 +433,15 @@ fn type_name_part(name: &ObjectName) -> Option<String> {
 }
 
 fn refuse_options(options: &ast::WildcardAdditionalOptions) -> Result<()> {
-    let none = ast::WildcardAdditionalOptions { wildcard_token: options.wildcard_token.clone(), ..Default::default() };
-    if *options == none { Ok(()) } else { Err(Error::unsupported("* with options").with_hint("name the columns")) }
+    let none = ast::WildcardAdditionalOptions {
+        wildcard_token: options.wildcard_token.clone(),
+        ..Default::default()
+    };
+    if *options == none {
+        Ok(())
+    } else {
+        Err(Error::unsupported("* with options").with_hint("name the columns"))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -396,9 +475,8 @@ fn natural(left: &[Shown], right: &[Shown], own: bool) -> Result<JoinConstraint>
     if !own {
         return Ok(JoinConstraint::Natural);
     }
-    let unknown = || {
-        Error::unsupported("NATURAL JOIN with a subquery").with_hint("name the columns with USING (...)")
-    };
+    let unknown =
+        || Error::unsupported("NATURAL JOIN with a subquery").with_hint("name the columns with USING (...)");
     let names = |items: &[Shown]| -> Result<Vec<String>> {
         let mut names: Vec<String> = Vec::new();
         for item in items {
@@ -466,4 +544,3 @@ pub fn parse_query(sql: &str) -> Result<Query> {
 fn empty_query() -> Result<Query> {
     parse_query("SELECT 1")
 }
-

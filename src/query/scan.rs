@@ -82,7 +82,8 @@ impl ScanExec {
     /// `Corrupt` or `Io` when the type's figures cannot be read; `Internal` for a column that is not there.
     pub fn new(request: ScanRequest, partitions: usize) -> Result<Self> {
         let live_rows = request.view.live_rows(request.type_id)?;
-        let internal = |e| crate::model::Error::internal(format!("a scan of columns that are not there: {e}"));
+        let internal =
+            |e| crate::model::Error::internal(format!("a scan of columns that are not there: {e}"));
         let schema = request.columns.schema();
         let read_schema = Arc::new(schema.project(&request.read).map_err(internal)?);
         let shown = request.read.get(..request.shown).unwrap_or_default();
@@ -298,8 +299,7 @@ impl Reader {
         metrics: BaselineMetrics,
     ) -> Self {
         let limit = request.limit.unwrap_or(usize::MAX);
-        let batch_rows =
-            if request.filters.is_empty() { limit.clamp(1, BATCH_ROWS) } else { BATCH_ROWS };
+        let batch_rows = if request.filters.is_empty() { limit.clamp(1, BATCH_ROWS) } else { BATCH_ROWS };
         let columns = request
             .read
             .iter()
@@ -393,7 +393,8 @@ impl Reader {
         match &mut self.coalescer {
             Some(coalescer) => {
                 coalescer.push_batch(batch).map_err(arrow_error)?;
-                while let Some(full) = self.coalescer.as_mut().and_then(BatchCoalescer::next_completed_batch) {
+                while let Some(full) = self.coalescer.as_mut().and_then(BatchCoalescer::next_completed_batch)
+                {
                     self.send(full);
                 }
             }

@@ -24,14 +24,14 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr as PlanExpr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr as PlanExpr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, GroupByExpr, Query, Select, SetExpr, SetOperator, SetQuantifier, TableFactor,
-    TableWithJoins, WindowType,
+    BinaryOperator, Expr, Function, GroupByExpr, Query, Select, SetExpr, SetOperator, SetQuantifier,
+    TableFactor, TableWithJoins, WindowType,
 };
 
 use crate::model::{Error, Result};
@@ -151,19 +151,14 @@ pub fn correct_expression(expr: &mut Expr) -> Result<()> {
                 if *compare_op != BinaryOperator::Eq {
                     return Err(quantified(compare_op, "ANY"));
                 }
-                *expr = Expr::InSubquery {
-                    expr: left.clone(),
-                    subquery: subquery.clone(),
-                    negated: false,
-                };
+                *expr = Expr::InSubquery { expr: left.clone(), subquery: subquery.clone(), negated: false };
             } else if *compare_op != BinaryOperator::Eq {
                 return Err(quantified(compare_op, "ANY"));
             }
         }
         Expr::AllOp { left, compare_op, right } => match right.as_ref() {
             Expr::Subquery(subquery) if *compare_op == BinaryOperator::NotEq => {
-                *expr =
-                    Expr::InSubquery { expr: left.clone(), subquery: subquery.clone(), negated: true };
+                *expr = Expr::InSubquery { expr: left.clone(), subquery: subquery.clone(), negated: true };
             }
             _ => return Err(quantified(compare_op, "ALL")),
         },
@@ -219,7 +214,9 @@ impl ScalarUDFImpl for Checked {
 
     fn display_name(&self, args: &[PlanExpr]) -> DataFusionResult<String> {
         match args {
-            [left, right] => Ok(format!("{} {} {}", left.human_display(), self.operator, right.human_display())),
+            [left, right] => {
+                Ok(format!("{} {} {}", left.human_display(), self.operator, right.human_display()))
+            }
             _ => Ok(self.name.clone()),
         }
     }

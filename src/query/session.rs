@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::{DataFusionError, ParamValues, Result as DataFusionResult};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -34,10 +34,11 @@ use super::arrow_value::{UTC, scalar_of};
 use super::error::{from_datafusion_at, quoted, to_datafusion};
 use super::literal::parameter_value;
 use super::provider::{CATALOG, Reading, SCHEMA, StatementState, TypeCatalog};
-use super::rewrite::{parse_query, rewrite};
+use super::rewrite::{parse_query, rewrite, shown_name};
 use super::scan::BATCH_ROWS;
 use super::semantics::CheckedArithmetic;
 use super::statement::{self, CreateEdgeTable, Statement};
+use super::sum::checked_sum;
 use super::types::SqlTypes;
 use super::{ddl, dml};
 
@@ -194,7 +195,8 @@ fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResul
     optimizer.enable_join_dynamic_filter_pushdown = false;
     optimizer.enable_topk_dynamic_filter_pushdown = false;
     optimizer.enable_aggregate_dynamic_filter_pushdown = false;
-    let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)));
+    let mut runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)));
     if let Some(dir) = &options.temp_dir {
         runtime = runtime.with_temp_file_path(dir);
     }
@@ -207,6 +209,7 @@ fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResul
         .build();
     let mut context = SessionContext::new_with_state(session);
     datafusion_functions_json::register_all(&mut context)?;
+    context.register_udaf(checked_sum());
     context.register_catalog(CATALOG, Arc::new(TypeCatalog::new(state)));
     Ok(context)
 }
@@ -281,14 +284,20 @@ impl Run {
     }
 
     /// The rows of a query over a view.
-    pub(super) async fn rows(&self, statement: ast::Statement, view: &View) -> Result<SendableRecordBatchStream> {
-        let (session, plan) = self.plan(statement, view).await?;
+    pub(super) async fn rows(
+        &self,
+        statement: ast::Statement,
+        view: &View,
+    ) -> Result<SendableRecordBatchStream> {
+        let (session, plan, number) = self.plan(statement, view).await?;
         let failed = |e: DataFusionError| self.located(&e, view.catalog());
         let physical = session.create_physical_plan(&plan).await.map_err(failed)?;
         self.cancel.check()?;
         let inner = execute_stream(physical, Arc::new(TaskContext::from(&session))).map_err(failed)?;
         Ok(Box::pin(Guarded {
-            schema: inner.schema(),
+            state: Arc::clone(&self.shared.state),
+            number,
+            schema: shown_schema(&inner.schema()),
             inner: Some(inner),
             sql: self.sql.clone(),
             cancel: self.cancel.clone(),
@@ -296,10 +305,14 @@ impl Run {
         }))
     }
 
-    async fn plan(&self, mut statement: ast::Statement, view: &View) -> Result<(SessionState, LogicalPlan)> {
+    async fn plan(
+        &self,
+        mut statement: ast::Statement,
+        view: &View,
+    ) -> Result<(SessionState, LogicalPlan, u64)> {
         rewrite(&mut statement, view.catalog())?;
         let state = &self.shared.state;
-        state.set(Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false });
+        let number = state.set(Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false });
         let session = self.shared.context.state();
         let failed = |e: DataFusionError| self.located(&e, view.catalog());
         let plan = session
@@ -315,7 +328,7 @@ impl Run {
             .map_err(failed)?;
         self.cancel.check()?;
         state.set_ordered(keeps_order(&plan));
-        Ok((session, plan))
+        Ok((session, plan, number))
     }
 
     fn bind(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -381,7 +394,8 @@ pub(super) fn near_type(name: &str, catalog: &Catalog) -> Option<String> {
     if let Some(found) = exact {
         return Some(format!("write {}: names in quotes keep their capitals", quoted(&found.name)));
     }
-    closest(name, catalog.types().map(|t| t.name.as_str())).map(|near| format!("did you mean {}?", quoted(near)))
+    closest(name, catalog.types().map(|t| t.name.as_str()))
+        .map(|near| format!("did you mean {}?", quoted(near)))
 }
 
 /// Whether rows come out in the order in which one partition reads them.
@@ -396,8 +410,20 @@ fn keeps_order(plan: &LogicalPlan) -> bool {
     }
 }
 
+/// The columns under the names that are shown.
+fn shown_schema(schema: &SchemaRef) -> SchemaRef {
+    if schema.fields().iter().all(|f| shown_name(f.name()) == f.name()) {
+        return Arc::clone(schema);
+    }
+    let fields: Vec<_> =
+        schema.fields().iter().map(|f| f.as_ref().clone().with_name(shown_name(f.name()))).collect();
+    Arc::new(Schema::new(fields))
+}
+
 /// A statement's rows, ended by the cancel token, with errors in our words.
 struct Guarded {
+    state: Arc<StatementState>,
+    number: u64,
     schema: SchemaRef,
     /// Gone once the stream has ended, and with it what the statement holds.
     inner: Option<SendableRecordBatchStream>,
@@ -417,7 +443,15 @@ impl Stream for Guarded {
             return Poll::Ready(Some(Err(to_datafusion(Error::cancelled()))));
         }
         match inner.as_mut().poll_next(context) {
-            Poll::Ready(Some(Ok(batch))) => Poll::Ready(Some(Ok(batch))),
+            Poll::Ready(Some(Ok(batch))) if batch.schema_ref() == &this.schema => {
+                Poll::Ready(Some(Ok(batch)))
+            }
+            Poll::Ready(Some(Ok(batch))) => {
+                let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+                let columns = batch.columns().to_vec();
+                let renamed = RecordBatch::try_new_with_options(Arc::clone(&this.schema), columns, &options);
+                Poll::Ready(Some(renamed.map_err(DataFusionError::from)))
+            }
             Poll::Ready(Some(Err(e))) => {
                 this.inner = None;
                 Poll::Ready(Some(Err(to_datafusion(from_datafusion_at(&e, &this.sql)))))
@@ -432,6 +466,13 @@ impl Stream for Guarded {
                 Poll::Pending
             }
         }
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // An idle session holds no old state of the data.
+        self.state.clear(self.number);
     }
 }
 

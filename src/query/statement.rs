@@ -223,9 +223,8 @@ pub fn parse(sql: &str) -> Result<Statement> {
     }
     check_limits(sql, &tokens)?;
     let tokens: Vec<TokenWithSpan> = tokens.into_iter().map(|placed| placed.token).collect();
-    let mut parser = Parser::new(&DIALECT)
-        .with_recursion_limit(PARSER_RECURSION)
-        .with_tokens_with_locations(tokens);
+    let mut parser =
+        Parser::new(&DIALECT).with_recursion_limit(PARSER_RECURSION).with_tokens_with_locations(tokens);
     let statement = parse_one(&mut parser).map_err(|e| parser_error(sql, &e))?;
     while parser.consume_token(&Token::SemiColon) {}
     let next = parser.peek_token();
@@ -356,8 +355,10 @@ fn check_limits(sql: &str, tokens: &[Placed]) -> Result<()> {
         count += 1;
         let at = |error: Error| error.at_sql(sql, placed.bytes.clone());
         if count > MAX_TOKENS {
-            return Err(at(Error::bad_input(format!("a statement of more than {MAX_TOKENS} words and signs"))
-                .with_hint("pass data as parameters, or load it with import")));
+            return Err(at(Error::bad_input(format!(
+                "a statement of more than {MAX_TOKENS} words and signs"
+            ))
+            .with_hint("pass data as parameters, or load it with import")));
         }
         match role(token) {
             Role::Open => chains.push(0),
@@ -466,7 +467,10 @@ mod tests {
             vec!["SELECT ';'", "SELECT $$ x; y $$, \"a;b\"", "SELECT 'é;'"]
         );
         assert_eq!(texts(" ; -- nothing\n"), Vec::<&str>::new());
-        assert_eq!(texts("SELECT E'it\\'s;' ; SELECT $q$;$$;$q$"), vec!["SELECT E'it\\'s;'", "SELECT $q$;$$;$q$"]);
+        assert_eq!(
+            texts("SELECT E'it\\'s;' ; SELECT $q$;$$;$q$"),
+            vec!["SELECT E'it\\'s;'", "SELECT $q$;$$;$q$"]
+        );
     }
 
     #[test]

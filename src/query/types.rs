@@ -64,7 +64,9 @@ pub fn property_type(sql_type: &DataType) -> Result<PropertyType> {
         DataType::Bytea | DataType::Blob(_) => PropertyType::Bytes,
         DataType::JSON | DataType::JSONB => PropertyType::Json,
         DataType::Custom(name, arguments) => match name.0.as_slice() {
-            [ObjectNamePart::Identifier(name)] if name.value.eq_ignore_ascii_case("vector") => vector(arguments)?,
+            [ObjectNamePart::Identifier(name)] if name.value.eq_ignore_ascii_case("vector") => {
+                vector(arguments)?
+            }
             _ => return Err(unknown(sql_type)),
         },
         DataType::Array(_) => {
@@ -82,7 +84,8 @@ fn unknown(sql_type: &DataType) -> Error {
 }
 
 fn decimal(info: &ExactNumberInfo) -> Result<PropertyType> {
-    let wrong = || Error::bad_input("a DECIMAL has 1 to 38 digits, of which at most all stand behind the point");
+    let wrong =
+        || Error::bad_input("a DECIMAL has 1 to 38 digits, of which at most all stand behind the point");
     let (precision, scale) = match *info {
         ExactNumberInfo::None => return Ok(DEFAULT_DECIMAL),
         ExactNumberInfo::Precision(precision) => (precision, 0),
@@ -116,7 +119,9 @@ impl TypePlanner for SqlTypes {
     fn plan_type_field(&self, sql_type: &DataType) -> DataFusionResult<Option<FieldRef>> {
         // Arrays are values of expressions, though no property type. A length of VARCHAR is ignored
         // nowhere: the cast would have to cut.
-        if let DataType::Array(ArrayElemTypeDef::SquareBracket(..) | ArrayElemTypeDef::AngleBracket(_)) = sql_type {
+        if let DataType::Array(ArrayElemTypeDef::SquareBracket(..) | ArrayElemTypeDef::AngleBracket(_)) =
+            sql_type
+        {
             return Ok(None);
         }
         let property_type = property_type(sql_type).map_err(to_datafusion)?;

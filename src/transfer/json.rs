@@ -4,15 +4,12 @@
 //! An object's extent is found first (strings and nesting only), so that a broken object costs one
 //! row, its raw bytes are at hand, and a large array is never in memory as a whole.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::io::BufRead;
-
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 
 use crate::model::{Error, MAX_NESTING, Result, Value};
 
 use super::delimited::{read_error, trim_line_end};
+use super::json_text::{Fault, JsonText};
 use super::rows::{Bad, Columns, Next, ROW_MAX_BYTES};
 
 /// Reads objects.
@@ -35,6 +32,8 @@ enum Layout {
     FirstItem,
     NextItem,
     AfterArray,
+    /// The array is broken: nothing more is read.
+    Ended,
 }
 
 impl JsonReader {
@@ -53,7 +52,7 @@ impl JsonReader {
     }
 
     /// The line the current row starts in.
-    pub fn line(&self) -> u64 {
+    pub fn row_line(&self) -> u64 {
         self.row_line
     }
 
@@ -73,26 +72,30 @@ impl JsonReader {
     /// `Io`, and `BadInput` where the array itself is broken.
     pub fn next(&mut self, columns: &mut Columns) -> Result<Next> {
         self.raw.clear();
-        let found = if self.layout == Layout::Lines { self.next_line() } else { self.next_item() };
+        let found = match self.layout {
+            Layout::Lines => self.next_line(),
+            Layout::Ended => Ok(false),
+            _ => self.next_item(),
+        };
         match found {
             Ok(true) => {}
             Ok(false) => return Ok(Next::End),
             Err(error) if error.kind() == crate::model::ErrorKind::BadInput => {
                 // The place of what follows is not known any more.
-                self.layout = Layout::AfterArray;
+                self.layout = Layout::Ended;
                 return Ok(Next::Bad(Bad::row(self.line, error)));
             }
             Err(error) => return Err(error),
         }
         self.cells.iter_mut().for_each(|cell| *cell = None);
-        let mut parser = serde_json::Deserializer::from_slice(&self.raw);
-        let row = RowSeed { columns, cells: &mut self.cells };
-        let parsed = row.deserialize(&mut parser).and_then(|()| parser.end());
-        Ok(match parsed {
+        Ok(match read_row(&self.raw, columns, &mut self.cells) {
             Ok(()) => Next::Row,
-            Err(e) => {
-                let line = self.row_line + (e.line().max(1) as u64 - 1);
-                Next::Bad(Bad { line, column: None, error: parse_error(&e) })
+            Err(fault) => {
+                let before = self.raw.get(..fault.at).unwrap_or(&self.raw);
+                let line = self.row_line + before.iter().filter(|b| **b == b'\n').count() as u64;
+                let error =
+                    Error::bad_input(format!("not a JSON object that can be read: {}", fault.message));
+                Next::Bad(Bad { line, column: None, error })
             }
         })
     }
@@ -237,148 +240,28 @@ impl JsonReader {
     }
 }
 
-/// serde_json's message without its own place, which counts from the row's start.
-fn parse_error(e: &serde_json::Error) -> Error {
-    let text = e.to_string();
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-    Error::bad_input(format!("not a JSON object that can be read: {text}"))
-}
-
-struct RowSeed<'a> {
-    columns: &'a mut Columns,
-    cells: &'a mut Vec<Option<Value>>,
-}
-
-impl<'de> DeserializeSeed<'de> for RowSeed<'_> {
-    type Value = ();
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RowSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key_seed(NameSeed(self.columns))? {
-            let value = map.next_value_seed(ValueSeed { levels: MAX_NESTING })?;
-            if self.cells.len() <= name {
-                self.cells.resize(name + 1, None);
-            }
-            if let Some(cell) = self.cells.get_mut(name) {
-                if cell.is_some() {
-                    let name = self.columns.names().get(name).map_or("", String::as_str);
-                    return Err(A::Error::custom(format!("the name '{name}' stands twice in the object")));
-                }
-                *cell = Some(value);
-            }
+/// Puts an object's values into their cells.
+fn read_row(
+    raw: &[u8],
+    columns: &mut Columns,
+    cells: &mut Vec<Option<Value>>,
+) -> std::result::Result<(), Fault> {
+    let mut parser = JsonText::new(raw);
+    parser.object(MAX_NESTING + 1, &mut |name, value| {
+        if name.is_empty() {
+            return Err("a name is empty".to_owned());
+        }
+        let place = columns.intern(&name);
+        if cells.len() <= place {
+            cells.resize(place + 1, None);
+        }
+        match cells.get_mut(place) {
+            Some(cell) if cell.is_none() => *cell = Some(value),
+            _ => return Err(format!("the name '{name}' stands twice in the object")),
         }
         Ok(())
-    }
-}
-
-/// A name becomes a column's place, without an allocation for names seen before.
-struct NameSeed<'a>(&'a mut Columns);
-
-impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
-    type Value = usize;
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for NameSeed<'_> {
-    type Value = usize;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<usize, E> {
-        if name.is_empty() {
-            return Err(E::custom("a name is empty"));
-        }
-        Ok(self.0.intern(name))
-    }
-}
-
-/// A value, `levels` of nesting above the limit.
-struct ValueSeed {
-    levels: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for ValueSeed {
-    type Value = Value;
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl ValueSeed {
-    fn inner<E: serde::de::Error>(&self) -> Result<ValueSeed, E> {
-        match self.levels.checked_sub(1) {
-            Some(levels) => Ok(ValueSeed { levels }),
-            None => Err(E::custom(format!("a value is nested deeper than {MAX_NESTING} levels"))),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for ValueSeed {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-    fn visit_bool<E>(self, b: bool) -> Result<Value, E> {
-        Ok(Value::Bool(b))
-    }
-    fn visit_i64<E>(self, i: i64) -> Result<Value, E> {
-        Ok(Value::Integer(i))
-    }
-    fn visit_u64<E: serde::de::Error>(self, u: u64) -> Result<Value, E> {
-        i64::try_from(u)
-            .map(Value::Integer)
-            .map_err(|_| E::custom(format!("{u} does not fit a 64-bit integer; write it as text")))
-    }
-    fn visit_f64<E>(self, f: f64) -> Result<Value, E> {
-        Ok(Value::Float(f))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::String(text.to_owned()))
-    }
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::String(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let levels = self.inner::<A::Error>()?.levels;
-        let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(ValueSeed { levels })? {
-            array.push(item);
-        }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let levels = self.inner::<A::Error>()?.levels;
-        let mut object = BTreeMap::new();
-        while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(ValueSeed { levels })?;
-            if object.contains_key(&name) {
-                return Err(A::Error::custom(format!("the name '{name}' stands twice in an object")));
-            }
-            object.insert(name, value);
-        }
-        Ok(Value::Object(object))
-    }
+    })?;
+    parser.end()
 }
 
 #[cfg(test)]
@@ -396,7 +279,7 @@ mod tests {
                     let cells = columns.names().iter().enumerate().filter_map(|(place, name)| {
                         Some(format!("{name}={}", reader.cell(place)?.to_json()))
                     });
-                    all.push(format!("{}: {}", reader.line(), cells.collect::<Vec<_>>().join(" ")));
+                    all.push(format!("{}: {}", reader.row_line(), cells.collect::<Vec<_>>().join(" ")));
                 }
             }
         }

@@ -167,7 +167,7 @@ impl Rows {
     pub fn line(&self) -> u64 {
         match &self.reader {
             Reader::Delimited(_, record) => record.line,
-            Reader::Json(reader) => reader.line(),
+            Reader::Json(reader) => reader.row_line(),
         }
     }
 

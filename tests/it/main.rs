@@ -1,7 +1,8 @@
 //! The integration tests: one binary, so that DataFusion is linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::disallowed_methods)]
 
+mod cli;
 mod layers;
 mod pty;
+mod sql;
 mod transfer;
-mod tui;

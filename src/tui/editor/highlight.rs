@@ -1,17 +1,19 @@
 //! SQL colours: syntect's parse of each line, kept until the line or what stands before it changes.
 //!
 //! Invariants: a line's colours follow from its text and the parse state before it, so an edit parses
-//! from the edited line only until a state agrees with what was there; one draw parses at most
-//! [`LINES_PER_DRAW`] lines, the rest is drawn plain until a later draw gets there. The syntax
+//! from the edited line only until a state agrees with what was there; one draw parses for
+//! [`PARSE_TIME`] at most, the rest is drawn plain until a later draw gets there. The syntax
 //! definitions (constant data, shared by all editors) are loaded in the background after the first
 //! draw: starting never waits for them.
 
 use std::ops::Range;
 use std::sync::{Arc, Once, OnceLock};
+use std::time::{Duration, Instant};
 
 use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxSet};
 
-const LINES_PER_DRAW: usize = 200;
+/// What one draw may spend on parsing; a line in progress is finished.
+const PARSE_TIME: Duration = Duration::from_millis(2);
 /// A longer line is drawn plain and leaves the parse state as it is.
 const LINE_MAX_BYTES: usize = 4_000;
 
@@ -179,18 +181,20 @@ impl Highlighter {
             return false;
         };
         let Some(syntax) = syntax else { return true };
-        let mut parsed = 0;
+        let start = Instant::now();
+        let mut parsed = false;
         let wanted = (last + 1).min(lines.len());
         let mut state = match self.valid.checked_sub(1).and_then(|i| self.lines.get(i)) {
             Some(Line { parsed: Some((_, after)), .. }) => after.clone(),
             _ => Arc::new((syntax.start.clone(), ScopeStack::new())),
         };
-        while self.valid < wanted && parsed < LINES_PER_DRAW {
+        while self.valid < wanted {
             let Some(line) = self.lines.get_mut(self.valid) else { break };
             state = match &line.parsed {
                 Some((before, after)) if Arc::ptr_eq(before, &state) || **before == *state => after.clone(),
+                _ if parsed && start.elapsed() > PARSE_TIME => break,
                 _ => {
-                    parsed += 1;
+                    parsed = true;
                     let (spans, after) = syntax.parse(&line.text, &state);
                     line.spans = spans;
                     line.parsed = Some((state, after.clone()));
@@ -230,7 +234,10 @@ pub(super) fn load() {
         let syntax = Syntax::load()?;
         // Patterns are compiled at first use: that is done here too, off the screen's thread.
         let start = Arc::new((syntax.start.clone(), ScopeStack::new()));
-        syntax.parse("CREATE TABLE t (a int DEFAULT 'x'); SELECT count(*), \"a\" FROM t -- c", &start);
+        syntax.parse(
+            "CREATE TABLE t (a int DEFAULT 'x\\'''); SELECT count(*), \"a\", `b`, 1.5 /* c */ FROM zt @v # d",
+            &start,
+        );
         Some(syntax)
     });
 }

@@ -159,7 +159,7 @@ impl Editor {
             editor.replace_selection(text);
             if editor.keys == KeyPreset::Vim && editor.vim.mode != Mode::Insert {
                 editor.vim.reset();
-                editor.into_normal();
+                editor.enter_normal();
             }
             editor.buffer.close_unit();
             EditorOutcome::Changed

@@ -184,7 +184,7 @@ pub(super) fn find(lines: &[String], from: Pos, wanted: &str, forward: bool) -> 
         };
         let columns = columns(row);
         let mut columns = columns.into_iter().filter(fits);
-        if let Some(col) = if forward { columns.next() } else { columns.last() } {
+        if let Some(col) = if forward { columns.next() } else { columns.next_back() } {
             return Some(Pos::new(row, col));
         }
     }

@@ -83,7 +83,7 @@ impl Editor {
         self.anchor = None;
         self.go(Pos::new(line, col), false);
         if self.keys == KeyPreset::Vim && self.vim.mode != Mode::Insert {
-            self.into_normal();
+            self.enter_normal();
         }
     }
 

@@ -402,7 +402,7 @@ fn screen(editor: &Editor, width: u16, height: u16, focused: bool) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let area = Rect::new(0, 0, width, height);
     let mut cursor = None;
-    for _ in 0..20 {
+    for _ in 0..1_000 {
         terminal
             .draw(|frame| {
                 editor.draw(frame, area, focused, &theme);

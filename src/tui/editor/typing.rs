@@ -155,7 +155,7 @@ impl Editor {
             Some((from, to)) if from.row < to.row => self.shift_lines(from.row, to.row, true),
             _ => {
                 let col = self.buffer.cursor().col;
-                self.replace_selection(if col % 2 == 0 { INDENT } else { " " });
+                self.replace_selection(if col.is_multiple_of(2) { INDENT } else { " " });
             }
         }
     }

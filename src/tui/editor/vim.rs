@@ -83,7 +83,7 @@ impl Editor {
         match key.code {
             KeyCode::Esc if self.vim.pending() || self.vim.visual() => {
                 self.vim.reset();
-                self.into_normal();
+                self.enter_normal();
             }
             KeyCode::Esc => return EditorOutcome::Leave,
             KeyCode::Enter => {
@@ -118,7 +118,7 @@ impl Editor {
             let at = self.buffer.cursor();
             let line = self.buffer.line(at.row);
             self.place(Pos::new(at.row, motion::previous_col(line, at.col)));
-            self.into_normal();
+            self.enter_normal();
         } else if let Some(to) = self.move_of(key) {
             self.buffer.close_unit();
             let vertical =
@@ -152,7 +152,7 @@ impl Editor {
     }
 
     /// Normal mode, without a selection, on a character.
-    pub(super) fn into_normal(&mut self) {
+    pub(super) fn enter_normal(&mut self) {
         self.vim.mode = Mode::Normal;
         self.anchor = None;
         self.settle();
@@ -169,7 +169,7 @@ impl Editor {
         }
     }
 
-    fn into_insert(&mut self, at: Pos) {
+    fn enter_insert(&mut self, at: Pos) {
         self.vim.mode = Mode::Insert;
         self.anchor = None;
         self.place(at);
@@ -192,7 +192,7 @@ impl Editor {
             }
         }
         self.goal = None;
-        self.into_normal();
+        self.enter_normal();
     }
 
     /// The count typed, before the operator and after it.
@@ -422,7 +422,7 @@ impl Editor {
                     if lines { Pos::new(first, motion::first_text(self.buffer.line(first))) } else { from };
                 self.copy(text, lines);
                 self.buffer.remove(start, if lines { end } else { to });
-                self.into_insert(start);
+                self.enter_insert(start);
                 return;
             }
             _ if lines => {
@@ -465,7 +465,7 @@ impl Editor {
             'v' | 'V' => {
                 let wanted = if c == 'v' { Mode::Visual } else { Mode::VisualLine };
                 if self.vim.mode == wanted {
-                    self.into_normal();
+                    self.enter_normal();
                 } else {
                     self.vim.mode = wanted;
                 }
@@ -506,10 +506,10 @@ impl Editor {
         let first = motion::first_text(line);
         let times = self.vim.count.unwrap_or(1);
         match c {
-            'i' => self.into_insert(at),
-            'a' => self.into_insert(Pos::new(at.row, behind)),
-            'I' => self.into_insert(Pos::new(at.row, first)),
-            'A' => self.into_insert(Pos::new(at.row, length)),
+            'i' => self.enter_insert(at),
+            'a' => self.enter_insert(Pos::new(at.row, behind)),
+            'I' => self.enter_insert(Pos::new(at.row, first)),
+            'A' => self.enter_insert(Pos::new(at.row, length)),
             'o' | 'O' => self.open_line(c == 'o'),
             'x' | 'X' | 's' | 'D' | 'C' => {
                 let mut ends = (at, at);
@@ -559,11 +559,11 @@ impl Editor {
         if below {
             self.buffer.place(Pos::new(row, self.buffer.len(row)));
             self.buffer.insert(&format!("\n{indent}"));
-            self.into_insert(Pos::new(row + 1, usize::MAX));
+            self.enter_insert(Pos::new(row + 1, usize::MAX));
         } else {
             self.buffer.place(Pos::new(row, 0));
             self.buffer.insert(&format!("{indent}\n"));
-            self.into_insert(Pos::new(row, usize::MAX));
+            self.enter_insert(Pos::new(row, usize::MAX));
         }
     }
 

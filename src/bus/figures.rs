@@ -1,0 +1,78 @@
+//! The schema and the figures of a database, as programs show them.
+
+use crate::engine::Database;
+use crate::model::{Result, TypeDef, TypeKind, Value};
+use crate::storage::View;
+
+use super::{CatalogInfo, Figure, PropertyInfo, StatsInfo, TypeInfo};
+
+/// The types with their row counts, which the store keeps: nothing is scanned.
+pub(super) fn catalog(database: &Database) -> Result<CatalogInfo> {
+    let view = database.view();
+    let mut types = view.catalog().types().map(|t| type_info(&view, t)).collect::<Result<Vec<_>>>()?;
+    types.sort_by(|a, b| (a.is_edge, &a.name).cmp(&(b.is_edge, &b.name)));
+    Ok(CatalogInfo { types, version: view.catalog().version() })
+}
+
+fn type_info(view: &View, definition: &TypeDef) -> Result<TypeInfo> {
+    let name_of = |id| view.catalog().by_id(id).map(|t| t.name.clone());
+    let (from_type, to_type) = match definition.kind {
+        TypeKind::Node => (None, None),
+        TypeKind::Edge(ends) => (ends.from.and_then(name_of), ends.to.and_then(name_of)),
+    };
+    Ok(TypeInfo {
+        name: definition.name.clone(),
+        is_edge: definition.is_edge(),
+        from_type,
+        to_type,
+        declared: definition.declared,
+        rows: view.live_rows(definition.id)?,
+        properties: definition
+            .properties
+            .iter()
+            .map(|p| PropertyInfo {
+                name: p.name.clone(),
+                property_type: p.property_type,
+                declared: p.declared,
+                not_null: p.not_null,
+                default: p.default.clone(),
+            })
+            .collect(),
+    })
+}
+
+/// Identity, sizes and counts.
+pub(super) fn stats(database: &Database) -> Result<StatsInfo> {
+    let view = database.view();
+    let mut figures = Vec::new();
+    let mut add = |group: &str, name: &str, value: Value, unit: &str| {
+        figures.push(Figure { group: group.to_owned(), name: name.to_owned(), value, unit: unit.to_owned() });
+    };
+    let number = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
+    let store = database.store();
+    add("database", "name", Value::from(database.name()), "");
+    let path = database.path().map_or_else(|| ":memory:".to_owned(), |p| p.display().to_string());
+    add("database", "path", Value::from(path), "");
+    add("database", "uuid", Value::Uuid(store.uuid()), "");
+    add("database", "created", Value::from(database.config().created_at.as_str()), "");
+    add("database", "format", Value::from(database.config().version), "");
+    add("database", "read only", Value::Bool(database.is_read_only()), "");
+    add("database", "commits", number(view.lsn()), "");
+    let (mut nodes, mut edges) = ((0u64, 0u64), (0u64, 0u64));
+    for definition in view.catalog().types() {
+        let count = if definition.is_edge() { &mut edges } else { &mut nodes };
+        count.0 += 1;
+        count.1 += view.live_rows(definition.id)?;
+    }
+    add("data", "node types", number(nodes.0), "");
+    add("data", "nodes", number(nodes.1), "rows");
+    add("data", "edge types", number(edges.0), "");
+    add("data", "edges", number(edges.1), "rows");
+    let backend = store.backend_stats()?;
+    add("storage", "file", number(backend.file_bytes), "bytes");
+    for table in &backend.tables {
+        add("storage", &format!("{} entries", table.table.name()), number(table.entries), "");
+        add("storage", &format!("{} size", table.table.name()), number(table.stored_bytes), "bytes");
+    }
+    Ok(StatsInfo { figures })
+}

@@ -1,0 +1,385 @@
+//! The engine's end of the bus: takes commands, runs them, answers.
+//!
+//! Each connection has a dispatcher that takes its commands in order. `Open` is finished before the
+//! next command is looked at; every other command runs beside the others, so that a long query does
+//! not hold up an inspection or a `Cancel`. Statements of one session still run one after another.
+//!
+//! Invariant: every command gets exactly one `Done` or `Failed`, whatever happens inside, panics
+//! included.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, mpsc};
+
+use crate::engine::{Database, Executor, OpenOptions, Session};
+use crate::model::{CancelToken, Clock, Error, IdGenerator, Result, SystemClock};
+
+use super::client::{Client, Events};
+use super::cursor::Cursor;
+use super::{Command, CursorId, Envelope, Event, EventBody, PROTOCOL_VERSION, RequestId, SessionId, Summary};
+use super::{figures, files, records, script};
+
+/// Commands of one client that may wait.
+const QUEUED_COMMANDS: usize = 64;
+/// Events that may wait for one client.
+const QUEUED_EVENTS: usize = 64;
+
+/// How the bus is started.
+#[derive(Clone)]
+pub struct BusOptions {
+    /// Where large results are put aside; the files have no name and go with the result.
+    pub temp_dir: PathBuf,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<IdGenerator>,
+}
+
+impl BusOptions {
+    /// Options with the machine's clock and randomness.
+    #[must_use]
+    pub fn new(temp_dir: impl Into<PathBuf>) -> Self {
+        Self { temp_dir: temp_dir.into(), clock: Arc::new(SystemClock), ids: Arc::new(IdGenerator::random()) }
+    }
+}
+
+/// The bus: one engine, any number of clients.
+pub struct Bus {
+    shared: Arc<Shared>,
+}
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) options: BusOptions,
+    pub(super) executor: Executor,
+    database: RwLock<Option<Database>>,
+    next_session: AtomicU64,
+    next_cursor: AtomicU64,
+    /// Wakes the connections to end.
+    ending: Notify,
+}
+
+impl Bus {
+    /// Starts the threads; no database is open yet.
+    ///
+    /// # Errors
+    /// `Io` when threads cannot be started.
+    pub fn start(options: BusOptions) -> Result<Self> {
+        let shared = Shared {
+            options,
+            executor: Executor::new()?,
+            database: RwLock::new(None),
+            next_session: AtomicU64::new(1),
+            next_cursor: AtomicU64::new(1),
+            ending: Notify::new(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// A new client with its events. The connection ends when every clone of the client is gone,
+    /// or when the events are dropped.
+    #[must_use]
+    pub fn connect(&self) -> (Client, Events) {
+        let session = SessionId(self.shared.next_session.fetch_add(1, Ordering::Relaxed));
+        let (commands, command_queue) = mpsc::channel(QUEUED_COMMANDS);
+        let (events, event_queue) = mpsc::channel(QUEUED_EVENTS);
+        let connection = Arc::new(Connection {
+            shared: Arc::clone(&self.shared),
+            id: session,
+            events,
+            session: Mutex::new(None),
+            running: Mutex::default(),
+            cursors: Mutex::default(),
+        });
+        self.shared.executor.spawn(connection.serve(command_queue));
+        (Client::new(session, commands), Events::new(event_queue))
+    }
+
+    /// The threads it works on: for a program's own event loop.
+    #[must_use]
+    pub fn executor(&self) -> &Executor {
+        &self.shared.executor
+    }
+
+    /// Ends the connections, waits a moment for what runs to stop, and closes the database.
+    pub fn shutdown(self) {
+        const LONGEST: Duration = Duration::from_secs(5);
+        const LOOK_AGAIN: Duration = Duration::from_millis(1);
+        self.shared.ending.notify_waiters();
+        self.shared.database.write().take();
+        let started = Instant::now();
+        // Every connection and request holds the shared part; the last one lets the database go.
+        while Arc::strong_count(&self.shared) > 1 && started.elapsed() < LONGEST {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+}
+
+/// A client's connection.
+pub(super) struct Connection {
+    pub(super) shared: Arc<Shared>,
+    id: SessionId,
+    events: mpsc::Sender<Event>,
+    session: Mutex<Option<Session>>,
+    running: Mutex<HashMap<RequestId, Running>>,
+    cursors: Mutex<HashMap<CursorId, Arc<Cursor>>>,
+}
+
+/// How a running request is stopped.
+#[derive(Clone, Default)]
+pub(super) struct Running {
+    pub(super) cancel: CancelToken,
+    /// Wakes what waits; the token stops what works.
+    pub(super) stop: Arc<Notify>,
+}
+
+impl Running {
+    pub(super) fn stop(&self) {
+        self.cancel.cancel();
+        // One permit is kept for a waiter that comes late.
+        self.stop.notify_one();
+    }
+
+    /// Runs a future that only reads, until it ends or the request is stopped.
+    pub(super) async fn until_stopped<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            result = future => result,
+            () = self.stop.notified() => Err(Error::cancelled()),
+        }
+    }
+}
+
+/// A failure, and which statement of a script it was.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    pub(super) statement: Option<u32>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure { error, statement: None }
+    }
+}
+
+/// Answers one request.
+#[derive(Clone)]
+pub(super) struct Reply {
+    session: SessionId,
+    request: RequestId,
+    events: mpsc::Sender<Event>,
+}
+
+impl Reply {
+    fn event(&self, body: EventBody) -> Event {
+        Event { protocol: PROTOCOL_VERSION, session: self.session, request: self.request, body }
+    }
+
+    /// Sends an event, waiting for a slow client.
+    ///
+    /// # Errors
+    /// `Cancelled` when the client is gone.
+    pub(super) async fn send(&self, body: EventBody) -> Result<()> {
+        self.events.send(self.event(body)).await.map_err(|_| Error::cancelled())
+    }
+
+    /// As [`Reply::send`], on a thread that may wait.
+    ///
+    /// # Errors
+    /// `Cancelled` when the client is gone.
+    pub(super) fn send_blocking(&self, body: EventBody) -> Result<()> {
+        self.events.blocking_send(self.event(body)).map_err(|_| Error::cancelled())
+    }
+
+    /// Sends an event that may be left out when the client is busy.
+    pub(super) fn offer(&self, body: EventBody) {
+        let _ = self.events.try_send(self.event(body));
+    }
+}
+
+impl Connection {
+    async fn serve(self: Arc<Self>, mut commands: mpsc::Receiver<Envelope>) {
+        let ending = self.shared.ending.notified();
+        let mut ending = std::pin::pin!(ending);
+        loop {
+            let envelope = tokio::select! {
+                envelope = commands.recv() => envelope,
+                () = self.events.closed() => None,
+                () = &mut ending => None,
+            };
+            let Some(envelope) = envelope else { break };
+            Arc::clone(&self).dispatch(envelope).await;
+        }
+        // The client is gone: whatever still works for it stops.
+        self.running.lock().values().for_each(Running::stop);
+        self.cursors.lock().drain().for_each(|(_, cursor)| cursor.close());
+    }
+
+    async fn dispatch(self: Arc<Self>, envelope: Envelope) {
+        let reply = Reply { session: self.id, request: envelope.request, events: self.events.clone() };
+        let running = Running::default();
+        self.running.lock().insert(envelope.request, running.clone());
+        let first = matches!(
+            envelope.command,
+            Command::Open { .. } | Command::Cancel { .. } | Command::CloseCursor { .. }
+        );
+        let work = Arc::clone(&self).answer(envelope, reply, running);
+        if first {
+            work.await;
+        } else {
+            let executor = self.shared.executor.clone();
+            executor.spawn(work);
+        }
+    }
+
+    async fn answer(self: Arc<Self>, envelope: Envelope, reply: Reply, running: Running) {
+        let started = Instant::now();
+        let request = envelope.request;
+        let work = AssertUnwindSafe(self.perform(envelope.command, &reply, &running)).catch_unwind().await;
+        self.running.lock().remove(&request);
+        let result = work.unwrap_or_else(|payload| Err(crate::engine::from_panic(payload.as_ref()).into()));
+        let last = match result {
+            Ok(summary) => EventBody::Done { summary, elapsed: started.elapsed() },
+            Err(Failure { error, statement }) => EventBody::Failed { error, statement },
+        };
+        // A client that is gone needs no answer.
+        let _ = reply.send(last).await;
+    }
+
+    async fn perform(&self, command: Command, reply: &Reply, running: &Running) -> Result<Summary, Failure> {
+        let verb = command.name().to_uppercase();
+        let done = |rows| Ok(Summary { verb, rows, ..Summary::default() });
+        match command {
+            Command::Open { path, create, name, read_only } => {
+                self.open(path, create, name, read_only, reply).await?;
+                done(0)
+            }
+            Command::Cancel { request } => {
+                let found = self.running.lock().get(&request).cloned();
+                found.iter().for_each(Running::stop);
+                done(u64::from(found.is_some()))
+            }
+            Command::CloseCursor { cursor } => {
+                let found = self.cursors.lock().remove(&cursor);
+                found.iter().for_each(|c| c.close());
+                done(u64::from(found.is_some()))
+            }
+            Command::FetchPage { cursor, first_row, rows } => {
+                let held = self.cursors.lock().get(&cursor).cloned();
+                let held = held.ok_or_else(|| {
+                    Error::not_found("the result is closed").with_hint("run the statement again")
+                })?;
+                let page = running.until_stopped(held.page(first_row, rows)).await?;
+                let count = page.rows() as u64;
+                reply.send(EventBody::Rows { cursor: Some(cursor), page }).await?;
+                done(count)
+            }
+            Command::Run { sql, params, delivery } => {
+                script::run(self, &sql, &params, delivery, reply, running).await
+            }
+            Command::Export { source, file, format } => {
+                Ok(files::export(self, source, file, format, reply, running).await?)
+            }
+            other => {
+                let (database, reply, cancel) = (self.database()?, reply.clone(), running.cancel.clone());
+                // These read a bounded amount or look at the token themselves; a write is waited
+                // for, because only its end tells whether it was committed.
+                let work = move || perform_blocking(&database, other, &reply, &cancel);
+                Ok(self.shared.executor.run_blocking(work).await?)
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        path: PathBuf,
+        create: bool,
+        name: Option<String>,
+        read_only: bool,
+        reply: &Reply,
+    ) -> Result<()> {
+        // The old database is let go first: it may be the same folder.
+        self.session.lock().take();
+        self.shared.database.write().take();
+        let options = OpenOptions {
+            create,
+            name,
+            read_only,
+            clock: Arc::clone(&self.shared.options.clock),
+            ids: Arc::clone(&self.shared.options.ids),
+            executor: Some(self.shared.executor.clone()),
+        };
+        let in_memory = path.as_os_str() == ":memory:";
+        let work = move || {
+            if in_memory { Database::in_memory_with(options) } else { Database::open(path, options) }
+        };
+        let database = self.shared.executor.run_blocking(work).await?;
+        let opened = EventBody::Opened {
+            name: database.name().to_owned(),
+            path: database.path().map_or_else(|| ":memory:".to_owned(), |p| p.display().to_string()),
+            read_only: database.is_read_only(),
+            created: database.was_created(),
+        };
+        *self.shared.database.write() = Some(database);
+        reply.send(opened).await
+    }
+
+    pub(super) fn database(&self) -> Result<Database> {
+        self.shared
+            .database
+            .read()
+            .clone()
+            .ok_or_else(|| Error::bad_input("no database is open").with_hint("open one first"))
+    }
+
+    /// The connection's SQL session, started with its first statement.
+    pub(super) fn session(&self) -> Result<Session> {
+        let database = self.database()?;
+        let mut session = self.session.lock();
+        if let Some(session) = session.as_ref() {
+            return Ok(session.clone());
+        }
+        Ok(session.insert(database.session()?).clone())
+    }
+
+    /// Keeps a result under a new name.
+    pub(super) fn hold(&self, cursor: Arc<Cursor>) -> CursorId {
+        let id = CursorId(self.shared.next_cursor.fetch_add(1, Ordering::Relaxed));
+        self.cursors.lock().insert(id, cursor);
+        id
+    }
+}
+
+fn perform_blocking(
+    database: &Database,
+    command: Command,
+    reply: &Reply,
+    cancel: &CancelToken,
+) -> Result<Summary> {
+    let verb = command.name().to_uppercase();
+    let done = |rows, note| Ok(Summary { verb, rows, truncated: false, note });
+    match command {
+        Command::Catalog => {
+            reply.send_blocking(EventBody::Catalog(figures::catalog(database)?)).and_then(|()| done(0, None))
+        }
+        Command::Stats => {
+            reply.send_blocking(EventBody::Stats(figures::stats(database)?)).and_then(|()| done(0, None))
+        }
+        Command::Import(options) => files::import(database, &options, reply, cancel),
+        Command::LoadDemo => files::load_demo(database),
+        other => {
+            let answer = records::perform(database, other, cancel)?;
+            let (rows, note) = (answer.rows, answer.note);
+            answer.bodies.into_iter().try_for_each(|body| reply.send_blocking(body))?;
+            done(rows, note)
+        }
+    }
+}
