@@ -1,3 +1,107 @@
-//! The program `aresadb-tui`.
+//! The program `aresadb-tui`: arguments, exit code, terminal.
 
-fn main() {}
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use aresadb::bus::{Bus, BusOptions};
+use aresadb::model::Error;
+use aresadb::tui::editor::KeyPreset;
+use aresadb::tui::theme::{ColorDepth, DEFAULT_THEME, Theme};
+use aresadb::tui::{Ended, Options, run};
+use clap::{Parser, ValueEnum};
+
+/// Browse an AresaDB database in the terminal.
+#[derive(Parser)]
+#[command(name = "aresadb-tui", version)]
+struct Arguments {
+    /// The database's folder, or `:memory:` [default: the nearest folder upward that holds `.aresadb`]
+    #[arg(env = "ARESADB_DATABASE")]
+    path: Option<PathBuf>,
+    /// Refuse every write
+    #[arg(long)]
+    readonly: bool,
+    /// Colours: dusk (dark) or paper (light)
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_THEME)]
+    theme: String,
+    /// The editor's keys
+    #[arg(long, value_enum, default_value_t = Keys::Standard)]
+    keys: Keys,
+    /// Open a throw-away database with the example graph
+    #[arg(long, conflicts_with = "readonly")]
+    demo: bool,
+    /// Fill the editor with SQL and run it
+    #[arg(long, value_name = "SQL")]
+    exec: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Keys {
+    /// Modes, as vi has them
+    Vim,
+    /// One mode, as most programs have it
+    Standard,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return fail(
+            2,
+            &Error::bad_input("a terminal is needed").with_hint("scripts use `aresadb --exec SQL`"),
+        );
+    }
+    let theme = match Theme::load(&arguments.theme, depth()) {
+        Ok(theme) => theme,
+        Err(error) => return fail(2, &error),
+    };
+    let path = if arguments.demo {
+        PathBuf::from(":memory:")
+    } else {
+        arguments.path.unwrap_or_else(|| nearest(std::env::current_dir().unwrap_or_default().as_path()))
+    };
+    let options = Options {
+        path,
+        read_only: arguments.readonly,
+        theme,
+        keys: match arguments.keys {
+            Keys::Vim => KeyPreset::Vim,
+            Keys::Standard => KeyPreset::Standard,
+        },
+        demo: arguments.demo,
+        exec: arguments.exec,
+    };
+    let mut bus = None;
+    let ended = run(options, || {
+        let started = bus.insert(Bus::start(BusOptions::new(std::env::temp_dir()))?);
+        Ok(started.connect())
+    });
+    if let Some(bus) = bus {
+        bus.shutdown();
+    }
+    match ended {
+        Ok(Ended::Quit) => ExitCode::SUCCESS,
+        Ok(Ended::Signal(number)) => ExitCode::from(128 + u8::try_from(number).unwrap_or(15)),
+        Err(error) => fail(1, &error),
+    }
+}
+
+/// What the environment says about colours.
+fn depth() -> ColorDepth {
+    let variable = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+    let (no_color, colorterm, term) = (variable("NO_COLOR"), variable("COLORTERM"), variable("TERM"));
+    ColorDepth::from_environment(no_color.as_deref(), colorterm.as_deref(), term.as_deref())
+}
+
+/// The nearest folder upward that holds a database, else the folder itself.
+fn nearest(folder: &Path) -> PathBuf {
+    folder.ancestors().find(|f| f.join(".aresadb").is_dir()).unwrap_or(folder).to_path_buf()
+}
+
+fn fail(code: u8, error: &Error) -> ExitCode {
+    eprintln!("error: {error}");
+    if let Some(hint) = error.hint() {
+        eprintln!("hint: {hint}");
+    }
+    ExitCode::from(code)
+}

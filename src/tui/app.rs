@@ -293,7 +293,7 @@ impl App {
         let command = Command::Open {
             path: self.options.path.clone(),
             create: create || self.options.path.as_os_str() == ":memory:",
-            name: None,
+            name: self.options.demo.then(|| "example".to_owned()),
             read_only: self.options.read_only,
         };
         self.send(Purpose::Open { create }, command);

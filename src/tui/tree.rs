@@ -31,7 +31,8 @@ pub(super) struct Tree {
 impl Tree {
     /// Takes a catalog; the cursor stays with its type.
     pub(super) fn load(&mut self, catalog: CatalogInfo) {
-        let first = self.catalog.is_none();
+        // The first types there are take the cursor.
+        let first = self.catalog.as_ref().is_none_or(|c| c.types.is_empty());
         let name = self.selected_type().map(|t| t.name.clone());
         self.catalog = Some(catalog);
         if let Some(row) = self.rows().iter().position(|row| match (row, &name) {
@@ -193,6 +194,7 @@ mod tests {
     fn the_cursor_starts_at_the_first_type_and_stays_with_it() {
         let mut tree = Tree::default();
         tree.fit(20);
+        tree.load(CatalogInfo::default());
         tree.load(CatalogInfo { types: vec![info("b", false)], version: 1 });
         assert_eq!(tree.selected_type().unwrap().name, "b");
         tree.load(CatalogInfo { types: vec![info("a", false), info("b", false)], version: 2 });

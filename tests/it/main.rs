@@ -3,5 +3,6 @@
 
 mod cli;
 mod layers;
+mod pty;
 mod sql;
 mod transfer;

@@ -4,6 +4,7 @@
 
 mod desk;
 mod fake;
+mod real;
 
 use aresadb::bus::{Command, EventBody};
 use aresadb::model::{Error, Value};
