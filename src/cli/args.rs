@@ -18,7 +18,7 @@ use crate::model::Direction;
 )]
 pub struct Arguments {
     /// The database's folder, or :memory:; otherwise the nearest .aresadb folder upward is used
-    #[arg(short, long, env = "ARESADB_DATABASE", value_name = "PATH", global = true)]
+    #[arg(short, long, env = "ARESADB_DATABASE", hide_env_values = true, value_name = "PATH", global = true)]
     pub database: Option<PathBuf>,
     /// How results are printed; table on a terminal, csv otherwise
     #[arg(short, long, value_enum, global = true)]

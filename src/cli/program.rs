@@ -37,7 +37,7 @@ pub fn main(connect: impl FnOnce() -> crate::model::Result<(Client, Events)>) ->
         out_is_terminal,
         err_is_terminal: std::io::stderr().is_terminal(),
         in_is_terminal: std::io::stdin().is_terminal(),
-        width: if out_is_terminal { crossterm::terminal::size().ok().map(|(width, _)| width) } else { None },
+        width: if out_is_terminal { terminal_width() } else { None },
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     let settings = Settings::new(&arguments, &io, no_color);
@@ -54,6 +54,11 @@ pub fn main(connect: impl FnOnce() -> crate::model::Result<(Client, Events)>) ->
     watch_ctrl_c(client.clone(), interrupt.clone());
     let stdin = &mut std::io::stdin().lock();
     run(arguments, client, events, interrupt, io, settings, stdin)
+}
+
+/// The terminal's columns; some terminals tell 0 where they do not know.
+fn terminal_width() -> Option<u16> {
+    crossterm::terminal::size().ok().map(|(width, _)| width).filter(|width| *width >= 20)
 }
 
 /// Runs what the arguments ask for over a bus.

@@ -23,11 +23,12 @@ struct InterruptState {
 }
 
 impl Interrupt {
-    /// Ctrl-C: stops the running request. Returns whether it had been pressed before.
+    /// Ctrl-C: stops the running request. Returns whether the program is to end at once: it was
+    /// pressed before, or nothing runs (the program waits for input).
     pub fn press(&self, client: &Client) -> bool {
         let again = self.0.pressed.swap(true, Ordering::AcqRel);
         self.cancel_running(client);
-        again
+        again || self.0.request.load(Ordering::Acquire) == 0
     }
 
     /// Whether it was pressed.
@@ -248,5 +249,40 @@ fn shift_lines(error: Error, lines_before: u32) -> Error {
             error.at(Place::Sql { span, line: line.saturating_add(lines_before), column })
         }
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Captured, engine, settings};
+    use super::*;
+
+    #[test]
+    fn an_interrupt_cancels_what_runs_or_ends_at_once() {
+        let (told, cancelled) = std::sync::mpsc::channel();
+        let (client, events) = engine(move |command| {
+            if let Command::Cancel { request } = command {
+                told.send(*request).unwrap();
+            }
+            Vec::new()
+        });
+        let interrupt = Interrupt::default();
+        assert!(interrupt.press(&client), "nothing runs");
+        interrupt.reset();
+        let mut captured = Captured::default();
+        let mut session =
+            Session::new(client.clone(), events, interrupt.clone(), captured.io(), settings(Format::Csv));
+        let request = session.client.send(Command::Stats).unwrap();
+        session.interrupt.0.request.store(request.0, Ordering::Release);
+        assert!(!interrupt.press(&client), "a first time it asks for the stop");
+        assert!(interrupt.press(&client), "a second time it does not wait");
+        assert!(session.interrupt().is_pressed());
+        assert_eq!((cancelled.recv(), cancelled.recv()), (Ok(request), Ok(request)));
+    }
+
+    #[test]
+    fn durations_have_a_unit_that_suits_them() {
+        let shown = [340, 12_000, 3_400_000].map(|us| show_duration(Duration::from_micros(us)));
+        assert_eq!(shown, ["340 µs", "12 ms", "3.4 s"]);
     }
 }

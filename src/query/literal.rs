@@ -194,15 +194,8 @@ pub fn parse_text(target: PropertyType, text: &str) -> Result<Value> {
         PropertyType::Timestamp => Value::Timestamp(parse_timestamp(text)?),
         PropertyType::Date => Value::Date(parse_date(text)?),
         PropertyType::Time => Value::Time(parse_time(text)?),
-        PropertyType::Interval => {
-            let parsed = parse_interval_month_day_nano(trimmed)
-                .map_err(|_| wrong().with_hint("intervals look like '1 month 2 days 03:04:05'"))?;
-            Value::Interval(Interval {
-                months: parsed.months,
-                days: parsed.days,
-                micros: parsed.nanoseconds / 1_000,
-            })
-        }
+        PropertyType::Interval => interval(trimmed)
+            .ok_or_else(|| wrong().with_hint("intervals look like '1 month 2 days 03:04:05'"))?,
         PropertyType::Decimal { precision, scale } => decimal(trimmed, precision, scale)?,
         PropertyType::Uuid => Value::Uuid(
             Uuid::parse_str(trimmed)
@@ -215,6 +208,43 @@ pub fn parse_text(target: PropertyType, text: &str) -> Result<Value> {
         PropertyType::Json => parse_json(text)?,
         PropertyType::Vector { .. } => convert(parse_json(text).map_err(|_| wrong())?, target)?,
     })
+}
+
+/// An interval in words, in a time, or both: `1 year 2 mons -3 days 04:05:06.5`.
+fn interval(text: &str) -> Option<Value> {
+    let (time, words): (Vec<&str>, Vec<&str>) = text.split_whitespace().partition(|word| word.contains(':'));
+    let mut found = Interval::default();
+    if !words.is_empty() {
+        let parsed = parse_interval_month_day_nano(&words.join(" ")).ok()?;
+        found = Interval { months: parsed.months, days: parsed.days, micros: parsed.nanoseconds / 1_000 };
+    }
+    match time.as_slice() {
+        [] => (!words.is_empty()).then_some(Value::Interval(found)),
+        [time] => {
+            let (sign, time) = time.strip_prefix('-').map_or((1, *time), |time| (-1, time));
+            found.micros = found.micros.checked_add(sign * clock_micros(time)?)?;
+            Some(Value::Interval(found))
+        }
+        _ => None,
+    }
+}
+
+/// `hours:minutes[:seconds[.fraction]]`, with any number of hours.
+fn clock_micros(text: &str) -> Option<i64> {
+    let number =
+        |digits: &str| digits.parse::<i64>().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
+    let mut parts = text.split(':');
+    let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next().unwrap_or("0"));
+    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    if parts.next().is_some() || fraction.len() > 6 {
+        return None;
+    }
+    let micros = number(&format!("{fraction:0<6}"))?;
+    let (hours, minutes, whole) = (number(hours)?, number(minutes)?, number(whole)?);
+    if minutes > 59 || whole > 59 {
+        return None;
+    }
+    hours.checked_mul(3600)?.checked_add(minutes * 60 + whole)?.checked_mul(1_000_000)?.checked_add(micros)
 }
 
 fn bytes_of_hex(hex: &str) -> Option<Vec<u8>> {
@@ -417,6 +447,14 @@ mod tests {
             as_type(PropertyType::Interval, "1 month 2 days 00:00:03").unwrap(),
             Value::Interval(Interval { months: 1, days: 2, micros: 3_000_000 })
         );
+        let long = Interval { months: 14, days: -3, micros: -14_706_500_000 };
+        assert_eq!(
+            as_type(PropertyType::Interval, "1 year 2 mons -3 days -04:05:06.5").unwrap(),
+            Value::Interval(long)
+        );
+        for wrong in ["", "soon", "1:60", "1:2:3:4", "1:2 3:4"] {
+            assert!(as_type(PropertyType::Interval, wrong).is_err(), "{wrong}");
+        }
         assert!(as_type(PropertyType::Float, "1e400").is_err());
         assert!(as_type(PropertyType::Json, "{bad").is_err());
     }

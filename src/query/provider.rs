@@ -49,8 +49,12 @@ pub struct Reading {
 #[derive(Default)]
 pub struct StatementState {
     reading: RwLock<Current>,
-    tables: Mutex<HashMap<(TypeId, bool), (Arc<TypeDef>, Arc<TypeTable>)>>,
+    /// By type, and whether with row handles.
+    tables: Mutex<HashMap<(TypeId, bool), KnownTable>>,
 }
+
+/// A table, and the definition it was made for.
+type KnownTable = (Arc<TypeDef>, Arc<TypeTable>);
 
 #[derive(Default)]
 struct Current {

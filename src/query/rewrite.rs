@@ -49,6 +49,8 @@ const REPEATED: char = '\u{1}';
 fn name_columns(query: &mut Query) {
     const LONGEST: usize = 64;
     let SetExpr::Select(select) = query.body.as_mut() else { return };
+    // The planner would not know the expression of ORDER BY again under its new name.
+    let keep = select.distinct.is_some() && query.order_by.is_some();
     let mut names: Vec<String> = Vec::new();
     for item in &mut select.projection {
         let (expr, name, plain) = match item {
@@ -74,7 +76,7 @@ fn name_columns(query: &mut Query) {
         };
         if repeated > 0 {
             *item = SelectItem::ExprWithAlias { expr, alias: ident(&format!("{shown}{REPEATED}{repeated}")) };
-        } else if !plain {
+        } else if !plain && !keep {
             *item = SelectItem::ExprWithAlias { expr, alias: ident(&shown) };
         }
         names.push(name);
@@ -123,7 +125,7 @@ struct Rewriter<'c> {
     scopes: Vec<Vec<String>>,
     /// The bodies of WITH clauses, taken out while the query around them is visited: they were
     /// rewritten in their own scope.
-    taken: Vec<Vec<Box<Query>>>,
+    taken: Vec<Vec<Query>>,
 }
 
 /// What `*` shows of one item of FROM.
@@ -146,7 +148,7 @@ impl VisitorMut for Rewriter<'_> {
         self.scopes.pop();
         if let (Some(bodies), Some(with)) = (self.taken.pop(), query.with.as_mut()) {
             for (cte, body) in with.cte_tables.iter_mut().zip(bodies) {
-                cte.query = body;
+                *cte.query = body;
             }
         }
         ControlFlow::Continue(())
@@ -181,7 +183,7 @@ impl Rewriter<'_> {
                     return Err(error);
                 }
                 names.push(name_of(&cte.alias.name));
-                bodies.push(std::mem::replace(&mut cte.query, Box::new(empty_query()?)));
+                bodies.push(std::mem::replace(cte.query.as_mut(), empty_query()?));
             }
         }
         self.scopes.push(names);

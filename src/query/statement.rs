@@ -498,9 +498,9 @@ mod tests {
     fn syntax_errors_name_the_word_and_its_place() {
         let error = parse("SELECT a FORM t\nWHERE").unwrap_err();
         assert_eq!(error.place().unwrap().to_string(), "line 1, column 15");
-        assert_eq!(error.message(), "expected end of statement, found 't'");
-        let error = parse("SELECT FROM FROM t").unwrap_err();
-        assert_eq!(error.place().unwrap().to_string(), "line 1, column 13");
+        assert_eq!(error.message(), "unexpected 't'");
+        let error = parse("SELECT a\nFROM t ORDER a").unwrap_err();
+        assert_eq!(error.place().unwrap().to_string(), "line 2, column 14");
         assert!(parse("SELECT 1; SELECT 2").is_err());
         assert!(parse("SELECT (1").unwrap_err().message().contains("end of the statement"));
     }
