@@ -270,7 +270,7 @@ mod tests {
         assert!(interrupt.press(&client), "nothing runs");
         interrupt.reset();
         let mut captured = Captured::default();
-        let mut session =
+        let session =
             Session::new(client.clone(), events, interrupt.clone(), captured.io(), settings(Format::Csv));
         let request = session.client.send(Command::Stats).unwrap();
         session.interrupt.0.request.store(request.0, Ordering::Release);
