@@ -281,6 +281,9 @@ fn run_failed(app: &mut App, error: &Error) {
     if running.wrote {
         app.refresh();
     }
+    if let Some(grid) = app.grid.as_mut().filter(|grid| !grid.complete) {
+        grid.stopped = true;
+    }
     if error.kind() == ErrorKind::Cancelled || running.cancelled {
         let after = app.now.saturating_sub(running.since);
         let text = format!("cancelled after {}", text::span(after));

@@ -271,6 +271,12 @@ impl App {
         self.running.is_some() || self.progress.is_some()
     }
 
+    /// Whether a draw a little later would show more: the editor's colours come in the background.
+    #[must_use]
+    pub fn wants_draw(&self) -> bool {
+        self.screen.editor.is_some() && self.editor.wants_draw()
+    }
+
     /// Whether the database is being opened.
     pub(super) fn is_opening(&self) -> bool {
         self.pending.values().any(|p| matches!(p, Purpose::Open { .. }))

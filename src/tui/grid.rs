@@ -51,6 +51,8 @@ pub(super) struct Grid {
     pub(super) rows: u64,
     /// Whether those are all.
     pub(super) complete: bool,
+    /// The statement ended before its last row: by a cancel, or an error.
+    pub(super) stopped: bool,
     pub(super) elapsed: Option<Duration>,
     pub(super) row: u64,
     pub(super) column: usize,
@@ -79,6 +81,7 @@ impl Grid {
             failed: BTreeSet::new(),
             rows: 0,
             complete: false,
+            stopped: false,
             elapsed: None,
             row: 0,
             column: 0,
@@ -300,6 +303,10 @@ impl Grid {
     pub(super) fn position(&self) -> String {
         let of = if self.complete { "" } else { "≥ " };
         match self.rows {
+            0 if self.stopped => "stopped".to_owned(),
+            rows if self.stopped => {
+                format!("row {} of {}, then stopped", text::count(self.row + 1), text::count(rows))
+            }
             0 if self.complete => "no rows".to_owned(),
             0 => "rows …".to_owned(),
             rows => format!("row {} of {of}{}", text::count(self.row + 1), text::count(rows)),

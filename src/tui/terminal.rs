@@ -34,6 +34,8 @@ use super::{App, Effect, Event, Options, Ticket, update, view};
 
 /// The bus's events are drawn at most this often.
 const FRAME: Duration = Duration::from_millis(10);
+/// When colours that were missing are looked for again.
+const COLOURS: Duration = Duration::from_millis(30);
 /// How often the time of something that runs is drawn.
 const TICK: Duration = Duration::from_millis(100);
 /// Inputs or events taken in before a draw, at most.
@@ -114,7 +116,7 @@ impl Loop {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut last_draw = Instant::now();
-        let mut draw_at: Option<Instant> = None;
+        let mut draw_at = self.app.wants_draw().then(|| last_draw + COLOURS);
         let mut bus_alive = true;
         while self.ended.is_none() {
             let due = async {
@@ -136,7 +138,8 @@ impl Loop {
                 event = events.recv(), if bus_alive => {
                     bus_alive = event.is_some();
                     self.bus_events(event, &mut events)?;
-                    draw_at.get_or_insert(last_draw + FRAME);
+                    let soon = last_draw + FRAME;
+                    draw_at = Some(draw_at.map_or(soon, |at| at.min(soon)));
                     false
                 }
                 () = due => true,
@@ -148,7 +151,7 @@ impl Loop {
             if draw_now && self.ended.is_none() {
                 draw(&mut self.terminal, &self.app)?;
                 last_draw = Instant::now();
-                draw_at = None;
+                draw_at = self.app.wants_draw().then(|| last_draw + COLOURS);
             }
         }
         Ok(self.ended.unwrap_or(Ended::Quit))

@@ -245,7 +245,7 @@ fn wheel(app: &mut App, pane: Pane, lines: i64) {
             let action = if lines > 0 { "down" } else { "up" };
             commands::graph_action(app, action);
         }
-        (Pane::Editor, _) => {}
+        (Pane::Editor, _) => app.editor.scroll(isize::try_from(lines).unwrap_or(0)),
     }
 }
 

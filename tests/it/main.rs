@@ -6,3 +6,4 @@ mod layers;
 mod pty;
 mod sql;
 mod transfer;
+mod tui;

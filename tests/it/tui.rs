@@ -357,6 +357,22 @@ fn a_running_statement_is_cancelled_and_the_next_one_runs() {
 }
 
 #[test]
+fn a_result_that_was_stopped_says_so() {
+    // As much as `most` events of a result come, then nothing.
+    for (most, said) in [(1, "stopped before the first row"), (2, "row 1 of 256, then stopped")] {
+        let stuck = move |command: &Command| match command {
+            Command::Run { .. } => fake::debian(command).into_iter().take(most).collect(),
+            other => fake::debian(other),
+        };
+        let mut desk = Desk::new((80, 24), options(), Behind::Script(Box::new(stuck)));
+        desk.press("Enter");
+        desk.shows("RUNNING");
+        desk.press("Ctrl-C");
+        desk.shows(said);
+    }
+}
+
+#[test]
 fn a_stale_answer_is_dropped() {
     let mut desk = debian((120, 40));
     desk.press("Enter");

@@ -244,7 +244,7 @@ pub const HINTS: &[(&str, &[&str])] = &[
     ("plan", &["explain", "copy", "next-tab"]),
     ("messages", &["copy", "next-tab"]),
     ("graph", &["recentre", "back", "deeper", "edge-filter", "mark", "inspect"]),
-    ("inspector", &["open", "back", "neighbours", "copy"]),
+    ("inspector", &["open", "back", "neighbours", "leave", "copy"]),
     ("cell", &["leave", "wrap", "copy"]),
     ("list", &["open", "leave"]),
     ("anywhere", &["help", "palette", "zoom", "next-pane", "close"]),

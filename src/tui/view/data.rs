@@ -138,7 +138,11 @@ pub(super) fn rows(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect, foc
         grid_row(app, buffer, grid, inside, inside.y + 2 + line, row, focused);
     }
     if grid.rows == 0 {
-        let text = if grid.complete { "no rows" } else { "…" };
+        let text = match (grid.complete, grid.stopped) {
+            (true, _) => "no rows",
+            (false, true) => "stopped before the first row",
+            (false, false) => "…",
+        };
         buffer.set_string(inside.x + 1, inside.y + 2, text, theme.style("ui.null"));
     }
     let shown_to = columns.last().map_or(0, |(column, _, _)| column + 1);

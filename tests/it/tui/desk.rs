@@ -199,7 +199,14 @@ impl Desk {
     }
 
     fn buffer(&mut self) -> Buffer {
-        self.terminal.draw(|frame| view(&self.app, frame)).unwrap();
+        loop {
+            self.terminal.draw(|frame| view(&self.app, frame)).unwrap();
+            // The editor's colours come from a thread; a picture has them all.
+            if !self.app.wants_draw() {
+                break;
+            }
+            std::thread::yield_now();
+        }
         self.terminal.backend().buffer().clone()
     }
 

@@ -125,7 +125,7 @@ fn a_change_is_seen_in_counts_rows_and_record() {
 fn a_long_statement_is_cancelled_by_a_key() {
     let mut real = demo((80, 24));
     let desk = &mut real.desk;
-    write(desk, "SELECT count(*) FROM package a, package b, package c, package d WHERE a.name < b.version;");
+    write(desk, "SELECT count(*) FROM package a, package b, package c, package d WHERE a.name <> b.version;");
     desk.press_only("F5");
     desk.shows("RUNNING");
     desk.press("Ctrl-C");
