@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Number, Value as Json};
 
+use super::json_text::JsonText;
 use super::{Error, MAX_NESTING, Result, Value};
 
 impl Value {
@@ -32,52 +33,15 @@ impl Value {
     }
 }
 
-/// A JSON value as a [`Value`]. Numbers without fraction or exponent that fit 64 bits are integers.
+/// Reads JSON text. Numbers without fraction or exponent are integers.
 ///
 /// # Errors
-/// `BadInput` for nesting past the limit, and for an integer past 64 bits, which would lose digits.
-pub fn value_from_json(json: &Json) -> Result<Value> {
-    fn convert(json: &Json, levels: usize) -> Result<Value> {
-        Ok(match json {
-            Json::Null => Value::Null,
-            Json::Bool(b) => Value::Bool(*b),
-            Json::Number(n) => match (n.as_i64(), n.as_f64()) {
-                (Some(i), _) => Value::Integer(i),
-                (None, _) if n.is_u64() => {
-                    return Err(Error::bad_input(format!("{n} does not fit a 64-bit integer"))
-                        .with_hint("write it as text, or with a fraction to make it a float"));
-                }
-                (None, Some(f)) => Value::Float(f),
-                (None, None) => {
-                    return Err(Error::bad_input(format!("{n} is not a number that can be stored")));
-                }
-            },
-            Json::String(s) => Value::String(s.clone()),
-            Json::Array(_) | Json::Object(_) if levels == 0 => {
-                return Err(Error::bad_input(format!("a value is nested deeper than {MAX_NESTING} levels")));
-            }
-            Json::Array(items) => {
-                Value::Array(items.iter().map(|v| convert(v, levels - 1)).collect::<Result<_>>()?)
-            }
-            Json::Object(fields) => Value::Object(
-                fields
-                    .iter()
-                    .map(|(k, v)| Ok((k.clone(), convert(v, levels - 1)?)))
-                    .collect::<Result<_>>()?,
-            ),
-        })
-    }
-    convert(json, MAX_NESTING)
-}
-
-/// Reads JSON text.
-///
-/// # Errors
-/// `BadInput` with the reason and place for text that is not JSON, and as [`value_from_json`].
+/// `BadInput` with the place for text that is not JSON, for nesting past the limit, and for a
+/// number that does not fit: an integer past 64 bits would lose digits as a float.
 pub fn parse_json(text: &str) -> Result<Value> {
-    let json: Json =
-        serde_json::from_str(text).map_err(|e| Error::bad_input(format!("not valid JSON: {e}")))?;
-    value_from_json(&json)
+    let mut parser = JsonText::new(text.as_bytes());
+    let value = parser.value(MAX_NESTING).and_then(|value| parser.end().map(|()| value));
+    value.map_err(|fault| Error::bad_input(format!("not valid JSON: {}", fault.message)))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod id;
 mod json;
+mod json_text;
 mod record;
 mod schema;
 mod text;
@@ -20,7 +21,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use config::{CacheConfig, Compression, CompressionConfig, Config, FORMAT_VERSION, SyncMode, WalConfig};
 pub use error::{Error, ErrorKind, Place, Result, Span};
 pub use id::{EdgeId, IdGenerator, NodeId, PropertyId, RowId, TypeId};
-pub use json::{parse_json, value_from_json};
+pub use json::parse_json;
+pub use json_text::{JsonFault, JsonText};
 pub use record::{Direction, Edge, Node, Properties};
 pub use schema::{EdgeEnds, PropertyDef, PropertyType, TypeDef, TypeKind};
 pub use text::{

@@ -13,6 +13,8 @@
 //! | floats divided by zero | infinity, NaN | error |
 //! | filters pushed from joins at run time (apache/datafusion#25244) | may hit the wrong column | switched off (`session`) |
 
+use std::any::Any;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use datafusion::arrow::compute::kernels::numeric;
@@ -221,6 +223,14 @@ impl ScalarUDFImpl for Checked {
         }
     }
 
+    /// The planner asks for this name at every level of an expression, again and again: text made
+    /// of the arguments' names would grow with the cube of a chain's length.
+    fn schema_name(&self, args: &[PlanExpr]) -> DataFusionResult<String> {
+        let mut hasher = DefaultHasher::new();
+        args.hash(&mut hasher);
+        Ok(format!("{} {:016x}", self.name, hasher.finish()))
+    }
+
     fn return_type(&self, arguments: &[DataType]) -> DataFusionResult<DataType> {
         Ok(arguments.first().cloned().unwrap_or(DataType::Null))
     }
@@ -257,6 +267,22 @@ fn check_divisor(divisor: &ColumnarValue) -> DataFusionResult<()> {
         ColumnarValue::Scalar(_) => false,
     };
     if zero { Err(datafusion::arrow::error::ArrowError::DivideByZero.into()) } else { Ok(()) }
+}
+
+/// The type of an expression whose parts were made checked already: a checked operation has the
+/// type of its left side, which need not be derived level by level.
+fn type_of(expr: &PlanExpr, schema: &DFSchema) -> DataFusionResult<DataType> {
+    let mut expr = expr;
+    while let PlanExpr::ScalarFunction(call) = expr
+        && {
+            let function: &dyn Any = call.func.inner().as_ref();
+            function.is::<Checked>()
+        }
+        && let Some(left) = call.args.first()
+    {
+        expr = left;
+    }
+    expr.get_type(schema)
 }
 
 /// Puts checked operations in the place of those that wrap around or give infinity.
@@ -305,7 +331,7 @@ impl CheckedArithmetic {
     fn check(&self, expr: PlanExpr, schema: &DFSchema) -> DataFusionResult<Transformed<PlanExpr>> {
         let PlanExpr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
             if let PlanExpr::Negative(inner) = &expr
-                && inner.get_type(schema).is_ok_and(|t| t == DataType::Int64)
+                && type_of(inner, schema).is_ok_and(|t| t == DataType::Int64)
                 && !matches!(inner.as_ref(), PlanExpr::Literal(..))
             {
                 let zero = datafusion::logical_expr::lit(0i64);
@@ -315,7 +341,7 @@ impl CheckedArithmetic {
             }
             return Ok(Transformed::no(expr));
         };
-        let types = (left.get_type(schema), right.get_type(schema));
+        let types = (type_of(&left, schema), type_of(&right, schema));
         let udf = match (op, types) {
             (Operator::Plus, (Ok(l), Ok(r))) if l.is_integer() && l == r => Some(&self.add),
             (Operator::Minus, (Ok(l), Ok(r))) if l.is_integer() && l == r => Some(&self.subtract),

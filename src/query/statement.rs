@@ -500,7 +500,7 @@ mod tests {
         assert_eq!(error.place().unwrap().to_string(), "line 1, column 15");
         assert_eq!(error.message(), "unexpected 't'");
         let error = parse("SELECT a\nFROM t ORDER a").unwrap_err();
-        assert_eq!(error.place().unwrap().to_string(), "line 2, column 14");
+        assert_eq!(error.place().unwrap().to_string(), "line 2, column 8");
         assert!(parse("SELECT 1; SELECT 2").is_err());
         assert!(parse("SELECT (1").unwrap_err().message().contains("end of the statement"));
     }

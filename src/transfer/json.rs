@@ -6,10 +6,9 @@
 
 use std::io::BufRead;
 
-use crate::model::{Error, MAX_NESTING, Result, Value};
+use crate::model::{Error, JsonFault, JsonText, MAX_NESTING, Result, Value};
 
 use super::delimited::{read_error, trim_line_end};
-use super::json_text::{Fault, JsonText};
 use super::rows::{Bad, Columns, Next, ROW_MAX_BYTES};
 
 /// Reads objects.
@@ -245,7 +244,7 @@ fn read_row(
     raw: &[u8],
     columns: &mut Columns,
     cells: &mut Vec<Option<Value>>,
-) -> std::result::Result<(), Fault> {
+) -> std::result::Result<(), JsonFault> {
     let mut parser = JsonText::new(raw);
     parser.object(MAX_NESTING + 1, &mut |name, value| {
         if name.is_empty() {

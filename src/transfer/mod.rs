@@ -22,7 +22,6 @@ mod export;
 mod import;
 mod infer;
 mod json;
-mod json_text;
 mod options;
 mod reject;
 mod rows;

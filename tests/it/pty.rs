@@ -40,6 +40,8 @@ impl Pty {
         command.env("TERM", "xterm-256color");
         command.env_remove("ARESADB_DATABASE");
         command.env_remove("NO_COLOR");
+        // A backtrace would push what is looked for off the screen.
+        command.env("RUST_BACKTRACE", "0");
         let child = pair.slave.spawn_command(command).unwrap();
         let shared = Arc::new(Shared {
             parser: Mutex::new(vt100::Parser::new(rows, columns, 0)),

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use aresadb::bus::Page;
-use aresadb::model::{
-    CancelToken, Error, ErrorKind, FixedClock, IdGenerator, PropertyType, Value, value_from_json,
-};
+use aresadb::model::{CancelToken, Error, ErrorKind, FixedClock, IdGenerator, PropertyType, Value};
 use aresadb::query::{Outcome, SqlOptions, SqlSession, error_from, property_type_of};
 use aresadb::storage::{RedbBackend, Store, StoreOptions};
 use futures::StreamExt as _;
@@ -474,14 +472,14 @@ fn every_type_keeps_its_values() {
         ("UPDATE v SET e = '[3, 4]', j = '[null]', dec = dec * 2 WHERE b", "UPDATE 1"),
         ("SELECT e, j, dec FROM v WHERE b", "[3.0,4.0]|[null]|24.70"),
         ("INSERT INTO v (e) VALUES ('[1]')", "BadInput: v.e: a vector of 1 dimensions does not fit VECTOR(2)"),
-        ("INSERT INTO v (j) VALUES ('{bad')", "BadInput: v.j: not valid JSON: key must be a string at line 1 column 2"),
+        ("INSERT INTO v (j) VALUES ('{bad')", "BadInput: v.j: not valid JSON: a name in double quotes is expected at byte 2"),
         ("INSERT INTO v (dec) VALUES (123456789.1)", "BadInput: v.dec: 123456789.1 does not fit DECIMAL(10,2)"),
         ("INSERT INTO v (i) VALUES (9223372036854775808)", "BadInput: v.i: 9223372036854775808 is out of the range of 64-bit integers"),
         ("INSERT INTO w (x) SELECT j FROM v WHERE b", "INSERT 1 (table w was made)"),
         ("SELECT x FROM w", "[null]"),
     ]);
     let Ok(Gave::Rows(_, rows)) = db.run("SELECT j, e, u, by FROM v WHERE b") else { panic!("no rows") };
-    assert_eq!(rows[0][0], value_from_json(&serde_json::json!([null])).unwrap());
+    assert_eq!(rows[0][0], Value::Array(vec![Value::Null]));
     assert_eq!(rows[0][1], Value::Vector(vec![3.0, 4.0]));
     assert!(matches!(rows[0][2], Value::Uuid(_)));
     assert_eq!(rows[0][3], Value::Bytes(vec![0, 255]));
@@ -668,7 +666,7 @@ fn statements_at_the_limits_are_planned_and_run() {
     let mut db = Db::new();
     db.run("CREATE TABLE t (a INTEGER)").unwrap();
     db.run("INSERT INTO t VALUES (1), (2)").unwrap();
-    assert_eq!(db.text(&format!("SELECT 0{}", " + 1".repeat(200))), "200");
+    assert_eq!(db.text(&format!("SELECT 0{}", " + 1".repeat(1_999))), "1999");
     let chain: Vec<String> = (2..200).map(|i| format!("a = {i}")).collect();
     assert_eq!(db.text(&format!("SELECT a FROM t WHERE {}", chain.join(" OR "))), "2");
     assert_eq!(db.text(&format!("SELECT {}a{} FROM t LIMIT 1", "(".repeat(30), ")".repeat(30))), "1");

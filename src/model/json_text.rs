@@ -4,18 +4,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{MAX_NESTING, Value};
+use super::{MAX_NESTING, Value};
 
 /// Why text is not JSON that can be stored.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct JsonFault {
     /// The byte at which it shows.
     pub at: usize,
     /// What is wrong.
     pub message: String,
 }
 
-type Parsed<T> = Result<T, Fault>;
+type Parsed<T> = Result<T, JsonFault>;
 
 /// Reads values from text.
 pub struct JsonText<'t> {
@@ -62,7 +62,7 @@ impl<'t> JsonText<'t> {
             }
             self.at += 1;
             let value = self.value(levels.saturating_sub(1))?;
-            member(name, value).map_err(|message| Fault { at: start, message })?;
+            member(name, value).map_err(|message| JsonFault { at: start, message })?;
             match self.token() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
@@ -75,7 +75,7 @@ impl<'t> JsonText<'t> {
     }
 
     fn fault<T>(&self, message: impl Into<String>) -> Parsed<T> {
-        Err(Fault { at: self.at, message: format!("{} at byte {}", message.into(), self.at + 1) })
+        Err(JsonFault { at: self.at, message: format!("{} at byte {}", message.into(), self.at + 1) })
     }
 
     /// The next byte that is not white space.
@@ -89,7 +89,11 @@ impl<'t> JsonText<'t> {
         None
     }
 
-    fn value(&mut self, levels: usize) -> Parsed<Value> {
+    /// Reads a value. `levels` of nesting are allowed.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn value(&mut self, levels: usize) -> Parsed<Value> {
         match self.token() {
             Some(b'"') => self.string().map(Value::String),
             Some(b'-' | b'0'..=b'9') => self.number(),
