@@ -29,6 +29,7 @@ mod walks;
 
 pub use crate::engine::quiet_contained_panics;
 pub use crate::query::{split_statements, statement_at};
+pub use crate::storage::panic_is_contained;
 pub use crate::transfer::{
     EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,
 };

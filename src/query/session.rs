@@ -191,6 +191,9 @@ fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResul
     settings.sql_parser.collect_spans = true;
     settings.execution.time_zone = Some(UTC.to_owned());
     let optimizer = &mut settings.optimizer;
+    // Batches dealt out in turn come back in any order: rows listed in insertion order would not
+    // stay so. Large types are scanned in several partitions where order does not matter.
+    optimizer.enable_round_robin_repartition = false;
     optimizer.enable_dynamic_filter_pushdown = false;
     optimizer.enable_join_dynamic_filter_pushdown = false;
     optimizer.enable_topk_dynamic_filter_pushdown = false;

@@ -27,7 +27,7 @@ use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use crate::bus::{Client, Command, Event as BusEvent, EventBody, Events, RequestId};
+use crate::bus::{Client, Command, Event as BusEvent, EventBody, Events, RequestId, panic_is_contained};
 use crate::model::{Error, Result};
 
 use super::{App, Effect, Event, Options, Ticket, update, view};
@@ -341,7 +341,7 @@ impl Guard {
                 restore();
                 before(info);
                 eprintln!("this is a defect of aresadb-tui; the database is safe: what was committed stays");
-            } else {
+            } else if !panic_is_contained() {
                 seen.lock().push(info.to_string());
             }
         }));
