@@ -1,0 +1,318 @@
+//! Rows and edges: inserted, changed, deleted, with their ids, adjacency and counts.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::model::{EdgeId, Error, NodeId, PropertyId, Result, RowId, TypeDef, TypeId, TypeKind, Value};
+use crate::storage::backend::Table;
+use crate::storage::keys::adjacency_key;
+use crate::storage::record::{EdgeEndsRef, NewRecord, RecordView};
+
+use super::Transaction;
+use super::effects::Effects;
+
+/// What a delete took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Deleted {
+    /// Nodes.
+    pub nodes: u64,
+    /// Edges, with a node or on their own.
+    pub edges: u64,
+}
+
+impl Transaction {
+    /// Values that fit their properties, sorted by id, the last one winning where a property is
+    /// given twice.
+    fn admit(
+        &mut self,
+        type_id: TypeId,
+        values: Vec<(PropertyId, Value)>,
+    ) -> Result<(Arc<TypeDef>, BTreeMap<PropertyId, Value>)> {
+        let definition =
+            Arc::clone(self.catalog.by_id(type_id).ok_or_else(|| Error::not_found("the type was dropped"))?);
+        let mut admitted = BTreeMap::new();
+        for (id, value) in values {
+            let property = definition.property_by_id(id).ok_or_else(|| {
+                Error::internal(format!("{} has no property with number {}", definition.name, id.0))
+            })?;
+            value.check_nesting()?;
+            let value = property.property_type.admit(&property.name, &definition.name, value)?;
+            if value.is_null() && property.not_null {
+                return Err(Error::constraint(format!(
+                    "{}.{} must not be NULL",
+                    definition.name, property.name
+                )));
+            }
+            admitted.insert(id, value);
+        }
+        let known = self.statement().effects.relied_on.contains_key(&type_id);
+        if !known {
+            let relied_on = self.base.catalog().by_id(type_id).cloned();
+            if let Some(before) = relied_on {
+                self.statement().effects.relied_on.insert(type_id, before);
+            }
+        }
+        Ok((definition, admitted))
+    }
+
+    fn check_required(definition: &TypeDef, given: &BTreeMap<PropertyId, Value>) -> Result<()> {
+        match definition.properties.iter().find(|p| p.not_null && given.get(&p.id).is_none_or(Value::is_null))
+        {
+            None => Ok(()),
+            Some(p) => Err(Error::constraint(format!("{}.{} must not be NULL", definition.name, p.name))),
+        }
+    }
+
+    fn free_id(&mut self, id: Option<Uuid>) -> Result<Uuid> {
+        let Some(id) = id else { return Ok(self.store.new_id()) };
+        if self.current_row_of(id)?.is_some() {
+            return Err(Error::constraint(format!("the id {id} is already taken")));
+        }
+        self.statement().effects.chosen_ids.insert(id);
+        Ok(id)
+    }
+
+    /// Inserts a node. Without an id it gets a new one.
+    ///
+    /// # Errors
+    /// `Constraint` for a value that does not fit, a missing value of a NOT NULL property, or an id
+    /// that is taken; `OutOfSpace` past the transaction's memory.
+    pub fn insert_node(
+        &mut self,
+        type_id: TypeId,
+        id: Option<NodeId>,
+        values: Vec<(PropertyId, Value)>,
+    ) -> Result<(RowId, NodeId)> {
+        let (row, id) = self.insert(type_id, id.map(|id| id.0), None, values)?;
+        Ok((row, NodeId(id)))
+    }
+
+    /// Inserts an edge between two nodes given by handle. Without an id it gets a new one.
+    ///
+    /// # Errors
+    /// As [`Transaction::insert_node`], and `Constraint` when an end does not live or is of a type
+    /// that the edge type is not declared for.
+    pub fn insert_edge(
+        &mut self,
+        type_id: TypeId,
+        id: Option<EdgeId>,
+        from: RowId,
+        to: RowId,
+        values: Vec<(PropertyId, Value)>,
+    ) -> Result<(RowId, EdgeId)> {
+        let ends = EdgeEndsRef {
+            from: self.living_node(from)?,
+            to: self.living_node(to)?,
+            from_row: from,
+            to_row: to,
+        };
+        let (row, id) = self.insert(type_id, id.map(|id| id.0), Some(ends), values)?;
+        self.put(Table::EdgeFrom, &adjacency_key(from, row), Some(to.to_bytes().to_vec()))?;
+        self.put(Table::EdgeTo, &adjacency_key(to, row), Some(from.to_bytes().to_vec()))?;
+        Ok((row, EdgeId(id)))
+    }
+
+    fn insert(
+        &mut self,
+        type_id: TypeId,
+        id: Option<Uuid>,
+        ends: Option<EdgeEndsRef>,
+        values: Vec<(PropertyId, Value)>,
+    ) -> Result<(RowId, Uuid)> {
+        let (definition, values) = self.admit(type_id, values)?;
+        Self::check_required(&definition, &values)?;
+        self.check_kind(&definition, ends)?;
+        let id = self.free_id(id)?;
+        let now = self.store.now_micros();
+        let row = self.store.interner().next_row(type_id)?;
+        let record = NewRecord {
+            id,
+            ends,
+            created_at: now,
+            updated_at: now,
+            properties: values.into_iter().filter(|(_, v)| !v.is_null()).collect(),
+        };
+        let table = if ends.is_some() { Table::Edges } else { Table::Nodes };
+        self.put(table, &row.to_bytes(), Some(record.encode(self.store.compresses())?))?;
+        self.put(Table::Ids, id.as_bytes(), Some(row.to_bytes().to_vec()))?;
+        self.count(type_id, 1, row.sequence() + 1);
+        Ok((row, id))
+    }
+
+    fn check_kind(&self, definition: &TypeDef, ends: Option<EdgeEndsRef>) -> Result<()> {
+        let (kind, ends) = match (definition.kind, ends) {
+            (TypeKind::Node, None) => return Ok(()),
+            (TypeKind::Edge(kind), Some(ends)) => (kind, ends),
+            (TypeKind::Node, Some(_)) => {
+                return Err(Error::constraint(format!(
+                    "'{}' is a node type, an edge type is needed",
+                    definition.name
+                )));
+            }
+            (TypeKind::Edge(_), None) => {
+                return Err(Error::constraint(format!(
+                    "'{}' is an edge type: an edge needs both its ends",
+                    definition.name
+                ))
+                .with_hint("give from_id and to_id"));
+            }
+        };
+        for (declared, row, which) in [(kind.from, ends.from_row, "leaves"), (kind.to, ends.to_row, "enters")]
+        {
+            if let Some(declared) = declared
+                && declared != row.type_id()
+            {
+                let name =
+                    |id| self.catalog.by_id(id).map_or_else(String::new, |t: &Arc<TypeDef>| t.name.clone());
+                return Err(Error::constraint(format!(
+                    "an edge of type '{}' {which} a '{}', the node given is a '{}'",
+                    definition.name,
+                    name(declared),
+                    name(row.type_id())
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The id of a node that lives, for an edge to hang on.
+    fn living_node(&mut self, row: RowId) -> Result<NodeId> {
+        let known = |effects: &Effects| effects.needed.get(&row).copied();
+        // A node deleted later in the transaction takes its edges along; no edge may follow.
+        if let Some(id) =
+            self.statement.as_ref().and_then(|s| known(&s.effects)).or_else(|| known(&self.effects))
+            && !self.is_deleted(row)
+        {
+            return Ok(id);
+        }
+        let mut id = None;
+        self.with_current(|view| {
+            view.read(row, &mut |record| {
+                id = record.ends().is_none().then(|| NodeId(record.id()));
+                Ok(())
+            })
+        })?;
+        let id = id.ok_or_else(|| {
+            Error::constraint("an edge's end does not exist: it is not a node, or was deleted")
+        })?;
+        self.statement().effects.needed.insert(row, id);
+        Ok(id)
+    }
+
+    fn is_deleted(&self, row: RowId) -> bool {
+        self.effects.deleted_nodes.contains(&row)
+            || self.statement.as_ref().is_some_and(|s| s.effects.deleted_nodes.contains(&row))
+    }
+
+    /// Sets properties of a node or an edge; NULL removes one, others stay. Returns whether the
+    /// row exists.
+    ///
+    /// # Errors
+    /// As [`Transaction::insert_node`].
+    pub fn update(&mut self, row: RowId, values: Vec<(PropertyId, Value)>) -> Result<bool> {
+        let mut before = None;
+        self.with_current(|view| {
+            view.read(row, &mut |record| {
+                before = Some((old_record(record)?, record.lsn()));
+                Ok(())
+            })
+        })?;
+        let Some((mut record, lsn)) = before else { return Ok(false) };
+        let (definition, values) = self.admit(row.type_id(), values)?;
+        let mut properties: BTreeMap<PropertyId, Value> = record.properties.into_iter().collect();
+        properties.extend(values);
+        Self::check_required(&definition, &properties)?;
+        record.properties = properties.into_iter().filter(|(_, v)| !v.is_null()).collect();
+        record.updated_at = self.store.now_micros();
+        let table = if definition.is_edge() { Table::Edges } else { Table::Nodes };
+        self.put(table, &row.to_bytes(), Some(record.encode(self.store.compresses())?))?;
+        self.note_change(row, lsn);
+        Ok(true)
+    }
+
+    /// A record that was not written by this transaction must still be as it was at the commit.
+    /// Own records have lsn 0 until then.
+    fn note_change(&mut self, row: RowId, lsn: u64) {
+        if lsn != 0 {
+            self.statement().effects.changed.entry(row).or_insert(lsn);
+        }
+    }
+
+    /// Deletes a node with all its edges, or an edge. `None`: there is no such row.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`; `OutOfSpace` past the transaction's memory.
+    pub fn delete(&mut self, row: RowId) -> Result<Option<Deleted>> {
+        let Some((id, ends, lsn)) = self.head_of(row)? else { return Ok(None) };
+        let mut deleted = Deleted::default();
+        if ends.is_none() {
+            for edge in self.edges_at(row)? {
+                // A self-loop stands in both directions and is gone at its second sight.
+                if let Some((edge_id, edge_ends, edge_lsn)) = self.head_of(edge)? {
+                    self.remove_row(edge, edge_id, edge_ends)?;
+                    self.note_change(edge, edge_lsn);
+                    deleted.edges += 1;
+                }
+            }
+            self.statement().effects.deleted_nodes.insert(row);
+            deleted.nodes = 1;
+        } else {
+            deleted.edges = 1;
+        }
+        self.remove_row(row, id, ends)?;
+        self.note_change(row, lsn);
+        Ok(Some(deleted))
+    }
+
+    fn head_of(&mut self, row: RowId) -> Result<Option<(Uuid, Option<EdgeEndsRef>, u64)>> {
+        let mut head = None;
+        self.with_current(|view| {
+            view.read(row, &mut |record| {
+                head = Some((record.id(), record.ends(), record.lsn()));
+                Ok(())
+            })
+        })?;
+        Ok(head)
+    }
+
+    fn edges_at(&mut self, node: RowId) -> Result<Vec<RowId>> {
+        let mut edges = Vec::new();
+        self.with_current(|view| {
+            for outgoing in [true, false] {
+                view.adjacent(node, outgoing, None, &mut |edge, _| {
+                    edges.push(edge);
+                    Ok(ControlFlow::Continue(()))
+                })?;
+            }
+            Ok(())
+        })?;
+        Ok(edges)
+    }
+
+    pub(super) fn remove_row(&mut self, row: RowId, id: Uuid, ends: Option<EdgeEndsRef>) -> Result<()> {
+        let table = if let Some(ends) = ends {
+            self.put(Table::EdgeFrom, &adjacency_key(ends.from_row, row), None)?;
+            self.put(Table::EdgeTo, &adjacency_key(ends.to_row, row), None)?;
+            Table::Edges
+        } else {
+            Table::Nodes
+        };
+        self.put(table, &row.to_bytes(), None)?;
+        self.put(Table::Ids, id.as_bytes(), None)?;
+        self.count(row.type_id(), -1, 0);
+        Ok(())
+    }
+}
+
+fn old_record(record: &RecordView<'_>) -> Result<NewRecord> {
+    Ok(NewRecord {
+        id: record.id(),
+        ends: record.ends(),
+        created_at: record.created_at(),
+        updated_at: record.updated_at(),
+        properties: record.properties()?,
+    })
+}
