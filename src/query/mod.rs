@@ -17,6 +17,7 @@ mod columns;
 mod ddl;
 mod dialect;
 mod dml;
+mod domain;
 mod error;
 mod insert;
 mod literal;

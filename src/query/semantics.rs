@@ -11,6 +11,7 @@
 //! | `FOR UPDATE`, `TABLESAMPLE`, `SELECT INTO` and other clauses | ignored | refused |
 //! | integers past 64 bits in `+ - *`, unary minus | wrap around | error |
 //! | floats divided by zero | infinity, NaN | error |
+//! | `ln(0)`, `sqrt(-1)`, `exp(1000)` and the like | infinity, NaN | error (`domain`) |
 //! | filters pushed from joins at run time (apache/datafusion#25244) | may hit the wrong column | switched off (`session`) |
 
 use std::any::Any;

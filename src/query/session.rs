@@ -213,6 +213,9 @@ fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResul
     let mut context = SessionContext::new_with_state(session);
     datafusion_functions_json::register_all(&mut context)?;
     context.register_udaf(checked_sum());
+    for function in super::domain::checked_functions() {
+        context.register_udf(function);
+    }
     context.register_catalog(CATALOG, Arc::new(TypeCatalog::new(state)));
     Ok(context)
 }
