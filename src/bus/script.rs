@@ -121,6 +121,8 @@ impl Statement<'_> {
     async fn hold(&self, mut rows: RowStream, columns: Vec<ResultColumn>, page_rows: u32) -> Result<Summary> {
         let temp_dir = self.connection.shared.options.temp_dir.clone();
         let cursor = Arc::new(Cursor::new(Arc::clone(rows.schema()), temp_dir));
+        // However this ends, whoever waits for rows is told.
+        let _end = EndOfRows(Arc::clone(&cursor));
         let id = self.connection.hold(Arc::clone(&cursor));
         self.reply.send(EventBody::Cursor { statement: self.statement, cursor: id, columns }).await?;
         let mut first_page = true;
@@ -160,6 +162,15 @@ impl Statement<'_> {
     async fn send_first_page(&self, cursor: &Cursor, id: super::CursorId, page_rows: u32) -> Result<()> {
         let page = cursor.page(0, page_rows).await?;
         self.reply.send(EventBody::Rows { cursor: Some(id), page }).await
+    }
+}
+
+struct EndOfRows(Arc<Cursor>);
+
+impl Drop for EndOfRows {
+    fn drop(&mut self) {
+        // The first end stands: this one counts only where none was told.
+        self.0.finish(Err(crate::model::Error::cancelled()));
     }
 }
 

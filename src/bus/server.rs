@@ -59,7 +59,11 @@ pub struct Bus {
 /// What all connections share.
 pub(super) struct Shared {
     pub(super) options: BusOptions,
+    /// Where statements run.
     pub(super) executor: Executor,
+    /// Where commands are taken and answered: never on the statements' threads, which an operator
+    /// may hold for long, so that a `Cancel` is always heard.
+    dispatcher: Executor,
     database: RwLock<Option<Database>>,
     next_session: AtomicU64,
     next_cursor: AtomicU64,
@@ -76,6 +80,7 @@ impl Bus {
         let shared = Shared {
             options,
             executor: Executor::new()?,
+            dispatcher: Executor::with_workers(1)?,
             database: RwLock::new(None),
             next_session: AtomicU64::new(1),
             next_cursor: AtomicU64::new(1),
@@ -99,14 +104,8 @@ impl Bus {
             running: Mutex::default(),
             cursors: Mutex::default(),
         });
-        self.shared.executor.spawn(connection.serve(command_queue));
+        self.shared.dispatcher.spawn(connection.serve(command_queue));
         (Client::new(session, commands), Events::new(event_queue))
-    }
-
-    /// The threads it works on: for a program's own event loop.
-    #[must_use]
-    pub fn executor(&self) -> &Executor {
-        &self.shared.executor
     }
 
     /// Ends the connections, waits a moment for what runs to stop, and closes the database.
@@ -235,8 +234,8 @@ impl Connection {
         if first {
             work.await;
         } else {
-            let executor = self.shared.executor.clone();
-            executor.spawn(work);
+            let dispatcher = self.shared.dispatcher.clone();
+            dispatcher.spawn(work);
         }
     }
 

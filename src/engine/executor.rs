@@ -30,14 +30,23 @@ impl Drop for Owned {
 }
 
 impl Executor {
-    /// Starts a pool with one worker per core, and at least two: one can wait while another works.
+    /// Starts a pool for statements. It has more workers than cores: a statement that was left can
+    /// hold its workers until its operator yields, and the next one must not wait for that.
     ///
     /// # Errors
     /// `Io` when the threads cannot be started.
     pub fn new() -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self::with_workers(cores * 4)
+    }
+
+    /// Starts a pool with this many workers.
+    ///
+    /// # Errors
+    /// `Io` when the threads cannot be started.
+    pub fn with_workers(workers: usize) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
-            .worker_threads(cores.max(2))
+            .worker_threads(workers.max(1))
             .thread_stack_size(STACK_BYTES)
             .thread_name("aresadb")
             .enable_all()

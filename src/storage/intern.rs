@@ -28,6 +28,18 @@ struct Names {
     next_property: HashMap<TypeId, u32>,
 }
 
+impl Names {
+    fn next_type_id(&mut self) -> Result<TypeId> {
+        let id = TypeId(self.next_type);
+        if id > TypeId::MAX {
+            return Err(Error::out_of_space("the database has used up its 16,777,215 type numbers")
+                .with_hint("export it and import it into a new database"));
+        }
+        self.next_type += 1;
+        Ok(id)
+    }
+}
+
 impl Interner {
     /// Learns a durable definition and the sequence its next row gets.
     pub(crate) fn learn(&self, definition: &TypeDef, next_sequence: u64) {
@@ -60,14 +72,16 @@ impl Interner {
         if let Some(id) = names.types.get(name) {
             return Ok(*id);
         }
-        let id = TypeId(names.next_type);
-        if id > TypeId::MAX {
-            return Err(Error::out_of_space("the database has used up its 16,777,215 type numbers")
-                .with_hint("export it and import it into a new database"));
-        }
-        names.next_type += 1;
+        let id = names.next_type_id()?;
         names.types.insert(name.to_owned(), id);
         Ok(id)
+    }
+
+    /// A number that no name has yet: for a type whose name still belongs to one that the same
+    /// transaction drops.
+    pub(crate) fn fresh_type_id(&self) -> Result<TypeId> {
+        let mut names = self.names.lock();
+        names.next_type_id()
     }
 
     /// Forgets the name of a type that was dropped: the name's next use is another type.

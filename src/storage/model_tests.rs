@@ -435,3 +435,63 @@ fn a_transaction_that_grows_too_large_says_so() {
         .unwrap();
     assert_eq!(error.kind(), ErrorKind::OutOfSpace);
 }
+
+#[test]
+fn new_nodes_with_edges_on_them_commit_beside_another_transaction() {
+    let store = memory_store();
+    let rows = people(&store, 1);
+    let (mut ours, mut other) = (store.begin().unwrap(), store.begin().unwrap());
+    let (own, _) = ours.insert_node(rows[0].type_id(), None, Vec::new()).unwrap();
+    knows(&mut ours, own, rows[0]).unwrap();
+    other.insert_node(rows[0].type_id(), None, Vec::new()).unwrap();
+    store.commit(other).unwrap();
+    store.commit(ours).unwrap();
+    assert_eq!(read_all(&store.view()).edges.len(), 1);
+}
+
+#[test]
+fn a_type_dropped_and_made_again_in_one_transaction_is_another_type() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(RedbBackend::create(dir.path(), 1 << 20).unwrap());
+    let store = open(Box::new(RedbBackend::open(dir.path(), 1 << 20).unwrap()));
+    let old = people(&store, 2)[0].type_id();
+    let mut tx = store.begin().unwrap();
+    tx.drop_type(old).unwrap();
+    let new = tx.ensure_type("person", TypeKind::Node).unwrap();
+    assert_ne!(new, old);
+    tx.insert_node(new, None, Vec::new()).unwrap();
+    store.commit(tx).unwrap();
+    assert_eq!(people(&store, 1)[0].type_id(), new);
+    let before = read_all(&store.view());
+    assert_eq!(before.nodes.len(), 2);
+    drop(store);
+    let store = open(Box::new(RedbBackend::open(dir.path(), 1 << 20).unwrap()));
+    assert_eq!(read_all(&store.view()), before);
+}
+
+#[test]
+fn an_edge_type_is_not_declared_over_a_type_that_another_dropped() {
+    for drop_first in [true, false] {
+        let store = memory_store();
+        let person = people(&store, 1)[0].type_id();
+        let (mut drops, mut declares) = (store.begin().unwrap(), store.begin().unwrap());
+        drops.drop_type(person).unwrap();
+        let kind = TypeKind::Edge(EdgeEnds { from: Some(person), to: None });
+        let new = NewType { name: "likes".to_owned(), kind, open: false, properties: Vec::new() };
+        declares.create_type(new).unwrap();
+        let (first, second) = if drop_first { (drops, declares) } else { (declares, drops) };
+        store.commit(first).unwrap();
+        assert_conflict(store.commit(second));
+    }
+}
+
+#[test]
+fn the_systems_names_cannot_name_a_property() {
+    let store = memory_store();
+    let mut tx = store.begin().unwrap();
+    let id = tx.ensure_type("t", TypeKind::Node).unwrap();
+    assert_eq!(
+        tx.ensure_property(id, "_row", PropertyType::Integer).unwrap_err().kind(),
+        ErrorKind::BadInput
+    );
+}

@@ -13,12 +13,13 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::model::{Clock, Error, IdGenerator, Result, RowId, TypeDef};
+use crate::model::{Clock, Error, ErrorKind, IdGenerator, Result, RowId, TypeDef, TypeKind};
 
 use super::backend::{BackendStats, Batch, Snapshot, StorageBackend, Table};
 use super::catalog::{Catalog, is_extension, is_observed};
@@ -27,7 +28,7 @@ use super::keys::{self, Counter, meta, type_key};
 use super::merge::Layer;
 use super::record::stamp_lsn;
 use super::view::View;
-use super::write::{Effects, Finished, Transaction, edge_at_type};
+use super::write::{Effects, Finished, NeededNode, Transaction, edge_at_type};
 
 /// The format of tables and records that this program writes.
 const STORAGE_FORMAT: u32 = 1;
@@ -58,6 +59,8 @@ pub struct Store {
     interner: Interner,
     published: ArcSwap<View>,
     commit_lock: Mutex<()>,
+    /// A commit became durable and could not be published: no further one may follow.
+    poisoned: AtomicBool,
 }
 
 impl Store {
@@ -100,6 +103,7 @@ impl Store {
             interner,
             published: ArcSwap::from_pointee(view),
             commit_lock: Mutex::new(()),
+            poisoned: AtomicBool::new(false),
         }))
     }
 
@@ -132,6 +136,13 @@ impl Store {
         }
         let finished = transaction.finish();
         let _alone = self.commit_lock.lock();
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Error::new(
+                ErrorKind::Io,
+                "the last commit is durable but its state could not be read",
+            )
+            .with_hint("open the database again; nothing of this transaction was committed"));
+        }
         let latest = self.view();
         if latest.lsn() != finished.base.lsn() {
             self.check_again(&finished, &latest)?;
@@ -142,9 +153,15 @@ impl Store {
         // The log's seat: here the entries are appended and synced, and the batch goes to the
         // memtable instead of the backend.
         self.backend.apply(&batch)?;
-        let snapshot = self.backend.snapshot()?;
+        let snapshot = self.backend.snapshot().inspect_err(|_| {
+            // Durable, but not to be seen: going on would give the next commit the same number.
+            self.poisoned.store(true, Ordering::Release);
+        })?;
         for (name, id) in finished.effects.dropped.iter().map(|(id, (name, _))| (name, *id)) {
             self.interner.forget_type(name, id);
+        }
+        for definition in finished.effects.redefined.keys().filter_map(|id| catalog.by_id(*id)) {
+            self.interner.learn(definition, 0);
         }
         self.published.store(Arc::new(View::committed(snapshot, catalog, lsn)));
         Ok(Lsn(lsn))
@@ -164,7 +181,9 @@ impl Store {
                 return conflict("a row that this transaction changes was changed by another");
             }
         }
-        for row in effects.needed.keys().filter(|row| !effects.deleted_nodes.contains(row)) {
+        let relied_on =
+            |(row, node): &(&RowId, &NeededNode)| node.committed && !effects.deleted_nodes.contains(row);
+        for (row, _) in effects.needed.iter().filter(relied_on) {
             if !latest.read(*row, &mut |_| Ok(()))? {
                 return conflict("a node that a new edge hangs on was deleted by another");
             }
@@ -188,7 +207,11 @@ impl Store {
         for (id, (name, next_sequence)) in &effects.dropped {
             let mut edge = None;
             edge_at_type(latest, *id, &mut edge)?;
-            if edge.is_some() || latest.next_sequence(*id)? != *next_sequence {
+            let declared_over = latest.catalog().types().any(|t| {
+                matches!(t.kind, TypeKind::Edge(ends) if [ends.from, ends.to].contains(&Some(*id)))
+                    && !effects.dropped.contains_key(&t.id)
+            });
+            if declared_over || edge.is_some() || latest.next_sequence(*id)? != *next_sequence {
                 return conflict(&format!(
                     "'{name}', which this transaction drops, got rows or edges from another"
                 ));

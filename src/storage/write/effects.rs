@@ -16,7 +16,7 @@ pub(crate) struct Effects {
     /// Committed rows that are changed or deleted, with the lsn they had.
     pub(crate) changed: BTreeMap<RowId, u64>,
     /// Nodes that must live because new edges hang on them.
-    pub(crate) needed: HashMap<RowId, NodeId>,
+    pub(crate) needed: HashMap<RowId, NeededNode>,
     /// Nodes that are deleted with all their edges.
     pub(crate) deleted_nodes: BTreeSet<RowId>,
     /// Ids that were chosen by the caller and must be free.
@@ -51,4 +51,12 @@ impl Effects {
         self.dropped.extend(other.dropped);
         self.bytes += other.bytes;
     }
+}
+
+/// A node that a new edge hangs on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NeededNode {
+    pub(crate) id: NodeId,
+    /// It was committed before this transaction, so another may delete it.
+    pub(crate) committed: bool,
 }

@@ -26,7 +26,7 @@ use super::merge::Layer;
 use super::store::Store;
 use super::view::{CountChange, View};
 
-pub(crate) use effects::Effects;
+pub(crate) use effects::{Effects, NeededNode};
 pub use rows::Deleted;
 pub(crate) use schema::edge_at_type;
 pub use schema::{NewProperty, NewType};

@@ -12,7 +12,7 @@ use crate::storage::keys::adjacency_key;
 use crate::storage::record::{EdgeEndsRef, NewRecord, RecordView};
 
 use super::Transaction;
-use super::effects::Effects;
+use super::effects::{Effects, NeededNode};
 
 /// What a delete took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -180,7 +180,7 @@ impl Transaction {
 
     /// The id of a node that lives, for an edge to hang on.
     fn living_node(&mut self, row: RowId) -> Result<NodeId> {
-        let known = |effects: &Effects| effects.needed.get(&row).copied();
+        let known = |effects: &Effects| effects.needed.get(&row).map(|node| node.id);
         // A node deleted later in the transaction takes its edges along; no edge may follow.
         if let Some(id) =
             self.statement.as_ref().and_then(|s| known(&s.effects)).or_else(|| known(&self.effects))
@@ -188,17 +188,18 @@ impl Transaction {
         {
             return Ok(id);
         }
-        let mut id = None;
+        let mut found = None;
         self.with_current(|view| {
             view.read(row, &mut |record| {
-                id = record.ends().is_none().then(|| NodeId(record.id()));
+                found = record.ends().is_none().then(|| NodeId(record.id()));
                 Ok(())
             })
         })?;
-        let id = id.ok_or_else(|| {
+        let id = found.ok_or_else(|| {
             Error::constraint("an edge's end does not exist: it is not a node, or was deleted")
         })?;
-        self.statement().effects.needed.insert(row, id);
+        let committed = self.base.read(row, &mut |_| Ok(()))?;
+        self.statement().effects.needed.insert(row, NeededNode { id, committed });
         Ok(id)
     }
 

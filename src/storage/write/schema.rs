@@ -12,6 +12,11 @@ use crate::storage::keys::{adjacency_entry, adjacency_key};
 use crate::storage::view::View;
 
 use super::Transaction;
+use super::effects::Effects;
+
+/// Names that queries keep for what the system knows of a row.
+const RESERVED_NAMES: [&str; 8] =
+    ["_id", "_row", "_from", "_to", "_from_id", "_to_id", "_created_at", "_updated_at"];
 
 /// A type to be declared.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +63,27 @@ impl Transaction {
         Ok(())
     }
 
+    fn check_property_name(name: &str) -> Result<()> {
+        if RESERVED_NAMES.contains(&name) {
+            return Err(Error::bad_input(format!(
+                "'{name}' cannot name a property: it always means the system's column"
+            ))
+            .with_hint("choose another name"));
+        }
+        Self::check_name("property", name)
+    }
+
+    /// The number of a type that does not exist. The number of one that this transaction drops is
+    /// not used again.
+    fn new_type_id(&self, name: &str) -> Result<TypeId> {
+        let id = self.store.interner().type_id(name)?;
+        let dropped = |effects: &Effects| effects.dropped.contains_key(&id);
+        if dropped(&self.effects) || self.statement.as_ref().is_some_and(|s| dropped(&s.effects)) {
+            return self.store.interner().fresh_type_id();
+        }
+        Ok(id)
+    }
+
     /// The type of a name; an undeclared one is made where there is none.
     ///
     /// # Errors
@@ -76,7 +102,7 @@ impl Transaction {
             return Ok(found.id);
         }
         Self::check_name("type", name)?;
-        let id = self.store.interner().type_id(name)?;
+        let id = self.new_type_id(name)?;
         let kind = if matches!(kind, TypeKind::Edge(_)) { TypeKind::Edge(EdgeEnds::default()) } else { kind };
         self.redefine(TypeDef {
             id,
@@ -109,7 +135,7 @@ impl Transaction {
             return Err(Error::constraint(format!("{} has no property '{name}'", definition.name))
                 .with_hint("it is a declared type: declare the property, or declare the type open"));
         }
-        Self::check_name("property", name)?;
+        Self::check_property_name(name)?;
         let id = self.store.interner().property_id(type_id, name);
         let mut changed = (*definition).clone();
         changed.version += 1;
@@ -164,10 +190,10 @@ impl Transaction {
             let what = if taken.is_edge() { "an edge type" } else { "a node type" };
             return Err(Error::constraint(format!("there is already {what} '{}'", new.name)));
         }
-        let id = self.store.interner().type_id(&new.name)?;
+        let id = self.new_type_id(&new.name)?;
         let mut properties: Vec<PropertyDef> = Vec::with_capacity(new.properties.len());
         for property in new.properties {
-            Self::check_name("property", &property.name)?;
+            Self::check_property_name(&property.name)?;
             if properties.iter().any(|p| p.name == property.name) {
                 return Err(Error::constraint(format!("property '{}' is declared twice", property.name)));
             }
@@ -179,6 +205,14 @@ impl Transaction {
                 not_null: property.not_null,
                 default: property.default,
             });
+        }
+        if let TypeKind::Edge(ends) = new.kind {
+            // The commit checks that they are still there.
+            for end in [ends.from, ends.to].into_iter().flatten() {
+                if let Some(before) = self.base.catalog().by_id(end).cloned() {
+                    self.statement().effects.relied_on.entry(end).or_insert(before);
+                }
+            }
         }
         self.redefine(TypeDef {
             id,
