@@ -1,7 +1,7 @@
 //! Subcommands about the graph: neighbours, traversal, paths.
 
-use crate::bus::{Command, EventBody, GraphNode, PathFound};
-use crate::model::{Direction, NodeId, PropertyType, Value};
+use crate::bus::{Command, EventBody, GraphNode, PathFound, RecordBody};
+use crate::model::{Direction, Error, NodeId, PropertyType, Value};
 
 use super::args::Follow;
 use super::commands::{column, integer, print};
@@ -18,15 +18,23 @@ fn node_cells(node: GraphNode) -> [Value; 3] {
 /// `neighbors ID`: every edge, page by page.
 pub fn neighbors(session: &mut Session<'_>, id: &str, follow: &Follow) -> Outcome {
     let node = node_id(session, id)?;
-    let mut groups = Vec::new();
+    let (mut groups, mut is_node) = (Vec::new(), false);
     session.request(Command::Inspect { id: node.0 }, &mut |_, _, body| {
         if let EventBody::Inspected(inspection) = body {
+            is_node = matches!(inspection.record, RecordBody::Node(_));
             groups = inspection.edges;
         }
         Ok(())
     })?;
+    if !is_node {
+        return Err(Error::bad_input(format!("{node} is an edge, a node is needed")).into());
+    }
     let limit = session.settings.limit.unwrap_or(u64::MAX);
     let mut rows: Vec<Vec<Value>> = Vec::new();
+    // A type this node has no edges of may not exist at all: the engine says so.
+    for name in follow.edges.iter().filter(|name| !groups.iter().any(|g| g.edge_type == **name)) {
+        edge_page(session, node, Direction::Out, name, 0, &mut rows)?;
+    }
     for group in groups {
         let direction = if group.outgoing { Direction::Out } else { Direction::In };
         let wanted = follow.direction() == Direction::Both || follow.direction() == direction;

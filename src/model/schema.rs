@@ -101,8 +101,11 @@ impl PropertyType {
             return Ok(Value::Float(exact));
         }
         let given = value.property_type().map_or_else(|| "NULL".to_owned(), |t| t.to_string());
-        Err(Error::constraint(format!("{type_name}.{property} is {self}, the value given is {given}: {}", super::text::preview(&value)))
-            .with_hint(format!("convert the value, or let the property hold anything: ALTER TABLE {type_name} ALTER COLUMN {property} TYPE JSON")))
+        Err(Error::constraint(format!(
+            "{type_name}.{property} is {self}, the value given is {given}: {}",
+            super::text::preview(&value)
+        ))
+        .with_hint("convert the value; a property that is declared JSON holds anything"))
     }
 }
 
@@ -219,6 +222,6 @@ mod tests {
     fn a_value_of_another_type_is_refused_with_the_way_out() {
         let error = PropertyType::Integer.admit("age", "user", Value::from("abc")).unwrap_err();
         assert_eq!(error.message(), "user.age is INTEGER, the value given is TEXT: 'abc'");
-        assert!(error.hint().unwrap().contains("ALTER TABLE user ALTER COLUMN age TYPE JSON"));
+        assert!(error.hint().unwrap().contains("declared JSON"));
     }
 }

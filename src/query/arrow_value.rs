@@ -79,6 +79,11 @@ fn is_logical(field: &Field, logical: &str) -> bool {
     field.metadata().get(LOGICAL_TYPE).is_some_and(|t| t == logical)
 }
 
+/// Whether a column holds UUIDs as their text.
+pub fn is_uuid(field: &Field) -> bool {
+    is_logical(field, UUID)
+}
+
 /// What the values of a result's column are.
 #[must_use]
 pub fn property_type_of(field: &Field) -> PropertyType {

@@ -19,6 +19,7 @@ mod dialect;
 mod dml;
 mod domain;
 mod error;
+mod exact;
 mod insert;
 mod literal;
 mod provider;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use sqlparser::ast::{
     self, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, Value,
-    VisitMut, VisitorMut,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, VisitMut,
+    VisitorMut,
 };
 
 use crate::model::{Error, Result};
@@ -479,6 +479,10 @@ fn natural(left: &[Shown], right: &[Shown], own: bool) -> Result<JoinConstraint>
     }
     let unknown =
         || Error::unsupported("NATURAL JOIN with a subquery").with_hint("name the columns with USING (...)");
+    if left.len() > 1 {
+        return Err(Error::unsupported("NATURAL JOIN after another join is not supported")
+            .with_hint("name the columns with USING (...)"));
+    }
     let names = |items: &[Shown]| -> Result<Vec<String>> {
         let mut names: Vec<String> = Vec::new();
         for item in items {
@@ -490,16 +494,21 @@ fn natural(left: &[Shown], right: &[Shown], own: bool) -> Result<JoinConstraint>
     let right = names(right)?;
     // System columns say nothing about what two types have in common.
     let system = ["id", "from_id", "to_id"];
-    let common: Vec<ObjectName> = names(left)?
+    let left_names = names(left)?;
+    let common: Vec<ObjectName> = left_names
         .iter()
         .filter(|name| right.contains(name) && !system.contains(&name.as_str()))
         .map(|name| object_name(&[name.as_str()]))
         .collect();
-    Ok(if common.is_empty() {
-        JoinConstraint::On(Expr::Value(Value::Boolean(true).into()))
-    } else {
-        JoinConstraint::Using(common)
-    })
+    if common.is_empty() {
+        // Declared columns may be named like the system's: do not guess which is meant.
+        if system.iter().any(|name| right.iter().any(|r| r == name) && left_names.iter().any(|l| l == name)) {
+            return Err(Error::unsupported("NATURAL JOIN over id columns is not supported")
+                .with_hint("name the columns with USING (...), or use CROSS JOIN"));
+        }
+        return Ok(JoinConstraint::On(Expr::Value(ast::Value::Boolean(true).into())));
+    }
+    Ok(JoinConstraint::Using(common))
 }
 
 /// Joins `right` to what is shown, with columns merged by USING. Returns the merged columns.

@@ -9,6 +9,8 @@
 //! | `x >= ALL (SELECT ...)`, `ANY` other than `=` | empty or wrong | refused; `<> ALL`, `= ANY` become NOT IN, IN |
 //! | `OVER (w ORDER BY ...)` | the window's partition is lost | refused |
 //! | `FOR UPDATE`, `TABLESAMPLE`, `SELECT INTO` and other clauses | ignored | refused |
+//! | IN (SELECT) and EXISTS where NULL counts, or correlated with aggregates | true or false | refused (`exact`) |
+//! | fractions beside decimals; UUID literals in another spelling | through floats; as text | exact (`exact`) |
 //! | integers past 64 bits in `+ - *`, unary minus | wrap around | error |
 //! | floats divided by zero | infinity, NaN | error |
 //! | `ln(0)`, `sqrt(-1)`, `exp(1000)` and the like | infinity, NaN | error (`domain`) |
@@ -33,8 +35,8 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, GroupByExpr, Query, Select, SetExpr, SetOperator, SetQuantifier,
-    TableFactor, TableWithJoins, WindowType,
+    BinaryOperator, Expr, Function, GroupByExpr, NamedWindowDefinition, NamedWindowExpr, Query, Select,
+    SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, WindowType,
 };
 
 use crate::model::{Error, Result};
@@ -121,6 +123,14 @@ pub fn check_select(select: &Select) -> Result<()> {
     {
         return Err(refuse("this form of GROUP BY", "use GROUPING SETS, ROLLUP (...) or CUBE (...)"));
     }
+    for window in &select.named_window {
+        if let NamedWindowDefinition(_, NamedWindowExpr::WindowSpec(spec)) = window
+            && spec.window_name.is_none()
+        {
+            continue;
+        }
+        return Err(extended_window());
+    }
     for item in &select.from {
         check_from(item)?;
     }
@@ -182,9 +192,13 @@ fn check_function(function: &Function) -> Result<()> {
     if let Some(WindowType::WindowSpec(spec)) = &function.over
         && spec.window_name.is_some()
     {
-        return Err(refuse("a window that extends a named one", "write its PARTITION BY and ORDER BY out"));
+        return Err(extended_window());
     }
     Ok(())
+}
+
+fn extended_window() -> Error {
+    refuse("a window that extends a named one", "write its PARTITION BY and ORDER BY out")
 }
 
 /// An arithmetic operation that fails where DataFusion's own operator would wrap around or give

@@ -316,6 +316,7 @@ impl Run {
         mut statement: ast::Statement,
         view: &View,
     ) -> Result<(SessionState, LogicalPlan, u64)> {
+        super::exact::check_numbers(&statement)?;
         rewrite(&mut statement, view.catalog())?;
         let state = &self.shared.state;
         let number = state.set(Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false });
@@ -325,7 +326,7 @@ impl Run {
             .statement_to_plan(PlannerStatement::Statement(Box::new(statement)))
             .await
             .map_err(failed)?;
-        let plan = self.bind(plan)?;
+        let plan = super::exact::checked(self.bind(plan)?).map_err(failed)?;
         SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)

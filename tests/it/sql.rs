@@ -683,3 +683,81 @@ fn statements_at_the_limits_are_planned_and_run() {
             .starts_with("BadInput: a chain of more than 2000")
     );
 }
+
+/// What DataFusion makes of subqueries where NULL counts: refused, or right.
+#[test]
+fn subqueries_where_null_counts_are_refused_or_right() {
+    let mut db = Db::new();
+    for sql in [
+        "CREATE TABLE t (k INTEGER, a INTEGER, d BOOLEAN)",
+        "INSERT INTO t VALUES (1, 1, true), (2, 2, false), (3, NULL, true), (4, 9, NULL)",
+        "CREATE TABLE u (a INTEGER)",
+        "INSERT INTO u VALUES (1), (NULL)",
+        "CREATE TABLE v (a INTEGER)",
+        "INSERT INTO v VALUES (1), (2)",
+    ] {
+        db.run(sql).unwrap();
+    }
+    let not_in = "Unsupported: NOT IN (SELECT ...) here is not supported";
+    let inside = "Unsupported: IN (SELECT ...) inside another expression is not supported";
+    let aggregate =
+        "Unsupported: EXISTS over a correlated subquery with an aggregate or OFFSET is not supported";
+    db.check(&[
+        ("DELETE FROM t WHERE a NOT IN (SELECT a FROM u) OR k = 3", not_in),
+        (
+            "DELETE FROM t WHERE NOT (a IN (SELECT a FROM u) AND k > 3)",
+            "Unsupported: NOT over IN (SELECT ...) is not supported",
+        ),
+        ("UPDATE t SET k = 0 WHERE a NOT IN (SELECT a FROM u WHERE u.a = t.a)", not_in),
+        ("SELECT k FROM t WHERE NULL NOT IN (SELECT a FROM u)", not_in),
+        ("SELECT k FROM t WHERE (a IN (SELECT a FROM u)) IS NULL", inside),
+        ("SELECT k FROM t WHERE (a IN (SELECT a FROM u)) = d", inside),
+        ("SELECT k FROM t WHERE EXISTS (SELECT max(a) FROM u WHERE u.a = t.a)", aggregate),
+        ("SELECT k FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a = t.a OFFSET 1)", aggregate),
+        (
+            "SELECT t.k FROM t LEFT JOIN v ON t.a = v.a AND NOT EXISTS (SELECT 1 FROM u WHERE u.a = t.k)",
+            "Unsupported: a subquery in the condition of an outer join is not supported",
+        ),
+        (
+            "SELECT sum(k) OVER w2 FROM t WINDOW w AS (PARTITION BY d), w2 AS (w ORDER BY k)",
+            "Unsupported: a window that extends a named one is not supported",
+        ),
+        (
+            "SELECT * FROM t NATURAL JOIN u NATURAL JOIN v",
+            "Unsupported: NATURAL JOIN after another join is not supported",
+        ),
+        ("SELECT count(*) FROM t", "4"),
+        ("SELECT k FROM t WHERE a NOT IN (SELECT a FROM u) ORDER BY k", ""),
+        ("SELECT k FROM t WHERE a NOT IN (SELECT a FROM v) ORDER BY k", "4"),
+        ("SELECT k FROM t WHERE NOT (a IN (SELECT a FROM v)) ORDER BY k", "4"),
+        ("SELECT k FROM t WHERE a IN (SELECT a FROM u) OR k = 4 ORDER BY k", "1 / 4"),
+        (
+            "SELECT k FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.a = t.a) OR k = 1 ORDER BY k",
+            "1 / 2 / 3 / 4",
+        ),
+        ("SELECT k FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a = t.a LIMIT 1)", "1"),
+        ("DELETE FROM t WHERE a NOT IN (SELECT a FROM v)", "DELETE 1"),
+        ("SELECT k FROM t ORDER BY k", "1 / 2 / 3"),
+    ]);
+}
+
+/// Literals are what was written, whatever the column they are compared with is stored as.
+#[test]
+fn literals_are_exact_beside_decimals_and_uuids() {
+    let mut db = Db::new();
+    db.check(&[
+        ("CREATE TABLE d (x DECIMAL(38,10))", "CREATE TABLE 0"),
+        ("INSERT INTO d VALUES (12345678901234567890.1234567891)", "INSERT 1"),
+        ("UPDATE d SET x = x + 0.0000000001", "UPDATE 1"),
+        ("SELECT x FROM d", "12345678901234567890.1234567892"),
+        ("SELECT count(*) FROM d WHERE x > 0.5 AND x BETWEEN 0.1 AND 1e20", "1"),
+        ("SELECT count(*) FROM d WHERE x = 12345678901234567890.1234567892", "Unsupported: the number 12345678901234567890.1234567892 would lose digits: it is not supported"),
+        ("CREATE TABLE p (a INTEGER, u UUID)", "CREATE TABLE 0"),
+        ("INSERT INTO p (id, a, u) VALUES ('00000000-0000-7000-8000-00000000000A', 1, '00000000-0000-7000-8000-00000000000B')", "INSERT 1"),
+        ("DELETE FROM p WHERE id <> '00000000-0000-7000-8000-00000000000A'", "DELETE 0"),
+        ("SELECT a FROM p WHERE id = '00000000-0000-7000-8000-00000000000A' OR a = 99", "1"),
+        ("SELECT a FROM p WHERE id NOT IN ('00000000-0000-7000-8000-00000000000A')", ""),
+        ("SELECT a FROM p WHERE u = '0000000000007000800000000000000B'", "1"),
+        ("SELECT a FROM p WHERE u <> '00000000-0000-7000-8000-00000000000B'::uuid", ""),
+    ]);
+}

@@ -1,0 +1,316 @@
+//! The planned statement, before DataFusion optimizes it: what it would answer silently wrong and
+//! cannot be seen on the syntax tree.
+//!
+//! * `x IN (SELECT ...)` and EXISTS become semi joins, whose answer is true or false. That is right
+//!   where NULL and false mean the same (a condition, joined by AND and OR), and for NOT IN only as
+//!   a condition of its own; anywhere else the statement is refused.
+//! * Below a correlated subquery, aggregates, windows and OFFSET lose their meaning: refused.
+//! * UUIDs are stored in one spelling: literals compared with them are put into it.
+//! * A fraction beside a decimal is a decimal, not a float.
+//! * A number with more digits than a float keeps is refused where a float would stand for it.
+
+use std::ops::ControlFlow;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::expr::InSubquery;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, JoinType, LogicalPlan, Operator, Subquery};
+use sqlparser::ast;
+
+use super::arrow_value::is_uuid;
+use crate::model::{Error, Result};
+
+/// Digits that every float keeps.
+const FLOAT_DIGITS: usize = 17;
+
+/// Refuses what would be answered wrong, and makes literals exact.
+///
+/// # Errors
+/// `Unsupported` with the way out.
+pub fn checked(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    plan.apply_with_subqueries(|node| {
+        check_node(node).map_err(super::error::to_datafusion)?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    plan.transform_up_with_subqueries(|node| {
+        let schema = merge_schema(&node.inputs());
+        let names = NamePreserver::new(&node);
+        let node = node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let made = expr.transform_up(|expr| Ok(exact(expr, &schema)))?;
+            Ok(made.update_data(|expr| name.restore(expr)))
+        })?;
+        // A decimal in a float's place changes the type of what is computed from it.
+        if node.transformed { node.map_data(LogicalPlan::recompute_schema) } else { Ok(node) }
+    })
+    .map(|transformed| transformed.data)
+}
+
+fn refuse(what: &str, hint: &str) -> Error {
+    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
+}
+
+fn check_node(node: &LogicalPlan) -> Result<()> {
+    match node {
+        LogicalPlan::Filter(filter) => check_condition(&filter.predicate, true),
+        LogicalPlan::Join(join) if join.join_type != JoinType::Inner => {
+            let subquery = join.filter.as_ref().is_some_and(has_subquery);
+            if subquery || join.on.iter().any(|(l, r)| has_subquery(l) || has_subquery(r)) {
+                return Err(refuse(
+                    "a subquery in the condition of an outer join",
+                    "join with a subquery in FROM",
+                ));
+            }
+            Ok(())
+        }
+        LogicalPlan::Join(join) => join.filter.as_ref().map_or(Ok(()), |on| check_condition(on, true)),
+        _ => Ok(()),
+    }
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    expr.exists(|e| Ok(matches!(e, Expr::InSubquery(_) | Expr::Exists(_)))).unwrap_or(true)
+}
+
+fn has_in(expr: &Expr) -> bool {
+    expr.exists(|e| Ok(matches!(e, Expr::InSubquery(_)))).unwrap_or(true)
+}
+
+/// Checks an expression that stands where NULL and false mean the same. `alone`: it is a condition
+/// of its own, joined to others by AND at most.
+fn check_condition(expr: &Expr, alone: bool) -> Result<()> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+            check_condition(left, alone)?;
+            check_condition(right, alone)
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            check_condition(left, false)?;
+            check_condition(right, false)
+        }
+        Expr::Alias(alias) => check_condition(&alias.expr, alone),
+        Expr::InSubquery(found) => check_in(found, found.negated, alone),
+        Expr::Not(inner) => match inner.as_ref() {
+            Expr::InSubquery(found) => check_in(found, !found.negated, alone),
+            inner if has_in(inner) => Err(in_a_value("NOT over IN (SELECT ...)")),
+            inner => check_exists(inner),
+        },
+        other if has_in(other) => Err(in_a_value("IN (SELECT ...) inside another expression")),
+        other => check_exists(other),
+    }
+}
+
+fn in_a_value(what: &str) -> Error {
+    refuse(what, "use it as a condition of its own, or write it with EXISTS or NOT EXISTS")
+}
+
+fn check_in(found: &InSubquery, negated: bool, alone: bool) -> Result<()> {
+    let correlated = !found.subquery.outer_ref_columns.is_empty();
+    if negated && (!alone || correlated || found.expr.column_refs().is_empty()) {
+        return Err(in_a_value("NOT IN (SELECT ...) here"));
+    }
+    if correlated && !is_plain(&found.subquery, false) {
+        return Err(refuse(
+            "IN over a correlated subquery with an aggregate, a window or a LIMIT",
+            "compute it in a joined subquery in FROM",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks every EXISTS in an expression; it is never NULL, so it may stand anywhere.
+fn check_exists(expr: &Expr) -> Result<()> {
+    let mut wrong = false;
+    let _ = expr.apply(|e| {
+        if let Expr::Exists(exists) = e
+            && !exists.subquery.outer_ref_columns.is_empty()
+            && !is_plain(&exists.subquery, true)
+        {
+            wrong = true;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    if wrong {
+        return Err(refuse(
+            "EXISTS over a correlated subquery with an aggregate or OFFSET",
+            "count in a joined subquery in FROM",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a correlated subquery has nothing that changes its meaning as a join.
+fn is_plain(subquery: &Subquery, limit_is_fine: bool) -> bool {
+    let changes = subquery.subquery.exists(|node| {
+        Ok(match node {
+            LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) => true,
+            LogicalPlan::Limit(limit) => !limit_is_fine || limit.skip.is_some(),
+            _ => false,
+        })
+    });
+    !changes.unwrap_or(true)
+}
+
+/// An expression with its literals in the spelling and type of what they are compared with.
+fn exact(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let (left, right) = if is_uuid_column(&left, schema) {
+                (left, Box::new(canonical(*right)))
+            } else if is_uuid_column(&right, schema) {
+                (Box::new(canonical(*left)), right)
+            } else if is_fraction(&right) && is_decimal(&left, schema) {
+                (left, Box::new(as_decimal(*right)))
+            } else if is_fraction(&left) && is_decimal(&right, schema) {
+                (Box::new(as_decimal(*left)), right)
+            } else {
+                return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
+            };
+            Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+        }
+        Expr::InList(mut list) if is_uuid_column(&list.expr, schema) => {
+            list.list = list.list.into_iter().map(canonical).collect();
+            Transformed::yes(Expr::InList(list))
+        }
+        Expr::InList(mut list) if list.list.iter().any(is_fraction) && is_decimal(&list.expr, schema) => {
+            list.list = list.list.into_iter().map(as_decimal).collect();
+            Transformed::yes(Expr::InList(list))
+        }
+        Expr::Between(mut between) if is_uuid_column(&between.expr, schema) => {
+            between.low = Box::new(canonical(*between.low));
+            between.high = Box::new(canonical(*between.high));
+            Transformed::yes(Expr::Between(between))
+        }
+        Expr::Between(mut between)
+            if (is_fraction(&between.low) || is_fraction(&between.high))
+                && is_decimal(&between.expr, schema) =>
+        {
+            between.low = Box::new(as_decimal(*between.low));
+            between.high = Box::new(as_decimal(*between.high));
+            Transformed::yes(Expr::Between(between))
+        }
+        other => Transformed::no(other),
+    }
+}
+
+fn is_uuid_column(expr: &Expr, schema: &DFSchema) -> bool {
+    match expr {
+        Expr::Column(column) => schema.field_from_column(column).is_ok_and(|field| is_uuid(field)),
+        Expr::OuterReferenceColumn(field, _) => is_uuid(field),
+        Expr::Alias(alias) => is_uuid_column(&alias.expr, schema),
+        _ => false,
+    }
+}
+
+/// A UUID's text in the one spelling it is stored in; other expressions as they are.
+fn canonical(expr: Expr) -> Expr {
+    match expr {
+        Expr::Literal(value, metadata) => {
+            let uuid = value.try_as_str().flatten().and_then(|text| uuid::Uuid::parse_str(text.trim()).ok());
+            match uuid {
+                Some(uuid) => {
+                    Expr::Literal(ScalarValue::Utf8View(Some(uuid.hyphenated().to_string())), metadata)
+                }
+                None => Expr::Literal(value, metadata),
+            }
+        }
+        Expr::Cast(mut cast) => {
+            cast.expr = Box::new(canonical(*cast.expr));
+            Expr::Cast(cast)
+        }
+        Expr::Alias(mut alias) => {
+            alias.expr = Box::new(canonical(*alias.expr));
+            Expr::Alias(alias)
+        }
+        other => other,
+    }
+}
+
+fn is_fraction(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(ScalarValue::Float64(Some(value)), _) => value.is_finite(),
+        Expr::Negative(inner) => is_fraction(inner),
+        _ => false,
+    }
+}
+
+fn is_decimal(expr: &Expr, schema: &DFSchema) -> bool {
+    matches!(expr.get_type(schema), Ok(DataType::Decimal128(..)))
+}
+
+/// A float literal as the decimal its shortest digits say; as it is where there is none.
+fn as_decimal(expr: Expr) -> Expr {
+    match expr {
+        Expr::Literal(ScalarValue::Float64(Some(value)), metadata) => match decimal(value) {
+            Some(exact) => Expr::Literal(exact, metadata),
+            None => Expr::Literal(ScalarValue::Float64(Some(value)), metadata),
+        },
+        Expr::Negative(inner) => Expr::Negative(Box::new(as_decimal(*inner))),
+        other => other,
+    }
+}
+
+fn decimal(value: f64) -> Option<ScalarValue> {
+    let digits = value.to_string();
+    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let unscaled: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let scale = i8::try_from(fraction.len()).ok()?;
+    let precision = whole.trim_start_matches('-').len() + fraction.len();
+    let precision = u8::try_from(precision).ok().filter(|p| *p <= 38)?;
+    Some(ScalarValue::Decimal128(Some(unscaled), precision, scale))
+}
+
+/// Refuses numbers that a float would stand for and not keep.
+///
+/// # Errors
+/// `Unsupported` with the way out.
+pub fn check_numbers(statement: &ast::Statement) -> Result<()> {
+    let flow = ast::visit_expressions(statement, |expr| match expr {
+        ast::Expr::Value(value) => match &value.value {
+            ast::Value::Number(text, _) if loses_digits(text) => ControlFlow::Break(text.clone()),
+            _ => ControlFlow::Continue(()),
+        },
+        _ => ControlFlow::Continue(()),
+    });
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(text) => Err(refuse(
+            &format!("the number {text} would lose digits: it"),
+            "write it as text with its type: CAST('...' AS DECIMAL(38,10))",
+        )),
+    }
+}
+
+fn loses_digits(text: &str) -> bool {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        // 2^63 is kept: with a minus before it, it is the smallest integer.
+        return text.parse::<u64>().map_or(true, |n| n > 1 << 63);
+    }
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_start_matches('0').trim_end_matches('0').len() > FLOAT_DIGITS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_is_the_decimal_its_digits_say() {
+        assert_eq!(decimal(0.1), Some(ScalarValue::Decimal128(Some(1), 2, 1)));
+        assert_eq!(decimal(-12.25), Some(ScalarValue::Decimal128(Some(-1225), 4, 2)));
+        assert_eq!(decimal(1e-10), Some(ScalarValue::Decimal128(Some(1), 11, 10)));
+        assert_eq!(decimal(1e300), None);
+    }
+
+    #[test]
+    fn numbers_that_a_float_does_not_keep_are_known() {
+        assert!(loses_digits("12345678901234567890.1234567891") && loses_digits("9223372036854775809"));
+        assert!(!loses_digits("9223372036854775808") && !loses_digits("0.1") && !loses_digits("1e300"));
+        assert!(!loses_digits("100000000000000000000.0"));
+    }
+}
