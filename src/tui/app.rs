@@ -398,10 +398,9 @@ impl App {
             GraphOutcome::Inspect(node) => self.inspect(node.0),
             GraphOutcome::Path { from, to } => {
                 self.supersede(|p| *p == Purpose::Path);
-                self.send(
-                    Purpose::Path,
-                    Command::Path { from, to, direction: Direction::Both, edge_types: Vec::new() },
-                );
+                // The edge types that are shown are those the path may take, in either direction.
+                let edge_types = self.graph.query().map(|query| query.edge_types).unwrap_or_default();
+                self.send(Purpose::Path, Command::Path { from, to, direction: Direction::Both, edge_types });
                 self.note(Level::Info, "looking for the shortest path …");
             }
             GraphOutcome::Message(message) => self.note(Level::Info, &message),

@@ -541,6 +541,7 @@ fn leave(app: &mut App) {
         app.focus = Pane::Lower;
     } else if app.focus == Pane::Editor {
         app.focus = Pane::Lower;
+    } else if app.focus == Pane::Lower && app.tab == Tab::Graph && app.graph.close_path() {
     } else if app.focus == Pane::Lower && app.tab != Tab::Results {
         app.tab = Tab::Results;
     } else if app.focus == Pane::Lower {

@@ -86,8 +86,10 @@ impl Filter {
     pub(super) fn draw(&self, screen: &mut Buffer, area: Rect, theme: &Theme) {
         let name_cells = self.choices.iter().map(|c| text::width(&c.name, 40)).max().unwrap_or(0);
         let count_cells = self.choices.iter().map(|c| text::thousands(c.count).len()).max().unwrap_or(0);
-        let hint = if self.empty { "pick at least one" } else { "space picks · a all · o only" };
-        let width = (name_cells + count_cells + 9).max(hint.len() + 5).min(usize::from(area.width));
+        let hint =
+            if self.empty { "pick at least one" } else { "space picks · a all · o only · ⏎ applies" };
+        let width =
+            (name_cells + count_cells + 9).max(text::width(hint, 80) + 5).min(usize::from(area.width));
         let height = (self.choices.len() + 2).min(usize::from(area.height)).max(3);
         let (Ok(width), Ok(height)) = (u16::try_from(width), u16::try_from(height)) else { return };
         let x = area.x + (area.width.saturating_sub(width)) / 2;

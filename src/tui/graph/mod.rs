@@ -351,6 +351,13 @@ impl GraphPane {
             return GraphOutcome::Message("no node is shown: pick one first".into());
         }
         self.note = None;
+        // These are about the neighbourhood: what they change must be seen.
+        if matches!(
+            action,
+            GraphAction::Deeper | GraphAction::Shallower | GraphAction::EdgeFilter | GraphAction::More
+        ) {
+            self.close_path();
+        }
         match action {
             GraphAction::Up | GraphAction::Down | GraphAction::Left | GraphAction::Right => {
                 self.walk(action);
@@ -386,9 +393,13 @@ impl GraphPane {
         }
     }
 
+    /// Goes from a path back to the neighbourhood. Returns whether a path was shown.
+    pub fn close_path(&mut self) -> bool {
+        self.path.as_mut().is_some_and(|path| std::mem::take(&mut path.open))
+    }
+
     fn back(&mut self) -> GraphOutcome {
-        if let Some(path) = self.path.as_mut().filter(|path| path.open) {
-            path.open = false;
+        if self.close_path() {
             return GraphOutcome::Nothing;
         }
         let before = self.before();
