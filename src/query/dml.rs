@@ -137,7 +137,7 @@ pub async fn update(run: &Run, transaction: &mut Transaction, update: &Update) -
     let def = definition(run, view.catalog(), changed.name)?;
     let (mut assigned, query) = update_query(run, def, &changed, update)?;
     let mut rows = run.rows(ast::Statement::Query(Box::new(query)), &view).await?;
-    run.started_writing()?;
+    run.cancel.check()?;
     let mut seen: HashSet<u64> = HashSet::new();
     let joined = update.from.is_some();
     let mut count = 0;
@@ -346,7 +346,7 @@ pub async fn delete(run: &Run, transaction: &mut Transaction, delete: &Delete) -
     let view = transaction.view();
     let (def, query) = delete_query(run, view.catalog(), delete)?;
     let mut found = run.rows(ast::Statement::Query(Box::new(query)), &view).await?;
-    run.started_writing()?;
+    run.cancel.check()?;
     let (mut count, mut went) = (0, Deleted::default());
     while let Some(batch) = found.next().await {
         let batch = batch.map_err(|e| from_datafusion_at(&e, &run.sql))?;

@@ -286,7 +286,7 @@ impl<'r> Inserter<'r> {
     async fn values(&mut self, transaction: &mut Transaction, rows: Vec<&[Expr]>) -> Result<()> {
         let (cells, expressions) = self.cells(&rows)?;
         let computed = self.compute(expressions).await?;
-        self.run.started_writing()?;
+        self.run.cancel.check()?;
         self.prepare_defaults(transaction, cells.len()).await?;
         self.make_properties(transaction, &cells, &computed)?;
         for (number, row) in cells.into_iter().enumerate() {
@@ -418,7 +418,7 @@ impl<'r> Inserter<'r> {
         let mut rows = self.run.rows(statement, &view).await?;
         let fields = rows.schema();
         self.check_width(fields.fields().len())?;
-        self.run.started_writing()?;
+        self.run.cancel.check()?;
         for (index, field) in fields.fields().iter().enumerate() {
             if let Some(column) = self.columns.get_mut(index)
                 && matches!(column.slot, Slot::New)

@@ -389,7 +389,7 @@ impl Run {
     }
 
     /// From here on the statement alone decides whether it was cancelled.
-    pub(super) fn started_writing(&self) -> Result<()> {
+    fn started_writing(&self) -> Result<()> {
         self.writes.store(true, Ordering::SeqCst);
         self.cancel.check()
     }

@@ -165,6 +165,7 @@ pub fn read_error(error: &std::io::Error) -> Error {
         | std::io::ErrorKind::InvalidInput
         | std::io::ErrorKind::UnexpectedEof => {
             Error::bad_input(format!("the compressed data is damaged or cut off: {error}"))
+                .with_hint("fetch or compress the file again")
         }
         _ => Error::io("read the file", error),
     }

@@ -76,6 +76,22 @@ pub fn import(
     progress: &mut dyn FnMut(ImportProgress),
     cancel: &CancelToken,
 ) -> Result<ImportReport> {
+    read_into(store, options, progress, cancel).map_err(|error| {
+        // What concerns the file as a whole (cut off, no header) names it at least.
+        if error.kind() == ErrorKind::BadInput && error.place().is_none() {
+            error.at_file(options.file.display().to_string(), None, None)
+        } else {
+            error
+        }
+    })
+}
+
+fn read_into(
+    store: &Arc<Store>,
+    options: &ImportOptions,
+    progress: &mut dyn FnMut(ImportProgress),
+    cancel: &CancelToken,
+) -> Result<ImportReport> {
     let format = match options.format {
         Some(format) => format,
         None => FileFormat::of_path(&options.file)?,

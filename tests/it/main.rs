@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that DataFusion is linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::disallowed_methods)]
 
+mod bus;
 mod cli;
 mod layers;
 mod pty;
