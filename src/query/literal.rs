@@ -139,7 +139,11 @@ impl Literal {
         match self {
             Literal::Text(text) => parse_text(target, text),
             Literal::Number(digits) => match target {
-                PropertyType::Float => parse_text(target, digits),
+                // An integer stays one: the store widens it where that is exact, and refuses it else.
+                PropertyType::Float => match number(digits) {
+                    Ok(Value::Integer(integer)) => Ok(Value::Integer(integer)),
+                    _ => parse_text(target, digits),
+                },
                 PropertyType::Decimal { precision, scale } => decimal(digits, precision, scale),
                 _ => convert(number(digits)?, target),
             },

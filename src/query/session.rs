@@ -369,7 +369,8 @@ impl Run {
     /// Runs a statement that writes in a transaction of its own.
     async fn write(&self, change: Change) -> Result<Outcome> {
         if self.shared.read_only {
-            return Err(Error::read_only("the session is read-only"));
+            return Err(Error::read_only("the session is read-only")
+                .with_hint("open the database without --readonly to change it"));
         }
         for attempt in 1.. {
             let mut transaction = self.shared.store.begin()?;
