@@ -118,6 +118,18 @@ fn plan_error(text: &str) -> Error {
     Error::bad_input(first_line(text))
 }
 
+/// The first names of a list, for a hint; those with a leading underscore are the system's.
+pub(super) fn some_of<'n>(names: impl Iterator<Item = &'n str>) -> Option<String> {
+    const MOST: usize = 12;
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with('_')).map(quoted).collect();
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 fn schema_error(error: &SchemaError) -> (Error, Option<LineSpan>) {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
@@ -129,6 +141,8 @@ fn schema_error(error: &SchemaError) -> (Error, Option<LineSpan>) {
                 && !valid_fields.iter().any(|c| c.relation.as_ref() == Some(relation))
             {
                 error = error.with_hint(format!("no table or alias {} stands in FROM", relation.table()));
+            } else if let Some(names) = some_of(valid_fields.iter().map(|column| column.name.as_str())) {
+                error = error.with_hint(format!("the columns are {names}"));
             }
             (error, field.spans().first())
         }

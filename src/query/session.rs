@@ -31,7 +31,7 @@ use crate::model::{CancelToken, Error, ErrorKind, Result, Value};
 use crate::storage::{Catalog, Store, Transaction, View, closest};
 
 use super::arrow_value::{UTC, scalar_of};
-use super::error::{from_datafusion_at, quoted, to_datafusion};
+use super::error::{from_datafusion_at, quoted, some_of, to_datafusion};
 use super::literal::parameter_value;
 use super::provider::{CATALOG, Reading, SCHEMA, StatementState, TypeCatalog};
 use super::rewrite::{parse_query, rewrite, shown_name};
@@ -402,8 +402,10 @@ pub(super) fn near_type(name: &str, catalog: &Catalog) -> Option<String> {
     if let Some(found) = exact {
         return Some(format!("write {}: names in quotes keep their capitals", quoted(&found.name)));
     }
-    closest(name, catalog.types().map(|t| t.name.as_str()))
-        .map(|near| format!("did you mean {}?", quoted(near)))
+    if let Some(near) = closest(name, catalog.types().map(|t| t.name.as_str())) {
+        return Some(format!("did you mean {}?", quoted(near)));
+    }
+    some_of(catalog.types().map(|t| t.name.as_str())).map(|names| format!("the tables are {names}"))
 }
 
 /// Whether rows come out in the order in which one partition reads them.
