@@ -10,6 +10,7 @@ use sqlparser::ast::{
 use crate::model::{EdgeEnds, Error, Result, TypeId, TypeKind};
 use crate::storage::{NewProperty, NewType, Transaction};
 
+use super::error::refuse;
 use super::rewrite::{name_of, type_name};
 use super::session::{CommandResult, Run, near_type};
 use super::statement::{CreateEdgeTable, span_of};
@@ -30,7 +31,7 @@ pub fn create_table(run: &Run, transaction: &mut Transaction, create: &CreateTab
     let open = match &create.table_options {
         CreateTableOptions::None => false,
         CreateTableOptions::With(options) => open_option(options)?,
-        _ => return Err(unsupported_clause("this option", "WITH (open = true) is the one there is")),
+        _ => return Err(refuse("this option", "WITH (open = true) is the one there is")),
     };
     let properties = properties(run, &create.columns)?;
     transaction
@@ -131,7 +132,7 @@ pub fn drop_table(
         return Err(unsupported(statement));
     }
     if *cascade {
-        return Err(unsupported_clause("CASCADE", "drop the edge types first"));
+        return Err(refuse("CASCADE", "drop the edge types first"));
     }
     let (mut rows, mut missing) = (0, Vec::new());
     for name in names {
@@ -151,25 +152,18 @@ pub fn drop_table(
     })
 }
 
-fn unsupported_clause(what: &str, hint: &str) -> Error {
-    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
-}
-
 fn refuse_clauses(create: &CreateTable) -> Result<()> {
     if create.query.is_some() {
-        return Err(unsupported_clause("CREATE TABLE AS", "INSERT INTO a new table ... SELECT creates it"));
+        return Err(refuse("CREATE TABLE AS", "INSERT INTO a new table ... SELECT creates it"));
     }
     if !create.constraints.is_empty() {
-        return Err(unsupported_clause(
+        return Err(refuse(
             "a table constraint",
             "a table has its own id as key; NOT NULL and DEFAULT are supported",
         ));
     }
     if create.temporary || create.external || create.like.is_some() || create.or_replace {
-        return Err(unsupported_clause(
-            "this form of CREATE TABLE",
-            "use CREATE TABLE [IF NOT EXISTS] name (...)",
-        ));
+        return Err(refuse("this form of CREATE TABLE", "use CREATE TABLE [IF NOT EXISTS] name (...)"));
     }
     // Whatever else the parser may have read: the statement written back without it must be the same.
     let plain = CreateTable {
@@ -182,10 +176,7 @@ fn refuse_clauses(create: &CreateTable) -> Result<()> {
     if plain.to_string() == create.to_string() {
         Ok(())
     } else {
-        Err(unsupported_clause(
-            "a clause of this CREATE TABLE",
-            "use CREATE TABLE [IF NOT EXISTS] name (...)",
-        ))
+        Err(refuse("a clause of this CREATE TABLE", "use CREATE TABLE [IF NOT EXISTS] name (...)"))
     }
 }
 
@@ -200,10 +191,7 @@ fn open_option(options: &[SqlOption]) -> Result<bool> {
                 open = wanted;
             }
             other => {
-                return Err(unsupported_clause(
-                    &format!("the option {other}"),
-                    "WITH (open = true) is the one there is",
-                ));
+                return Err(refuse(&format!("the option {other}"), "WITH (open = true) is the one there is"));
             }
         }
     }
@@ -238,7 +226,7 @@ fn property(run: &Run, column: &ColumnDef) -> Result<NewProperty> {
                 property.default = Some(text);
             }
             other => {
-                return Err(located(unsupported_clause(
+                return Err(located(refuse(
                     &format!("{other}"),
                     "every row has its own id; NOT NULL and DEFAULT are supported",
                 )));

@@ -20,7 +20,7 @@ use crate::storage::{Catalog, Deleted, Transaction};
 use super::arrow_value::value_at;
 use super::columns::{ROW, system_source};
 use super::ddl::{at_name, no_table, table_name};
-use super::error::{from_datafusion_at, quoted};
+use super::error::{from_datafusion_at, quoted, refuse};
 use super::literal::{Literal, convert, literal};
 use super::provider::ROWS_SCHEMA;
 use super::rewrite::{ident, name_of, object_name, parse_query};
@@ -30,10 +30,6 @@ pub use super::insert::insert;
 
 /// How often a loop over rows looks whether it should stop.
 pub(super) const CHECK_ROWS: usize = 256;
-
-fn refuse(what: &str, hint: &str) -> Error {
-    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
-}
 
 /// The table a statement changes.
 struct Changed<'s> {

@@ -118,6 +118,11 @@ fn plan_error(text: &str) -> Error {
     Error::bad_input(first_line(text))
 }
 
+/// What is not supported, and what to do in its place.
+pub(super) fn refuse(what: &str, hint: &str) -> Error {
+    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
+}
+
 /// The first names of a list, for a hint; those with a leading underscore are the system's.
 pub(super) fn some_of<'n>(names: impl Iterator<Item = &'n str>) -> Option<String> {
     const MOST: usize = 12;

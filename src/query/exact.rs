@@ -22,6 +22,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, JoinType, Logica
 use sqlparser::ast;
 
 use super::arrow_value::is_uuid;
+use super::error::refuse;
 use crate::model::{Error, Result};
 
 /// Digits that every float keeps.
@@ -48,10 +49,6 @@ pub fn checked(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
         if node.transformed { node.map_data(LogicalPlan::recompute_schema) } else { Ok(node) }
     })
     .map(|transformed| transformed.data)
-}
-
-fn refuse(what: &str, hint: &str) -> Error {
-    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
 }
 
 fn check_node(node: &LogicalPlan) -> Result<()> {

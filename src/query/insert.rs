@@ -18,7 +18,7 @@ use super::arrow_value::property_type_of;
 use super::columns::{Columns, Source, system_source};
 use super::ddl::{at_name, no_table, table_name};
 use super::dml::{CHECK_ROWS, column_name, computed, in_column};
-use super::error::{from_datafusion_at, quoted};
+use super::error::{from_datafusion_at, quoted, refuse};
 use super::literal::{Literal, convert, literal};
 use super::rewrite::{ident, parse_query};
 use super::session::{CommandResult, Run};
@@ -26,10 +26,6 @@ use super::statement::parse_expression;
 
 /// How many values one query computes.
 const COMPUTED_AT_ONCE: usize = 500;
-
-fn refuse(what: &str, hint: &str) -> Error {
-    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
-}
 
 /// Where a column of the rows goes.
 #[derive(Debug, Clone)]

@@ -39,11 +39,8 @@ use sqlparser::ast::{
     SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, WindowType,
 };
 
+use super::error::refuse;
 use crate::model::{Error, Result};
-
-fn refuse(what: &str, hint: &str) -> Error {
-    Error::unsupported(format!("{what} is not supported")).with_hint(hint)
-}
 
 /// The error for FULL JOIN with USING or NATURAL.
 pub fn full_join_using() -> Error {

@@ -134,7 +134,7 @@ impl Store {
         if transaction.is_empty() {
             return Ok(Lsn(self.published.load().lsn()));
         }
-        let finished = transaction.finish();
+        let mut finished = transaction.finish();
         let _alone = self.commit_lock.lock();
         if self.poisoned.load(Ordering::Acquire) {
             return Err(Error::new(
@@ -149,7 +149,8 @@ impl Store {
         }
         let catalog = merged_catalog(&finished, &latest)?;
         let lsn = latest.lsn() + 1;
-        let batch = self.batch(&finished, &latest, &catalog, lsn)?;
+        let layers = std::mem::take(&mut finished.layers);
+        let batch = self.batch(layers, &finished.effects, &latest, &catalog, lsn)?;
         // The log's seat: here the entries are appended and synced, and the batch goes to the
         // memtable instead of the backend.
         self.backend.apply(&batch)?;
@@ -221,20 +222,28 @@ impl Store {
     }
 
     /// The batch of a commit: rows stamped with the lsn, definitions, counters, meta; sorted.
-    fn batch(&self, finished: &Finished, latest: &View, catalog: &Arc<Catalog>, lsn: u64) -> Result<Batch> {
+    fn batch(
+        &self,
+        layers: Vec<Arc<Layer>>,
+        effects: &Effects,
+        latest: &View,
+        catalog: &Arc<Catalog>,
+        lsn: u64,
+    ) -> Result<Batch> {
         let mut merged = Layer::default();
-        for layer in &finished.layers {
-            for table in Table::ALL {
-                let into = merged.table_mut(table);
-                into.extend(layer.table(table).iter().map(|(k, v)| (k.clone(), v.clone())));
+        for layer in layers {
+            // Copied only while some view of the transaction still reads it.
+            let layer = Arc::unwrap_or_clone(layer);
+            for (table, changes) in Table::ALL.into_iter().zip(layer.tables) {
+                merged.table_mut(table).extend(changes);
             }
         }
         for table in [Table::Nodes, Table::Edges] {
             merged.table_mut(table).values_mut().flatten().for_each(|record| stamp_lsn(record, lsn));
         }
-        self.add_definitions(&finished.effects, catalog, &mut merged)?;
-        for (id, change) in &finished.effects.counts {
-            let value = if finished.effects.dropped.contains_key(id) {
+        self.add_definitions(effects, catalog, &mut merged)?;
+        for (id, change) in &effects.counts {
+            let value = if effects.dropped.contains_key(id) {
                 None
             } else {
                 Some(change.apply(latest.counter(*id)?).encode())

@@ -83,12 +83,6 @@ impl View {
         self.lsn
     }
 
-    /// Whether it shows uncommitted writes.
-    #[must_use]
-    pub fn has_own_writes(&self) -> bool {
-        !self.layers.is_empty()
-    }
-
     pub(crate) fn get_raw(
         &self,
         table: Table,

@@ -200,18 +200,19 @@ impl GraphPane {
     fn draw_trail(&self, screen: &mut Buffer, area: Rect, theme: &Theme) {
         let Some(shown) = &self.shown else { return };
         let mut facts: Vec<String> = Vec::new();
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
         if let Some(path) = self.path.as_ref().filter(|path| path.open) {
             let steps = path.found.edges.len();
-            facts.push(format!("path of {steps} step{} · ⌫ closes it", if steps == 1 { "" } else { "s" }));
-        } else if let Some(query) = &self.query {
-            facts.push(format!("depth {}", query.depth));
-            if !query.edge_types.is_empty() {
-                facts.push(query.edge_types.join(", "));
+            facts.push(format!("path of {steps} step{} · ⌫ closes it", plural(steps)));
+        } else {
+            if let Some(query) = &self.query {
+                facts.push(format!("depth {}", query.depth));
+                if !query.edge_types.is_empty() {
+                    facts.push(query.edge_types.join(", "));
+                }
             }
-        }
-        if facts.first().is_none_or(|fact| !fact.starts_with("path")) {
             let count = shown.around.nodes.len();
-            facts.push(format!("{count} node{}", if count == 1 { "" } else { "s" }));
+            facts.push(format!("{count} node{}", plural(count)));
         }
         let facts = text::clip(&facts.join(" · "), usize::from(area.width / 2));
         let used = text::width(&facts, usize::from(area.width)) + 1;
