@@ -23,8 +23,9 @@ use redb::{
 };
 
 use super::backend::{BackendStats, Batch, Snapshot, StorageBackend, Table, TableStats, Visitor};
-use super::blocks::{CheckedFile, Fault, FileNames, RawFile};
+use super::blocks::{CheckedFile, Fault, FileNames};
 use super::contain::{Contained, contain};
+use super::disk::RawFile;
 use super::merge::is_empty_range;
 use crate::model::{Error, ErrorKind, Result};
 

@@ -37,7 +37,6 @@
 //! A failed write leaves a block of unknown content; by G nothing reaches it. A failed sync leaves
 //! everything since the last one unknown: [`Fault`] remembers it, and the store has to be opened again.
 
-mod raw;
 #[cfg(test)]
 pub(crate) mod sim;
 mod sums;
@@ -48,7 +47,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-pub use raw::RawFile;
+use super::disk::RawFile;
 
 use self::sums::{Entries, Head, SumsError, checksum};
 use crate::model::{Error, Place, Result};

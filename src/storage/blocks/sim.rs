@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::RawFile;
+use crate::storage::disk::RawFile;
 
 const SECTOR: usize = 512;
 
