@@ -13,7 +13,7 @@ use aresadb::model::{
     CancelToken, Direction, EdgeEnds, IdGenerator, NodeId, Properties, PropertyId, Result, RowId,
     SystemClock, TypeId, TypeKind, Value,
 };
-use aresadb::storage::{RedbBackend, Store, StoreOptions, Transaction, ValueRef};
+use aresadb::storage::{Disk, OsDisk, RedbBackend, Store, StoreOptions, Transaction, ValueRef};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const NODES: u64 = 100_000;
@@ -32,14 +32,11 @@ struct Data {
 
 fn empty_store() -> Result<(Arc<Store>, tempfile::TempDir)> {
     let folder = tempfile::tempdir().map_err(|e| aresadb::model::Error::io("make a folder", &e))?;
-    let options = StoreOptions {
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(IdGenerator::seeded(1)),
-        read_only: false,
-        compression: true,
-        transaction_max_bytes: 1 << 30,
-    };
-    Ok((Store::open(Box::new(RedbBackend::create(folder.path(), CACHE_BYTES)?), options)?, folder))
+    let options =
+        StoreOptions { ..StoreOptions::new(Arc::new(SystemClock), Arc::new(IdGenerator::seeded(1))) };
+    let backend = RedbBackend::create(folder.path(), CACHE_BYTES)?;
+    let log: Arc<dyn Disk> = Arc::new(OsDisk::new(folder.path().join("wal"), false));
+    Ok((Store::open(Box::new(backend), Some(log), options)?, folder))
 }
 
 fn properties(number: u64) -> Properties {

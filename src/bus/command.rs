@@ -25,6 +25,9 @@ pub enum Command {
         name: Option<String>,
         /// Refuse every write.
         read_only: bool,
+        /// Open a database whose log is damaged, to read what is before the damage.
+        #[serde(default)]
+        salvage: bool,
     },
     /// Runs every statement of an SQL script in order and stops at the first error.
     /// Answers, for each statement: `Schema` and `Rows`... (or `Cursor`), then `StatementDone`.

@@ -65,6 +65,9 @@ pub enum EventBody {
         read_only: bool,
         /// It was made just now.
         created: bool,
+        /// What was found that a user should know: data that is missing, a torn end of the log.
+        #[serde(default)]
+        notices: Vec<String>,
     },
     /// A statement's result has these columns.
     Schema {

@@ -257,8 +257,8 @@ impl Connection {
         let verb = command.name().to_uppercase();
         let done = |rows| Ok(Summary { verb, rows, ..Summary::default() });
         match command {
-            Command::Open { path, create, name, read_only } => {
-                self.open(path, create, name, read_only, reply).await?;
+            Command::Open { path, create, name, read_only, salvage } => {
+                self.open(path, (create, name), (read_only, salvage), reply).await?;
                 done(0)
             }
             Command::Cancel { request } => {
@@ -300,9 +300,8 @@ impl Connection {
     async fn open(
         &self,
         path: PathBuf,
-        create: bool,
-        name: Option<String>,
-        read_only: bool,
+        (create, name): (bool, Option<String>),
+        (read_only, salvage): (bool, bool),
         reply: &Reply,
     ) -> Result<()> {
         // The old database is let go first: it may be the same folder.
@@ -312,6 +311,7 @@ impl Connection {
             create,
             name,
             read_only,
+            salvage,
             clock: Arc::clone(&self.shared.options.clock),
             ids: Arc::clone(&self.shared.options.ids),
             executor: Some(self.shared.executor.clone()),
@@ -326,6 +326,7 @@ impl Connection {
             path: database.path().map_or_else(|| ":memory:".to_owned(), |p| p.display().to_string()),
             read_only: database.is_read_only(),
             created: database.was_created(),
+            notices: database.notices().to_vec(),
         };
         *self.shared.database.write() = Some(database);
         reply.send(opened).await

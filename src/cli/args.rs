@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Refuse every write
     #[arg(long, global = true)]
     pub readonly: bool,
+    /// Open a database whose log is damaged, to read what is before the damage
+    #[arg(long, global = true)]
+    pub salvage: bool,
     /// Run SQL statements; can be repeated, also mixed with --file
     #[arg(long, value_name = "SQL")]
     pub exec: Vec<String>,
@@ -346,8 +349,17 @@ mod tests {
             let sub = command.find_subcommand(spec.name).unwrap();
             assert_eq!(sub.get_about().map(ToString::to_string).unwrap_or_default(), spec.help);
             for option in sub.get_opts().filter_map(|o| o.get_long()) {
-                let global =
-                    ["database", "format", "readonly", "param", "limit", "no-header", "color", "verbose"];
+                let global = [
+                    "database",
+                    "format",
+                    "readonly",
+                    "salvage",
+                    "param",
+                    "limit",
+                    "no-header",
+                    "color",
+                    "verbose",
+                ];
                 let told = spec.syntax.contains(&format!("--{option}"));
                 assert!(told || global.contains(&option), "{}: the syntax lacks --{option}", spec.name);
             }

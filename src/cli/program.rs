@@ -182,14 +182,25 @@ fn open(session: &mut Session<'_>, arguments: &Arguments) -> Outcome<Opened> {
     } else {
         std::path::absolute(&path).map_err(|e| Error::io("find the working directory", &e))?
     };
-    let command = Command::Open { path, create, name: given, read_only: arguments.readonly };
+    let command = Command::Open {
+        path,
+        create,
+        name: given,
+        read_only: arguments.readonly,
+        salvage: arguments.salvage,
+    };
     let mut opened = Opened::default();
+    let mut notices = Vec::new();
     session.request(command, &mut |_, _, body| {
-        if let EventBody::Opened { name, path, read_only, created } = body {
+        if let EventBody::Opened { name, path, read_only, created, notices: found } = body {
+            notices = found;
             opened = Opened { name, path, read_only, created };
         }
         Ok(())
     })?;
+    for notice in &notices {
+        session.io.note(&format!("note: {notice}"));
+    }
     if is_init && !opened.created {
         return Err(Error::constraint(format!("{} holds a database already", opened.path)).into());
     }
@@ -317,6 +328,7 @@ mod tests {
             path: "/mydb".to_owned(),
             read_only: false,
             created: false,
+            notices: Vec::new(),
         }];
         events.extend(done("OPEN", 0));
         events

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{
     Clock, Config, Edge, EdgeId, Error, ErrorKind, IdGenerator, Node, NodeId, Properties, Result,
     SystemClock, TypeKind, Value,
 };
-use crate::storage::{Deleted, Folder, RedbBackend, Store, StoreOptions, Transaction, View};
+use crate::storage::{
+    Deleted, Disk, Folder, Planted, RedbBackend, Store, StoreOptions, Transaction, View, check_log_formats,
+};
 
 use super::executor::Executor;
 use super::session::Session;
@@ -26,8 +29,11 @@ pub struct OpenOptions {
     pub create: bool,
     /// Its name when it is made; the folder's name otherwise.
     pub name: Option<String>,
-    /// Refuse every write.
+    /// Refuse every write, and change no file.
     pub read_only: bool,
+    /// Open a database whose log is damaged, to read what is before the damage; see
+    /// [`Database::notices`]. Implies `read_only`.
+    pub salvage: bool,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -42,6 +48,7 @@ impl Default for OpenOptions {
             create: false,
             name: None,
             read_only: false,
+            salvage: false,
             clock: Arc::new(SystemClock),
             ids: Arc::new(IdGenerator::random()),
             executor: None,
@@ -83,7 +90,8 @@ impl Database {
     /// `config.toml`, `Io`.
     pub fn open(path: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
         let path = path.as_ref();
-        let (folder, created) = match Folder::open(path) {
+        let read_only = options.read_only || options.salvage;
+        let (folder, created) = match Folder::open(path, read_only) {
             Ok(folder) => (folder, false),
             Err(e) if e.kind() == ErrorKind::NotFound && options.create => {
                 let name = options.name.clone().unwrap_or_else(|| name_of(path));
@@ -93,8 +101,14 @@ impl Database {
         };
         let config = folder.config().clone();
         let cache_bytes = config.cache.max_size_mb.saturating_mul(1 << 20) / PAGE_CACHE_SHARE;
-        let backend = RedbBackend::open(folder.files(), usize::try_from(cache_bytes).unwrap_or(usize::MAX))?;
-        Self::with_backend(backend, Some(folder), config, Some(path.to_owned()), created, options)
+        let cache_bytes = usize::try_from(cache_bytes).unwrap_or(usize::MAX);
+        let log = folder.log(read_only);
+        // Before anything is opened that may write: what is newer stays as it is.
+        check_log_formats(log.as_ref())?;
+        let backend =
+            RedbBackend::open_in(folder.disk(read_only), cache_bytes, read_only, Planted::default())?;
+        let log = Some(log);
+        Self::with_backend(backend, log, Some(folder), config, Some(path.to_owned()), created, options)
     }
 
     /// A new database that lives in memory and goes with its last handle.
@@ -112,11 +126,12 @@ impl Database {
     pub fn in_memory_with(options: OpenOptions) -> Result<Self> {
         let name = options.name.clone().unwrap_or_else(|| ":memory:".to_owned());
         let config = Config::new(name, options.clock.now_micros());
-        Self::with_backend(RedbBackend::memory()?, None, config, None, true, options)
+        Self::with_backend(RedbBackend::memory()?, None, None, config, None, true, options)
     }
 
     fn with_backend(
         backend: RedbBackend,
+        log: Option<Arc<dyn Disk>>,
         folder: Option<Folder>,
         config: Config,
         path: Option<PathBuf>,
@@ -125,12 +140,15 @@ impl Database {
     ) -> Result<Self> {
         let store = Store::open(
             Box::new(backend),
+            log,
             StoreOptions {
-                clock: options.clock,
-                ids: options.ids,
-                read_only: options.read_only,
+                read_only: options.read_only || options.salvage,
+                salvage: options.salvage,
                 compression: config.compression.enabled,
                 transaction_max_bytes: TRANSACTION_MAX_BYTES,
+                sync: config.wal.sync,
+                sync_interval: Duration::from_millis(config.wal.interval_ms),
+                ..StoreOptions::new(options.clock, options.ids)
             },
         )?;
         let executor = options.executor.map_or_else(Executor::new, Ok)?;
@@ -165,6 +183,12 @@ impl Database {
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.0.store.is_read_only()
+    }
+
+    /// What was found at opening that a user should know: a torn tail of the log, missing data.
+    #[must_use]
+    pub fn notices(&self) -> &[String] {
+        self.0.store.notices()
     }
 
     /// The store: views, transactions, commits.

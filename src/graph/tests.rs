@@ -17,13 +17,13 @@ const TYPES: [&str; 3] = ["knows", "likes", "follows"];
 
 fn store() -> Arc<Store> {
     let options = StoreOptions {
-        clock: Arc::new(FixedClock::new(1_700_000_000_000_000, 1)),
-        ids: Arc::new(IdGenerator::seeded(5)),
-        read_only: false,
-        compression: true,
         transaction_max_bytes: 1 << 26,
+        ..StoreOptions::new(
+            Arc::new(FixedClock::new(1_700_000_000_000_000, 1)),
+            Arc::new(IdGenerator::seeded(5)),
+        )
     };
-    Store::open(Box::new(RedbBackend::memory().unwrap()), options).unwrap()
+    Store::open(Box::new(RedbBackend::memory().unwrap()), None, options).unwrap()
 }
 
 fn add_node(tx: &mut Transaction, node_type: &str, properties: &[(&str, Value)]) -> (RowId, NodeId) {

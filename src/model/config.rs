@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Error, Result};
 
 /// The newest format of the database folder that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+///
+/// 1: no log. 2: the log, `wal/`.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The settings of a database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,20 +77,36 @@ pub enum Compression {
 }
 
 /// `[wal]`
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WalConfig {
     /// When a commit is acknowledged.
     pub sync: SyncMode,
+    /// With `sync = "interval"`: how often the log is put on the disk, in milliseconds.
+    pub interval_ms: u64,
+}
+
+impl Default for WalConfig {
+    fn default() -> Self {
+        Self { sync: SyncMode::default(), interval_ms: 100 }
+    }
 }
 
 /// When a commit is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SyncMode {
-    /// Once it is on the disk: a power loss takes nothing that was acknowledged.
+    /// Once it is on the disk: neither a crash nor a power loss takes what was acknowledged.
     #[default]
     Full,
+    /// Once it is written; it is put on the disk every `interval_ms` milliseconds. A crash of the
+    /// program takes nothing; a power loss or a crash of the system may take what was acknowledged in the
+    /// last interval, and the time a sync takes. What is left is a whole state of some moment.
+    Interval,
+    /// Once it is written; it is put on the disk at checkpoints (every 30 s while there are changes, and at the
+    /// close), or when the system does it. A crash of the program takes nothing; a power loss may take what was
+    /// acknowledged since. What is left is a whole state of some moment.
+    Off,
 }
 
 impl Config {

@@ -66,6 +66,22 @@ pub struct Batch {
     pub operations: Vec<(Table, Vec<u8>, Option<Vec<u8>>)>,
 }
 
+/// Writes that take effect together.
+pub trait Changes {
+    /// Calls `put` with each table, key, and new value or `None` for a delete; sorted by table and
+    /// key, each once.
+    ///
+    /// # Errors
+    /// What `put` fails with.
+    fn visit(&self, put: &mut dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<()>) -> Result<()>;
+}
+
+impl Changes for Batch {
+    fn visit(&self, put: &mut dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<()>) -> Result<()> {
+        self.operations.iter().try_for_each(|(table, key, value)| put(*table, key, value.as_deref()))
+    }
+}
+
 /// What a scan calls for each entry; `Break` ends the scan.
 pub type Visitor<'v> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + 'v;
 
@@ -92,11 +108,24 @@ pub trait StorageBackend: Send + Sync {
     /// `Corrupt`, `Io`.
     fn snapshot(&self) -> Result<std::sync::Arc<dyn Snapshot>>;
 
-    /// Applies a batch, all or nothing; on return it is durable.
+    /// Applies changes, all or nothing; on return it is durable.
     ///
     /// # Errors
     /// `OutOfSpace`, `Io`: nothing was applied. `Corrupt`.
-    fn apply(&self, batch: &Batch) -> Result<()>;
+    fn apply(&self, changes: &dyn Changes) -> Result<()>;
+
+    /// Opens the files again after a failure that left them as they were: a full disk, a block that
+    /// could not be read. Snapshots taken before may fail; new ones work.
+    ///
+    /// # Errors
+    /// As when it was opened; `Io` after a failure that only opening the database can clear.
+    fn recover(&self) -> Result<()>;
+
+    /// Whether it waits for [`StorageBackend::recover`].
+    fn has_failed(&self) -> bool;
+
+    /// Whether a sync failed: nothing may be written before the database is opened again.
+    fn sync_failed(&self) -> bool;
 
     /// Sizes and counts.
     ///

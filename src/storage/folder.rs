@@ -3,17 +3,20 @@
 //! Made so that a crash leaves either no database or a whole one: everything is written and synced in
 //! `.aresadb.new`, which then takes its name. Folders are 0700, files 0600.
 //!
-//! One process at a time has a database open, to write or only to read; within a process, one
-//! [`Folder`]. The lock is the operating system's on the file `lock`, so it ends with its holder,
+//! One process at a time has a database open to write, or any number to read; within a process, one
+//! [`Folder`] to write. The lock is the operating system's on the file `lock`, so it ends with its holder,
 //! however that ends; what the file says is for messages alone.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::disk::{Disk, OsDisk};
+use super::log::LOG_FOLDER;
 use super::tables::RedbBackend;
-use crate::model::{Config, Error, Result};
+use crate::model::{Config, Error, FORMAT_VERSION, Result};
 
 const FOLDER: &str = ".aresadb";
 const NEW_FOLDER: &str = ".aresadb.new";
@@ -77,12 +80,29 @@ impl Folder {
     /// `NotFound` if there is no database; `BadInput` if `path` is a file, or for settings with a
     /// mistake; `Unsupported` for a newer format; `Locked` while it is open, here or in another
     /// process; `Io`. Nothing was changed then.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, read_only: bool) -> Result<Self> {
         let files = path.join(FOLDER);
         find(path, &files)?;
-        let config = read_config(&files.join(CONFIG_FILE))?;
-        let lock = take_lock(&files, path)?;
+        let mut config = read_config(&files.join(CONFIG_FILE))?;
+        let lock = take_lock(&files, path, read_only)?;
+        if config.version < FORMAT_VERSION && !read_only {
+            // Programs that know only the older format must not open it any more.
+            config.version = FORMAT_VERSION;
+            replace_config(&files, &config)?;
+        }
         Ok(Folder { path: path.to_owned(), files, config, _lock: lock })
+    }
+
+    /// The folder of its tables.
+    #[must_use]
+    pub fn disk(&self, read_only: bool) -> Arc<dyn Disk> {
+        Arc::new(OsDisk::new(&self.files, read_only))
+    }
+
+    /// The folder of its log.
+    #[must_use]
+    pub fn log(&self, read_only: bool) -> Arc<dyn Disk> {
+        Arc::new(OsDisk::new(self.files.join(LOG_FOLDER), read_only))
     }
 
     /// The path the database was opened by.
@@ -133,7 +153,7 @@ fn make_database_folder(path: &Path) -> Result<Vec<PathBuf>> {
 fn start_new_folder(new: &Path) -> Result<File> {
     if fs::symlink_metadata(new).is_ok_and(|metadata| metadata.is_dir()) {
         // Whoever prepares a database in it holds its lock.
-        drop(take_lock(new, new)?);
+        drop(take_lock(new, new, false)?);
         fs::remove_dir_all(new)
             .map_err(|error| Error::io(format_args!("remove '{}'", new.display()), &error))?;
     }
@@ -143,7 +163,7 @@ fn start_new_folder(new: &Path) -> Result<File> {
         }
         _ => Error::io(format_args!("create '{}'", new.display()), &error),
     })?;
-    take_lock(new, new)
+    take_lock(new, new, false)
 }
 
 fn find(path: &Path, files: &Path) -> Result<()> {
@@ -204,16 +224,20 @@ fn read_config(path: &Path) -> Result<Config> {
     Config::parse(&text, &shown.to_string())
 }
 
-/// Takes the lock in `files`; `path` is for messages.
-fn take_lock(files: &Path, path: &Path) -> Result<File> {
+/// Takes the lock in `files`, shared with other readers to read; `path` is for messages.
+fn take_lock(files: &Path, path: &Path, read_only: bool) -> Result<File> {
     let lock_path = files.join(LOCK_FILE);
     let failed = |error: &io::Error| Error::io(format_args!("lock '{}'", path.display()), error);
-    let mut lock = open_plain(
-        &lock_path,
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600),
-    )
+    let mut writable = OpenOptions::new();
+    writable.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let opened = open_plain(&lock_path, &writable);
+    let mut lock = match opened {
+        // A disk that cannot be written has readers all the same.
+        Err(_) if read_only => open_plain(&lock_path, OpenOptions::new().read(true)),
+        other => other,
+    }
     .map_err(|error| failed(&error))?;
-    match lock.try_lock() {
+    match if read_only { lock.try_lock_shared() } else { lock.try_lock() } {
         Ok(()) => {
             // Only for messages: a file that cannot be written still locks.
             let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{} {}", std::process::id(), program()));
@@ -262,6 +286,16 @@ fn open_plain(path: &Path, options: &OpenOptions) -> io::Result<File> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => options.open(path),
     }
+}
+
+/// Puts other settings in the place of those there are, in one step.
+fn replace_config(files: &Path, config: &Config) -> Result<()> {
+    let new = files.join("config.toml.new");
+    let _ = fs::remove_file(&new);
+    write_new_file(&new, config.to_toml()?.as_bytes())?;
+    let path = files.join(CONFIG_FILE);
+    fs::rename(&new, &path).map_err(|error| Error::io(format_args!("write '{}'", path.display()), &error))?;
+    sync_folder(files)
 }
 
 fn write_new_file(path: &Path, content: &[u8]) -> Result<()> {
@@ -329,7 +363,7 @@ mod tests {
         assert_eq!(fs::read_to_string(path.join(".gitignore")).unwrap(), ".aresadb/\n");
         assert!(!path.join(NEW_FOLDER).exists());
         drop(folder);
-        let folder = Folder::open(&path).unwrap();
+        let folder = Folder::open(&path, false).unwrap();
         assert_eq!(folder.config(), &config());
         RedbBackend::open(folder.files(), 1 << 20).unwrap();
     }
@@ -350,9 +384,9 @@ mod tests {
         let new = dir.path().join(NEW_FOLDER);
         fs::create_dir(&new).unwrap();
         fs::write(new.join("data.redb"), "half").unwrap();
-        assert_eq!(Folder::open(dir.path()).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(Folder::open(dir.path(), false).unwrap_err().kind(), ErrorKind::NotFound);
         // Unless somebody is at it right now.
-        let held = take_lock(&new, &new).unwrap();
+        let held = take_lock(&new, &new, false).unwrap();
         assert_eq!(Folder::create(dir.path(), &config()).unwrap_err().kind(), ErrorKind::Locked);
         drop(held);
         let folder = Folder::create(dir.path(), &config()).unwrap();
@@ -364,16 +398,16 @@ mod tests {
     fn a_second_open_is_refused_with_the_holder_and_a_stale_note_is_harmless() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::create(dir.path(), &config()).unwrap();
-        let error = Folder::open(dir.path()).unwrap_err();
+        let error = Folder::open(dir.path(), false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Locked);
         assert!(error.message().contains("in this program"), "{error}");
         let lock = folder.files().join(LOCK_FILE);
         fs::write(&lock, "4711 aresadb-tui\n").unwrap();
-        let error = Folder::open(dir.path()).unwrap_err();
+        let error = Folder::open(dir.path(), false).unwrap_err();
         assert!(error.message().contains("aresadb-tui (process 4711)"), "{error}");
         assert!(error.hint().is_some());
         drop(folder);
-        let folder = Folder::open(dir.path()).unwrap();
+        let folder = Folder::open(dir.path(), false).unwrap();
         let note = fs::read_to_string(folder.files().join(LOCK_FILE)).unwrap();
         assert!(note.starts_with(&format!("{} ", std::process::id())), "{note}");
     }
@@ -389,7 +423,7 @@ mod tests {
             (file.clone(), ErrorKind::BadInput, "name the folder"),
             (file.join("below"), ErrorKind::BadInput, "name the folder"),
         ] {
-            let error = Folder::open(&path).unwrap_err();
+            let error = Folder::open(&path, false).unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.hint().unwrap().contains(hint), "{error}");
         }
@@ -409,16 +443,16 @@ mod tests {
             (vec![b'#'; 2 << 20], ErrorKind::BadInput),
         ] {
             fs::write(&path, &text).unwrap();
-            let error = Folder::open(dir.path()).unwrap_err();
+            let error = Folder::open(dir.path(), false).unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.place().is_some(), "{error}");
             assert_eq!(fs::read(&path).unwrap(), text);
         }
         fs::remove_file(&path).unwrap();
-        assert_eq!(Folder::open(dir.path()).unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(Folder::open(dir.path(), false).unwrap_err().kind(), ErrorKind::Corrupt);
         let elsewhere = dir.path().join("elsewhere.toml");
         fs::write(&elsewhere, good).unwrap();
         std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-        assert_eq!(Folder::open(dir.path()).unwrap_err().kind(), ErrorKind::Io);
+        assert_eq!(Folder::open(dir.path(), false).unwrap_err().kind(), ErrorKind::Io);
     }
 }

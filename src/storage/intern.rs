@@ -55,6 +55,11 @@ impl Interner {
         self.sequence(definition.id).fetch_max(next_sequence, Ordering::Relaxed);
     }
 
+    /// Learns the sequence that a type's next row gets.
+    pub(crate) fn learn_sequence(&self, id: TypeId, next_sequence: u64) {
+        self.sequence(id).fetch_max(next_sequence, Ordering::Relaxed);
+    }
+
     /// Starts type numbers at `next`: those below were used, by types that may be dropped by now.
     pub(crate) fn start_types_at(&self, next: u32) {
         let mut names = self.names.lock();

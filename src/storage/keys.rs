@@ -24,8 +24,12 @@ pub(crate) mod meta {
     pub(crate) const FORMAT: &[u8] = b"format";
     /// The database's UUID, 16 bytes.
     pub(crate) const UUID: &[u8] = b"uuid";
-    /// The number of the last commit, `u64` big-endian.
+    /// The number of the last transaction that is in the tables, `u64` big-endian.
     pub(crate) const LSN: &[u8] = b"lsn";
+    /// Where the log goes on behind that transaction (`storage::log::Position`).
+    pub(crate) const LOG: &[u8] = b"log";
+    /// This replica's UUID, 16 bytes.
+    pub(crate) const REPLICA: &[u8] = b"replica";
     /// The lowest type id never used, `u32` big-endian.
     pub(crate) const NEXT_TYPE: &[u8] = b"next_type";
     /// The catalog's version, `u64` big-endian.

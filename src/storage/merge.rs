@@ -1,17 +1,22 @@
-//! The merge of ordered sources: uncommitted layers over a snapshot of the backend.
+//! The merge of ordered sources: uncommitted layers over memtables over a snapshot of the backend.
 //!
 //! A [`Layer`] holds the writes of one statement or transaction: per table a key maps to its new
-//! value, or to `None` where it was deleted. Layers lie over each other, the newest last, and all of
-//! them over a [`Snapshot`]. The newest layer that names a key decides about it.
+//! value, or to `None` where it was deleted. Layers lie over each other, the newest last, all of them
+//! over the memtables, the newest last, and these over a [`Snapshot`]. The newest source that names a
+//! key decides about it.
 //!
 //! Invariants: each key is visited once, in ascending order; a deleted key is never visited. Where
-//! no layer has an entry in the range, the snapshot's own scan runs untouched: no copy, no compare.
+//! no upper source has an entry in the range, the snapshot's own scan runs untouched: no copy, no
+//! compare.
 
 use std::collections::{BTreeMap, btree_map};
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
+use crossbeam_epoch::Guard;
+
 use super::backend::{Snapshot, Table, Visitor};
+use super::memtable::{self, Memtable};
 use crate::model::Result;
 
 /// Keys with their new values; `None` stands for a delete.
@@ -42,37 +47,69 @@ impl Layer {
     pub(crate) fn is_empty(&self) -> bool {
         self.tables.iter().all(BTreeMap::is_empty)
     }
+
+    /// How many entries it has.
+    pub(crate) fn len(&self) -> usize {
+        self.tables.iter().map(BTreeMap::len).sum()
+    }
+
+    /// The memory it takes, roughly.
+    pub(crate) fn bytes(&self) -> u64 {
+        // Two vectors in a node of a B-tree that is two thirds full.
+        const ENTRY_BYTES: usize = 80;
+        let entries = self.tables.iter().flatten();
+        entries
+            .map(|(key, value)| ENTRY_BYTES + key.len() + value.as_ref().map_or(0, Vec::len))
+            .sum::<usize>() as u64
+    }
 }
 
-/// Calls `read` with the value of a key as the layers (newest last) over `base` have it. Returns
-/// whether the key is there.
+/// Everything a reader reads, lowest first.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    pub(crate) base: &'a dyn Snapshot,
+    pub(crate) memtables: &'a [Arc<Memtable>],
+    /// Which versions of the memtables are seen.
+    pub(crate) lsn: u64,
+    pub(crate) layers: &'a [Arc<Layer>],
+}
+
+/// Calls `read` with the value of a key. Returns whether the key is there.
 ///
 /// # Errors
 /// What `read` and the snapshot fail with.
 pub(crate) fn get(
-    layers: &[Arc<Layer>],
-    base: &dyn Snapshot,
+    sources: Sources<'_>,
     table: Table,
     key: &[u8],
     read: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<bool> {
-    for layer in layers.iter().rev() {
+    for layer in sources.layers.iter().rev() {
         match layer.table(table).get(key) {
             Some(Some(value)) => return read(value).map(|()| true),
             Some(None) => return Ok(false),
             None => {}
         }
     }
-    base.get(table, key, read)
+    if !sources.memtables.is_empty() {
+        let guard = memtable::pin();
+        for memtable in sources.memtables.iter().rev() {
+            match memtable.get(table, key, sources.lsn, &guard) {
+                Some(Some(value)) => return read(value).map(|()| true),
+                Some(None) => return Ok(false),
+                None => {}
+            }
+        }
+    }
+    sources.base.get(table, key, read)
 }
 
-/// Visits the entries of a key range, ascending, as the layers (newest last) over `base` have them.
+/// Visits the entries of a key range, ascending.
 ///
 /// # Errors
 /// What the visitor and the snapshot fail with.
 pub(crate) fn scan(
-    layers: &[Arc<Layer>],
-    base: &dyn Snapshot,
+    sources: Sources<'_>,
     table: Table,
     range: (Bound<&[u8]>, Bound<&[u8]>),
     visit: &mut Visitor<'_>,
@@ -80,8 +117,12 @@ pub(crate) fn scan(
     if is_empty_range(range) {
         return Ok(());
     }
-    let mut upper = Upper::new(layers, table, range);
+    let guard = memtable::pin();
+    let mut upper = Upper::new(sources, table, range, &guard);
+    let base = sources.base;
     if upper.head.is_none() {
+        drop(upper);
+        drop(guard);
         return base.scan(table, range, visit);
     }
     let mut stopped = false;
@@ -115,6 +156,27 @@ pub(crate) fn scan(
     Ok(())
 }
 
+/// Visits the newest version of every key of some memtables (newest last), deletes included, by
+/// table and in ascending order.
+///
+/// # Errors
+/// What the visitor fails with.
+pub(crate) fn newest(
+    memtables: &[Arc<Memtable>],
+    visit: &mut dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<()>,
+) -> Result<()> {
+    let guard = memtable::pin();
+    for table in Table::ALL {
+        let everything = (Bound::Unbounded, Bound::Unbounded);
+        let mut upper = Upper::over(&[], memtables, u64::MAX, table, everything, &guard);
+        while let Some((key, change)) = upper.head {
+            visit(table, key, change)?;
+            upper.advance();
+        }
+    }
+    Ok(())
+}
+
 /// Whether no key can lie in the range. `BTreeMap::range` panics on such ranges.
 pub(crate) fn is_empty_range(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
     match range {
@@ -126,25 +188,59 @@ pub(crate) fn is_empty_range(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
 }
 
 type Entry<'a> = (&'a [u8], Option<&'a [u8]>);
-type Source<'a> = (Entry<'a>, btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>);
 
-/// The layers as one ordered source in which the newest layer wins.
+/// The entries of one source.
+enum Entries<'a> {
+    Layer(btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>),
+    Memtable(memtable::Range<'a>),
+}
+
+impl<'a> Entries<'a> {
+    fn next(&mut self) -> Option<Entry<'a>> {
+        match self {
+            Entries::Layer(entries) => {
+                entries.next().map(|(key, change)| (key.as_slice(), change.as_deref()))
+            }
+            Entries::Memtable(entries) => entries.next(),
+        }
+    }
+}
+
+/// The upper sources as one ordered source in which the newest wins.
 struct Upper<'a> {
-    /// A source and its first entry that was not merged yet; newest layer first.
-    sources: Vec<Source<'a>>,
+    /// A source and its first entry that was not merged yet; newest source first.
+    sources: Vec<(Entry<'a>, Entries<'a>)>,
     /// The entry that comes next.
     head: Option<Entry<'a>>,
 }
 
 impl<'a> Upper<'a> {
-    fn new(layers: &'a [Arc<Layer>], table: Table, range: (Bound<&[u8]>, Bound<&[u8]>)) -> Self {
-        let sources = layers
+    fn new(
+        sources: Sources<'a>,
+        table: Table,
+        range: (Bound<&'a [u8]>, Bound<&'a [u8]>),
+        guard: &'a Guard,
+    ) -> Self {
+        Self::over(sources.layers, sources.memtables, sources.lsn, table, range, guard)
+    }
+
+    fn over(
+        layers: &'a [Arc<Layer>],
+        memtables: &'a [Arc<Memtable>],
+        lsn: u64,
+        table: Table,
+        range: (Bound<&'a [u8]>, Bound<&'a [u8]>),
+        guard: &'a Guard,
+    ) -> Self {
+        let layers =
+            layers.iter().rev().map(|layer| Entries::Layer(layer.table(table).range::<[u8], _>(range)));
+        let memtables = memtables
             .iter()
             .rev()
-            .filter_map(|layer| {
-                let mut entries = layer.table(table).range::<[u8], _>(range);
-                next_entry(&mut entries).map(|first| (first, entries))
-            })
+            .map(|memtable| Entries::Memtable(memtable.range(table, range, lsn, guard)));
+        let sources = layers
+            .chain(memtables)
+            .filter_map(|mut entries| entries.next().map(|first| (first, entries)))
             .collect();
         let mut upper = Upper { sources, head: None };
         upper.advance();
@@ -160,16 +256,12 @@ impl<'a> Upper<'a> {
             if entry.0 != key {
                 return true;
             }
-            next_entry(entries).is_some_and(|next| {
+            entries.next().is_some_and(|next| {
                 *entry = next;
                 true
             })
         });
     }
-}
-
-fn next_entry<'a>(entries: &mut btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>) -> Option<Entry<'a>> {
-    entries.next().map(|(key, change)| (key.as_slice(), change.as_deref()))
 }
 
 #[cfg(test)]
@@ -211,9 +303,13 @@ mod tests {
         Map(entries.iter().map(|(k, v)| (k.as_bytes().to_vec(), v.as_bytes().to_vec())).collect())
     }
 
+    fn sources<'a>(layers: &'a [Arc<Layer>], base: &'a Map) -> Sources<'a> {
+        Sources { base, memtables: &[], lsn: 0, layers }
+    }
+
     fn collect(layers: &[Arc<Layer>], base: &Map, limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut found = Vec::new();
-        scan(layers, base, Table::Nodes, (Bound::Unbounded, Bound::Unbounded), &mut |key, value| {
+        scan(sources(layers, base), Table::Nodes, (Bound::Unbounded, Bound::Unbounded), &mut |key, value| {
             found.push((key.to_vec(), value.to_vec()));
             Ok(if found.len() == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })
@@ -241,14 +337,18 @@ mod tests {
         let base = base(&[("b", "0")]);
         let layers = [layer(&[("a", Some("1")), ("c", Some("1"))])];
         for failing in ["a", "b", "c"] {
-            let result =
-                scan(&layers, &base, Table::Nodes, (Bound::Unbounded, Bound::Unbounded), &mut |key, _| {
+            let result = scan(
+                sources(&layers, &base),
+                Table::Nodes,
+                (Bound::Unbounded, Bound::Unbounded),
+                &mut |key, _| {
                     if key == failing.as_bytes() {
                         Err(Error::cancelled())
                     } else {
                         Ok(ControlFlow::Continue(()))
                     }
-                });
+                },
+            );
             assert_eq!(result, Err(Error::cancelled()), "at {failing}");
         }
     }
@@ -264,7 +364,8 @@ mod tests {
             (Bound::Included(high), Bound::Excluded(high)),
             (Bound::Excluded(high), Bound::Included(high)),
         ] {
-            scan(&layers, &base, Table::Nodes, range, &mut |_, _| panic!("nothing is there")).unwrap();
+            scan(sources(&layers, &base), Table::Nodes, range, &mut |_, _| panic!("nothing is there"))
+                .unwrap();
         }
     }
 
@@ -308,7 +409,7 @@ mod tests {
             let base = Map(entries);
             let range = (borrowed(&low), borrowed(&high));
             let mut found = Vec::new();
-            scan(&layers, &base, Table::Edges, range, &mut |key, value| {
+            scan(sources(&layers, &base), Table::Edges, range, &mut |key, value| {
                 found.push((key.to_vec(), value.to_vec()));
                 Ok(ControlFlow::Continue(()))
             }).unwrap();
@@ -321,7 +422,7 @@ mod tests {
             prop_assert_eq!(found, expected);
 
             let mut value = None;
-            let there = get(&layers, &base, Table::Edges, &probe, &mut |bytes| {
+            let there = get(sources(&layers, &base), Table::Edges, &probe, &mut |bytes| {
                 value = Some(bytes.to_vec());
                 Ok(())
             }).unwrap();

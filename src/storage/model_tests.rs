@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -14,19 +15,24 @@ use crate::model::{
 };
 
 pub(super) fn memory_store() -> Arc<Store> {
-    open(Box::new(RedbBackend::memory().unwrap()))
+    open(Box::new(RedbBackend::memory().unwrap()), None)
 }
 
-fn open(backend: Box<dyn StorageBackend>) -> Arc<Store> {
+fn open(backend: Box<dyn StorageBackend>, log: Option<Arc<dyn Disk>>) -> Arc<Store> {
     let options = StoreOptions {
-        clock: Arc::new(FixedClock::new(1_700_000_000_000_000, 1)),
         // Random: a store that is opened again must not give the same ids again.
-        ids: Arc::new(IdGenerator::random()),
-        read_only: false,
-        compression: true,
         transaction_max_bytes: 1 << 26,
+        ..StoreOptions::new(
+            Arc::new(FixedClock::new(1_700_000_000_000_000, 1)),
+            Arc::new(IdGenerator::random()),
+        )
     };
-    Store::open(backend, options).unwrap()
+    Store::open(backend, log, options).unwrap()
+}
+
+fn open_in(dir: &Path) -> Arc<Store> {
+    let log = Arc::new(OsDisk::new(dir.join("wal"), false));
+    open(Box::new(RedbBackend::open(dir, 1 << 20).unwrap()), Some(log))
 }
 
 #[derive(Debug, Clone)]
@@ -179,7 +185,7 @@ fn read_all(view: &View) -> Model {
 fn run(steps: &[Step], dir: Option<&std::path::Path>) {
     let reopen = |_: Option<Arc<Store>>| match dir {
         None => memory_store(),
-        Some(dir) => open(Box::new(RedbBackend::open(dir, 1 << 20).unwrap())),
+        Some(dir) => open_in(dir),
     };
     let mut store = reopen(None);
     let (mut committed, mut kept) = (Model::default(), Model::default());
@@ -453,7 +459,7 @@ fn new_nodes_with_edges_on_them_commit_beside_another_transaction() {
 fn a_type_dropped_and_made_again_in_one_transaction_is_another_type() {
     let dir = tempfile::tempdir().unwrap();
     drop(RedbBackend::create(dir.path(), 1 << 20).unwrap());
-    let store = open(Box::new(RedbBackend::open(dir.path(), 1 << 20).unwrap()));
+    let store = open_in(dir.path());
     let old = people(&store, 2)[0].type_id();
     let mut tx = store.begin().unwrap();
     tx.drop_type(old).unwrap();
@@ -465,7 +471,7 @@ fn a_type_dropped_and_made_again_in_one_transaction_is_another_type() {
     let before = read_all(&store.view());
     assert_eq!(before.nodes.len(), 2);
     drop(store);
-    let store = open(Box::new(RedbBackend::open(dir.path(), 1 << 20).unwrap()));
+    let store = open_in(dir.path());
     assert_eq!(read_all(&store.view()), before);
 }
 

@@ -9,24 +9,24 @@
 //! failed write, the backend takes no more writes and says that the store has to be opened again;
 //! what a failed `apply` was to write is then absent.
 
-use std::fs::{File, OpenOptions};
 use std::ops::{Bound, ControlFlow};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::RwLock;
 use redb::backends::InMemoryBackend;
 use redb::{
     AccessGuard, CommitError, Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase,
     ReadableTableMetadata, StorageError, TableDefinition, TableError, TransactionError,
 };
 
-use super::backend::{BackendStats, Batch, Snapshot, StorageBackend, Table, TableStats, Visitor};
-use super::blocks::{CheckedFile, Fault, FileNames};
+use super::backend::{BackendStats, Changes, Snapshot, StorageBackend, Table, TableStats, Visitor};
+use super::blocks::{CheckedFile, Fault, FileNames, Overlay};
 use super::contain::{Contained, contain};
-use super::disk::RawFile;
+use super::disk::{Disk, OsDisk, RawFile};
 use super::merge::is_empty_range;
+use super::planted::Planted;
 use crate::model::{Error, ErrorKind, Result};
 
 /// The name of the data file in the database's folder.
@@ -43,8 +43,24 @@ fn definition(table: Table) -> Definition {
 
 /// The redb implementation of [`StorageBackend`].
 pub struct RedbBackend {
+    opened: RwLock<Arc<Opened>>,
+    /// Where the files are; `None` in memory, or where they were handed over.
+    place: Option<FilePlace>,
+}
+
+/// An engine over its files. Another takes its place after a failure.
+struct Opened {
     database: Contained<Database>,
     shared: Arc<Shared>,
+}
+
+/// How the files are opened.
+#[derive(Clone)]
+struct FilePlace {
+    disk: Arc<dyn Disk>,
+    cache_bytes: usize,
+    read_only: bool,
+    planted: Planted,
 }
 
 /// What snapshots share with their backend.
@@ -127,20 +143,7 @@ impl RedbBackend {
     /// # Errors
     /// `BadInput` if they are there already; `Io`, `OutOfSpace`.
     pub fn create(dir: &Path, cache_bytes: usize) -> Result<Self> {
-        let open = |name: &str| {
-            let path = dir.join(name);
-            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).map_err(
-                |error| match error.kind() {
-                    std::io::ErrorKind::AlreadyExists => {
-                        Error::bad_input(format!("'{}' is there already", path.display()))
-                    }
-                    _ => Error::io(format_args!("create '{}'", path.display()), &error),
-                },
-            )
-        };
-        let data = open(DATA_FILE)?;
-        let sums = open(SUMS_FILE)?;
-        Self::create_on(Box::new(data), Box::new(sums), file_names(dir), cache_bytes)
+        Self::create_in(Arc::new(OsDisk::new(dir, false)), cache_bytes, Planted::default())
     }
 
     /// Opens the files of the database in `dir`.
@@ -149,9 +152,48 @@ impl RedbBackend {
     /// `Corrupt` for files that are missing, cut off, damaged, or not a database; `Io`. Nothing was
     /// changed then.
     pub fn open(dir: &Path, cache_bytes: usize) -> Result<Self> {
-        let data = open_file(&dir.join(DATA_FILE))?;
-        let sums = open_file(&dir.join(SUMS_FILE))?;
-        Self::open_on(Box::new(data), Box::new(sums), file_names(dir), cache_bytes)
+        Self::open_in(Arc::new(OsDisk::new(dir, false)), cache_bytes, false, Planted::default())
+    }
+
+    /// As [`RedbBackend::create`], in any folder.
+    ///
+    /// # Errors
+    /// As [`RedbBackend::create`].
+    pub fn create_in(disk: Arc<dyn Disk>, cache_bytes: usize, planted: Planted) -> Result<Self> {
+        let create = |name: &str| {
+            disk.create(name).map_err(|error| match error.kind() {
+                std::io::ErrorKind::AlreadyExists => {
+                    Error::bad_input(format!("'{}' is there already", disk.shown(name)))
+                }
+                _ => Error::io(format_args!("create '{}'", disk.shown(name)), &error),
+            })
+        };
+        let (data, sums) = (create(DATA_FILE)?, create(SUMS_FILE)?);
+        let names = file_names(disk.as_ref());
+        let file = CheckedFile::create(data, sums, names.clone())?.with_planted(planted);
+        let opened = Opened::start_on(file, names.data, cache_bytes)?;
+        let place = FilePlace { disk, cache_bytes, read_only: false, planted };
+        let backend = RedbBackend { opened: RwLock::new(Arc::new(opened)), place: Some(place) };
+        backend.create_tables()?;
+        Ok(backend)
+    }
+
+    /// As [`RedbBackend::open`], in any folder. `read_only` leaves the files as they are.
+    ///
+    /// # Errors
+    /// As [`RedbBackend::open`].
+    pub fn open_in(
+        disk: Arc<dyn Disk>,
+        cache_bytes: usize,
+        read_only: bool,
+        planted: Planted,
+    ) -> Result<Self> {
+        let place = FilePlace { disk, cache_bytes, read_only, planted };
+        let opened = place.open()?;
+        let backend = RedbBackend { opened: RwLock::new(Arc::new(opened)), place: Some(place) };
+        // Its tables are there, or it is another program's file.
+        backend.snapshot()?;
+        Ok(backend)
     }
 
     /// A database in memory, gone with the backend.
@@ -163,7 +205,8 @@ impl RedbBackend {
         let backend = InMemory { inner: InMemoryBackend::new(), bytes: Arc::clone(&bytes) };
         let shared = Shared { fault: Arc::default(), size: Size::Memory(bytes), path: None };
         // redb's cache would hold a second copy of what is in memory anyway.
-        let backend = Self::start(backend, 4 << 20, shared)?;
+        let opened = Opened::start(backend, 4 << 20, shared)?;
+        let backend = RedbBackend { opened: RwLock::new(Arc::new(opened)), place: None };
         backend.create_tables()?;
         Ok(backend)
     }
@@ -172,6 +215,7 @@ impl RedbBackend {
     ///
     /// # Errors
     /// As [`RedbBackend::create`].
+    #[cfg(test)]
     pub(crate) fn create_on(
         data: Box<dyn RawFile>,
         sums: Box<dyn RawFile>,
@@ -179,7 +223,8 @@ impl RedbBackend {
         cache_bytes: usize,
     ) -> Result<Self> {
         let path = names.data.clone();
-        let backend = Self::start_on(CheckedFile::create(data, sums, names)?, path, cache_bytes)?;
+        let opened = Opened::start_on(CheckedFile::create(data, sums, names)?, path, cache_bytes)?;
+        let backend = RedbBackend { opened: RwLock::new(Arc::new(opened)), place: None };
         backend.create_tables()?;
         Ok(backend)
     }
@@ -188,6 +233,7 @@ impl RedbBackend {
     ///
     /// # Errors
     /// As [`RedbBackend::open`].
+    #[cfg(test)]
     pub(crate) fn open_on(
         data: Box<dyn RawFile>,
         sums: Box<dyn RawFile>,
@@ -195,12 +241,70 @@ impl RedbBackend {
         cache_bytes: usize,
     ) -> Result<Self> {
         let path = names.data.clone();
-        let backend = Self::start_on(CheckedFile::open(data, sums, names)?, path, cache_bytes)?;
-        // Its tables are there, or it is another program's file.
+        let opened = Opened::start_on(CheckedFile::open(data, sums, names)?, path, cache_bytes)?;
+        let backend = RedbBackend { opened: RwLock::new(Arc::new(opened)), place: None };
         backend.snapshot()?;
         Ok(backend)
     }
 
+    fn create_tables(&self) -> Result<()> {
+        self.write(|write| {
+            for table in Table::ALL {
+                write.open_table(definition(table))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn opened(&self) -> Arc<Opened> {
+        Arc::clone(&self.opened.read())
+    }
+
+    /// One durable write transaction.
+    fn write(&self, body: impl FnOnce(&redb::WriteTransaction) -> Result<(), Failure>) -> Result<()> {
+        let opened = self.opened();
+        let database = opened.database()?;
+        if let Some(error) = opened.shared.fault.get() {
+            return Err(error);
+        }
+        opened.shared.call(|| {
+            let mut write = database.begin_write()?;
+            write.set_durability(Durability::Immediate).map_err(|e| Failure::Other(e.to_string()))?;
+            write.set_quick_repair(true);
+            body(&write)?;
+            write.commit()?;
+            Ok(())
+        })
+    }
+}
+
+impl FilePlace {
+    fn open(&self) -> Result<Opened> {
+        let open = |name: &str| -> Result<Box<dyn RawFile>> {
+            let shown = self.disk.shown(name);
+            let file = self.disk.open(name).map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Error::corrupt(format!("'{shown}' is missing"))
+                    .with_hint("restore the database from a backup"),
+                std::io::ErrorKind::InvalidInput => {
+                    Error::bad_input(format!("'{shown}' is not a plain file"))
+                        .with_hint("a database does not follow links: put the file itself there")
+                }
+                _ => Error::io(format_args!("open '{shown}'"), &error),
+            })?;
+            if !self.read_only {
+                return Ok(file);
+            }
+            let overlay =
+                Overlay::new(file).map_err(|error| Error::io(format_args!("read '{shown}'"), &error))?;
+            Ok(Box::new(overlay))
+        };
+        let names = file_names(self.disk.as_ref());
+        let file = CheckedFile::open(open(DATA_FILE)?, open(SUMS_FILE)?, names.clone())?;
+        Opened::start_on(file.with_planted(self.planted), names.data, self.cache_bytes)
+    }
+}
+
+impl Opened {
     fn start_on(file: CheckedFile, path: String, cache_bytes: usize) -> Result<Self> {
         let fault = Arc::clone(file.fault());
         let file = Arc::new(file);
@@ -215,32 +319,7 @@ impl RedbBackend {
                 .create_with_backend(backend)
                 .map_err(Failure::from)
         })?;
-        Ok(RedbBackend { database: Contained::new(database), shared: Arc::new(shared) })
-    }
-
-    fn create_tables(&self) -> Result<()> {
-        self.write(|write| {
-            for table in Table::ALL {
-                write.open_table(definition(table))?;
-            }
-            Ok(())
-        })
-    }
-
-    /// One durable write transaction.
-    fn write(&self, body: impl FnOnce(&redb::WriteTransaction) -> Result<(), Failure>) -> Result<()> {
-        let database = self.database()?;
-        if let Some(error) = self.shared.fault.get() {
-            return Err(error);
-        }
-        self.shared.call(|| {
-            let mut write = database.begin_write()?;
-            write.set_durability(Durability::Immediate).map_err(|e| Failure::Other(e.to_string()))?;
-            write.set_quick_repair(true);
-            body(&write)?;
-            write.commit()?;
-            Ok(())
-        })
+        Ok(Opened { database: Contained::new(database), shared: Arc::new(shared) })
     }
 
     fn database(&self) -> Result<&Database> {
@@ -249,7 +328,7 @@ impl RedbBackend {
     }
 }
 
-impl Drop for RedbBackend {
+impl Drop for Opened {
     fn drop(&mut self) {
         // After a panic its state may be anything: the file is better left as it was synced.
         if self.shared.fault.is_unusable() {
@@ -260,8 +339,9 @@ impl Drop for RedbBackend {
 
 impl StorageBackend for RedbBackend {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
-        let database = self.database()?;
-        let tables = self.shared.call(|| {
+        let opened = self.opened();
+        let database = opened.database()?;
+        let tables = opened.shared.call(|| {
             let read = database.begin_read()?;
             let mut tables = Vec::with_capacity(Table::ALL.len());
             for table in Table::ALL {
@@ -269,32 +349,63 @@ impl StorageBackend for RedbBackend {
             }
             Ok(tables)
         })?;
-        Ok(Arc::new(RedbSnapshot { tables: Contained::new(tables), shared: Arc::clone(&self.shared) }))
+        Ok(Arc::new(RedbSnapshot { tables: Contained::new(tables), shared: Arc::clone(&opened.shared) }))
     }
 
-    fn apply(&self, batch: &Batch) -> Result<()> {
-        if batch.operations.is_empty() {
-            return Ok(());
-        }
+    fn apply(&self, changes: &dyn Changes) -> Result<()> {
         self.write(|write| {
-            for operations in batch.operations.chunk_by(|a, b| a.0 == b.0) {
-                let Some((table, ..)) = operations.first() else { continue };
-                let mut target = write.open_table(definition(*table))?;
-                for (_, key, change) in operations {
-                    match change {
-                        Some(value) => drop(target.insert(key.as_slice(), value.as_slice())?),
-                        None => drop(target.remove(key.as_slice())?),
+            let mut target: Option<(Table, redb::Table<'_, &'static [u8], &'static [u8]>)> = None;
+            let mut failure = None;
+            let visited = changes.visit(&mut |table, key, value| {
+                let mut put = || -> Result<(), Failure> {
+                    if target.as_ref().is_none_or(|(open, _)| *open != table) {
+                        target = None;
+                        target = Some((table, write.open_table(definition(table))?));
                     }
-                }
+                    if let Some((_, target)) = &mut target {
+                        match value {
+                            Some(value) => drop(target.insert(key, value)?),
+                            None => drop(target.remove(key)?),
+                        }
+                    }
+                    Ok(())
+                };
+                put().map_err(|error| {
+                    failure = Some(error);
+                    Error::internal("the storage engine failed")
+                })
+            });
+            match (visited, failure) {
+                (Ok(()), _) => Ok(()),
+                (Err(_), Some(failure)) => Err(failure),
+                (Err(error), None) => Err(Failure::Other(error.to_string())),
             }
-            Ok(())
         })
+    }
+
+    fn recover(&self) -> Result<()> {
+        let Some(place) = &self.place else { return Ok(()) };
+        if self.sync_failed() {
+            return Err(self.opened().shared.fault.get().unwrap_or_else(|| Error::internal("a sync failed")));
+        }
+        let opened = Arc::new(place.open()?);
+        *self.opened.write() = opened;
+        Ok(())
+    }
+
+    fn has_failed(&self) -> bool {
+        self.place.is_some() && self.opened.read().shared.fault.get().is_some()
+    }
+
+    fn sync_failed(&self) -> bool {
+        self.opened.read().shared.fault.sync_failed()
     }
 
     /// Reads every page of the tables: an answer for a command, not for a hot path.
     fn stats(&self) -> Result<BackendStats> {
-        let database = self.database()?;
-        let tables = self.shared.call(|| {
+        let opened = self.opened();
+        let database = opened.database()?;
+        let tables = opened.shared.call(|| {
             let read = database.begin_read()?;
             let mut tables = Vec::with_capacity(Table::ALL.len());
             for table in Table::ALL {
@@ -304,7 +415,7 @@ impl StorageBackend for RedbBackend {
             }
             Ok(tables)
         })?;
-        let file_bytes = match &self.shared.size {
+        let file_bytes = match &opened.shared.size {
             Size::File(file) => file.len_bytes(),
             Size::Memory(bytes) => bytes.load(Ordering::Relaxed),
         };
@@ -493,29 +604,8 @@ impl Shared {
     }
 }
 
-fn file_names(dir: &Path) -> FileNames {
-    let name = |file: &str| dir.join(file).display().to_string();
-    FileNames { data: name(DATA_FILE), sums: name(SUMS_FILE) }
-}
-
-/// Opens a file of a database that must be there, and be a file rather than a link to one.
-fn open_file(path: &Path) -> Result<File> {
-    let shown = path.display();
-    let metadata = std::fs::symlink_metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::corrupt(format!("'{shown}' is missing")).with_hint("restore the database from a backup")
-        }
-        _ => Error::io(format_args!("open '{shown}'"), &error),
-    })?;
-    if !metadata.is_file() {
-        return Err(Error::bad_input(format!("'{shown}' is not a plain file"))
-            .with_hint("a database does not follow links: put the file itself there"));
-    }
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(|error| Error::io(format_args!("open '{shown}'"), &error))
+fn file_names(disk: &dyn Disk) -> FileNames {
+    FileNames { data: disk.shown(DATA_FILE), sums: disk.shown(SUMS_FILE) }
 }
 
 #[cfg(test)]

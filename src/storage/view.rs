@@ -1,8 +1,9 @@
 //! A view: everything that reads takes one.
 //!
 //! ```text
-//!  View @ lsn = the transaction's own layers   (uncommitted, one per finished statement, newest last)
-//!               over a backend snapshot        (committed)
+//!  View @ lsn = the transaction's own layers   (uncommitted, newest last)
+//!               over memtables                 (committed, at versions up to the lsn)
+//!               over a backend snapshot        (flushed)
 //! ```
 //!
 //! Views are cheap to clone and own what they read, so streams keep theirs. A view never changes:
@@ -10,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use uuid::Uuid;
 
@@ -19,17 +20,26 @@ use crate::model::{Edge, EdgeId, Node, NodeId, Result, RowId, TypeId};
 use super::backend::{Snapshot, Table, Visitor};
 use super::catalog::Catalog;
 use super::keys::{self, Counter};
-use super::merge::{self, Layer};
+use super::memtable::Memtable;
+use super::merge::{self, Layer, Sources};
 use super::record::RecordView;
 
 /// A consistent state of the database.
 #[derive(Clone)]
 pub struct View {
-    snapshot: Arc<dyn Snapshot>,
+    tree: Arc<Tree>,
     layers: Arc<[Arc<Layer>]>,
     catalog: Arc<Catalog>,
     lsn: u64,
     counts: Arc<BTreeMap<TypeId, CountChange>>,
+}
+
+/// Where committed data lies.
+pub(crate) struct Tree {
+    /// The tables, as of the last flush.
+    pub(crate) snapshot: Arc<dyn Snapshot>,
+    /// What is not in them yet, newest last.
+    pub(crate) memtables: Vec<Arc<Memtable>>,
 }
 
 /// What a transaction does to a type's counter.
@@ -57,8 +67,24 @@ impl CountChange {
 }
 
 impl View {
-    pub(crate) fn committed(snapshot: Arc<dyn Snapshot>, catalog: Arc<Catalog>, lsn: u64) -> Self {
-        Self { snapshot, layers: Arc::new([]), catalog, lsn, counts: Arc::default() }
+    pub(crate) fn committed(tree: Arc<Tree>, catalog: Arc<Catalog>, lsn: u64) -> Self {
+        // Shared, so that a commit allocates neither.
+        static NO_LAYERS: LazyLock<Arc<[Arc<Layer>]>> = LazyLock::new(|| Arc::new([]));
+        static NO_COUNTS: LazyLock<Arc<BTreeMap<TypeId, CountChange>>> = LazyLock::new(Arc::default);
+        Self { tree, layers: Arc::clone(&NO_LAYERS), catalog, lsn, counts: Arc::clone(&NO_COUNTS) }
+    }
+
+    pub(crate) fn tree(&self) -> &Arc<Tree> {
+        &self.tree
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources {
+            base: self.tree.snapshot.as_ref(),
+            memtables: &self.tree.memtables,
+            lsn: self.lsn,
+            layers: &self.layers,
+        }
     }
 
     /// The same committed state under a transaction's own writes.
@@ -68,7 +94,7 @@ impl View {
         catalog: Arc<Catalog>,
         counts: Arc<BTreeMap<TypeId, CountChange>>,
     ) -> Self {
-        Self { snapshot: Arc::clone(&self.snapshot), layers, catalog, lsn: self.lsn, counts }
+        Self { tree: Arc::clone(&self.tree), layers, catalog, lsn: self.lsn, counts }
     }
 
     /// The types, as this view has them.
@@ -89,7 +115,7 @@ impl View {
         key: &[u8],
         read: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<bool> {
-        merge::get(&self.layers, self.snapshot.as_ref(), table, key, read)
+        merge::get(self.sources(), table, key, read)
     }
 
     pub(crate) fn scan_raw(
@@ -98,7 +124,7 @@ impl View {
         range: (Bound<&[u8]>, Bound<&[u8]>),
         visit: &mut Visitor<'_>,
     ) -> Result<()> {
-        merge::scan(&self.layers, self.snapshot.as_ref(), table, range, visit)
+        merge::scan(self.sources(), table, range, visit)
     }
 
     /// The table that holds a type's records, if the type exists.
@@ -221,7 +247,7 @@ impl View {
 
     pub(crate) fn counter(&self, type_id: TypeId) -> Result<Counter> {
         let mut counter = Counter::default();
-        self.snapshot.get(Table::Counters, &keys::type_key(type_id), &mut |value| {
+        self.get_raw(Table::Counters, &keys::type_key(type_id), &mut |value| {
             counter = Counter::decode(value)?;
             Ok(())
         })?;

@@ -36,10 +36,11 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             let text = format!("{} {} {}{share}", progress.what, text::count(progress.done), progress.unit);
             app.progress = Some(crate::model::escape_control(&text).into_owned());
         }
-        (Purpose::Open { .. }, EventBody::Opened { name, path, read_only, created }) => {
+        (Purpose::Open { .. }, EventBody::Opened { name, path, read_only, created, notices }) => {
             app.database = Some(Database { name: name.clone(), read_only });
             let how = if created { "made" } else { "opened" };
-            app.message(Level::Ok, &format!("{how} {name} ({path})"), &[]);
+            let level = if notices.is_empty() { Level::Ok } else { Level::Error };
+            app.message(level, &format!("{how} {name} ({path})"), &notices);
         }
         (Purpose::Open { .. }, EventBody::Done { .. }) => opened(app),
         (Purpose::Open { create }, EventBody::Failed { error, .. }) => open_failed(app, *create, &error),

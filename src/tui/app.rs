@@ -301,6 +301,7 @@ impl App {
             create: create || self.options.path.as_os_str() == ":memory:",
             name: self.options.demo.then(|| "example".to_owned()),
             read_only: self.options.read_only,
+            salvage: false,
         };
         self.send(Purpose::Open { create }, command);
     }

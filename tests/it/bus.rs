@@ -8,7 +8,13 @@ use aresadb::bus::{Bus, BusOptions, Client, Command, Delivery, EventBody, Events
 fn start() -> (Bus, Client, Events) {
     let bus = Bus::start(BusOptions::new(std::env::temp_dir())).unwrap();
     let (client, mut events) = bus.connect();
-    let open = Command::Open { path: PathBuf::from(":memory:"), create: true, name: None, read_only: false };
+    let open = Command::Open {
+        path: PathBuf::from(":memory:"),
+        create: true,
+        name: None,
+        read_only: false,
+        salvage: false,
+    };
     let request = client.send(open).unwrap();
     assert!(matches!(last_of(&mut events, request), EventBody::Done { .. }));
     (bus, client, events)

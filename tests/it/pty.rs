@@ -142,7 +142,8 @@ fn debian_database(path: &Path) -> i64 {
     let data = debian();
     let bus = Bus::start(BusOptions::new(std::env::temp_dir())).unwrap();
     let (client, mut events) = bus.connect();
-    let open = Command::Open { path: path.to_owned(), create: true, name: None, read_only: false };
+    let open =
+        Command::Open { path: path.to_owned(), create: true, name: None, read_only: false, salvage: false };
     ask(&client, &mut events, open);
     let by_name = |column: &str| EndLookup {
         node_type: "package".into(),

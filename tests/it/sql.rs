@@ -28,13 +28,14 @@ impl Db {
     fn new() -> Self {
         let options = StoreOptions {
             // 2024-01-01T00:00:00Z, one second a look.
-            clock: Arc::new(FixedClock::new(1_704_067_200_000_000, 1_000_000)),
-            ids: Arc::new(IdGenerator::seeded(1)),
-            read_only: false,
             compression: false,
             transaction_max_bytes: 64 << 20,
+            ..StoreOptions::new(
+                Arc::new(FixedClock::new(1_704_067_200_000_000, 1_000_000)),
+                Arc::new(IdGenerator::seeded(1)),
+            )
         };
-        let store = Store::open(Box::new(RedbBackend::memory().unwrap()), options).unwrap();
+        let store = Store::open(Box::new(RedbBackend::memory().unwrap()), None, options).unwrap();
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_stack_size(64 << 20)

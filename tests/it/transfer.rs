@@ -17,13 +17,12 @@ use aresadb::transfer::{
 
 fn store() -> Arc<Store> {
     let options = StoreOptions {
-        clock: Arc::new(FixedClock::new(1_700_000_000_000_000, 1)),
-        ids: Arc::new(IdGenerator::seeded(7)),
-        read_only: false,
-        compression: true,
-        transaction_max_bytes: 1 << 30,
+        ..StoreOptions::new(
+            Arc::new(FixedClock::new(1_700_000_000_000_000, 1)),
+            Arc::new(IdGenerator::seeded(7)),
+        )
     };
-    Store::open(Box::new(RedbBackend::memory().unwrap()), options).unwrap()
+    Store::open(Box::new(RedbBackend::memory().unwrap()), None, options).unwrap()
 }
 
 struct Files(tempfile::TempDir);

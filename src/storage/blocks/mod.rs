@@ -35,8 +35,11 @@
 //! file is cut. A shorter data file was truncated by something else: an error before anything is written.
 //!
 //! A failed write leaves a block of unknown content; by G nothing reaches it. A failed sync leaves
-//! everything since the last one unknown: [`Fault`] remembers it, and the store has to be opened again.
+//! everything since the last one unknown: [`Fault`] remembers it, and the store has to be opened again. Blocks
+//! that were lost then are not reached, by G; a lost checksum would be one that a later write of the same
+//! content takes for written, so all checksums are written again with the first sync after an opening.
 
+mod overlay;
 #[cfg(test)]
 pub(crate) mod sim;
 mod sums;
@@ -48,6 +51,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, RwLock};
 
 use super::disk::RawFile;
+use super::planted::{Bug, Planted};
+
+pub(crate) use self::overlay::Overlay;
 
 use self::sums::{Entries, Head, SumsError, checksum};
 use crate::model::{Error, Place, Result};
@@ -62,6 +68,7 @@ const BLOCK: u64 = BLOCK_BYTES as u64;
 pub struct Fault {
     first: Mutex<Option<Error>>,
     unusable: AtomicBool,
+    sync_failed: AtomicBool,
 }
 
 impl Fault {
@@ -80,6 +87,12 @@ impl Fault {
     pub fn make_unusable(&self, error: Error) {
         self.set(error);
         self.unusable.store(true, Ordering::Release);
+    }
+
+    /// Whether a sync failed: what was written since the last one may be lost although it can be read.
+    #[must_use]
+    pub fn sync_failed(&self) -> bool {
+        self.sync_failed.load(Ordering::Acquire)
     }
 
     /// Whether the state in memory can no longer be trusted at all.
@@ -105,6 +118,7 @@ pub struct CheckedFile {
     sums: Box<dyn RawFile>,
     names: FileNames,
     fault: Arc<Fault>,
+    planted: Planted,
     entries: RwLock<Entries>,
     /// Also held through a sync: one at a time.
     header: Mutex<Header>,
@@ -146,6 +160,7 @@ impl CheckedFile {
             sums,
             names,
             fault: Arc::default(),
+            planted: Planted::default(),
             entries: RwLock::new(Entries::empty()),
             header: Mutex::new(Header { content, dirty: false, durable_sum, durable_blocks: 0 }),
         })
@@ -184,6 +199,7 @@ impl CheckedFile {
             sums,
             names,
             fault: Arc::default(),
+            planted: Planted::default(),
             entries: RwLock::new(entries),
             header: Mutex::new(Header {
                 content,
@@ -192,6 +208,12 @@ impl CheckedFile {
                 durable_blocks: head.durable_blocks,
             }),
         })
+    }
+
+    /// Makes a mistake on purpose.
+    #[must_use]
+    pub fn with_planted(self, planted: Planted) -> Self {
+        Self { planted, ..self }
     }
 
     /// Where the first failure is kept.
@@ -272,8 +294,8 @@ impl CheckedFile {
             // Before the cut: a shorter file than the head says counts as truncated.
             let head = Head { durable_blocks: blocks, header: [header.durable_sum; 2] };
             sums::write_head(&*self.sums, head)
-                .and_then(|()| self.sums.sync())
                 .map_err(|error| self.failed("write", &self.names.sums, error))?;
+            self.sums.sync().map_err(|error| self.failed("sync", &self.names.sums, error))?;
             header.durable_blocks = blocks;
         }
         let mut entries = self.entries.write();
@@ -296,21 +318,29 @@ impl CheckedFile {
             let needed = header.dirty || entries.is_dirty();
             (needed.then(|| entries.take_writes()), entries.blocks())
         };
+        let sums_last = self.planted.has(Bug::SumsAfterData);
         if let Some(writes) = writes {
             let head = Head { durable_blocks: header.durable_blocks, header: [header.durable_sum, new_sum] };
             writes
                 .iter()
                 .try_for_each(|(offset, bytes)| self.sums.write_at(bytes, *offset))
                 .and_then(|()| sums::write_head(&*self.sums, head))
-                .and_then(|()| self.sums.sync())
                 .map_err(|error| self.failed("write", &self.names.sums, error))?;
+            if !sums_last {
+                self.sums.sync().map_err(|error| self.failed("sync", &self.names.sums, error))?;
+            }
         }
         if header.dirty && blocks > 0 {
             self.data
                 .write_at(&header.content, 0)
                 .map_err(|error| self.failed("write", &self.names.data, error))?;
         }
-        self.data.sync().map_err(|error| self.failed("sync", &self.names.data, error))?;
+        if !self.planted.has(Bug::SkipDataSync) {
+            self.data.sync().map_err(|error| self.failed("sync", &self.names.data, error))?;
+        }
+        if sums_last {
+            self.sums.sync().map_err(|error| self.failed("sync", &self.names.sums, error))?;
+        }
         header.dirty = false;
         header.durable_sum = new_sum;
         header.durable_blocks = blocks;
@@ -374,6 +404,9 @@ impl CheckedFile {
         } else if what != "read" {
             described = described
                 .with_hint("nothing of this change was stored; clear the cause and open the database again");
+        }
+        if what == "sync" {
+            self.fault.sync_failed.store(true, Ordering::Release);
         }
         self.fault.set(described);
         error

@@ -180,6 +180,8 @@ pub(super) fn read(file: &dyn RawFile, blocks: u64) -> Result<(Head, Entries), S
     entries.sums =
         bytes.chunks_exact(ENTRY_BYTES).map(|entry| entry.try_into().map_or(0, u32::from_le_bytes)).collect();
     entries.resize(blocks)?;
+    // What is read here may have been lost to a failed sync all the same: see the head of `blocks`.
+    entries.dirty_chunks = (0..entries.sums.len().div_ceil(CHUNK_ENTRIES)).collect();
     Ok((head, entries))
 }
 

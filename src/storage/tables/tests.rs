@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::*;
+use crate::storage::backend::Batch;
 use crate::storage::blocks::sim::{Rng, SimDisk};
 
 type Model = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
@@ -154,7 +155,7 @@ fn a_power_loss_at_any_write_leaves_a_prefix_of_the_batches_and_all_acknowledged
         let mut acknowledged = 0;
         // Opening an orderly closed database may itself be where the power goes.
         if let Ok(backend) = open(&disk) {
-            acknowledged = batches.iter().take_while(|batch| backend.apply(batch).is_ok()).count();
+            acknowledged = batches.iter().take_while(|batch| backend.apply(*batch).is_ok()).count();
         }
         // A second loss, in the recovery of the first.
         disk.crash(&mut rng);

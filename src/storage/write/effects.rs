@@ -7,6 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::model::{NodeId, RowId, TypeDef, TypeId};
+use crate::storage::log::LogEntry;
 use crate::storage::view::CountChange;
 
 /// What a transaction relies on and does, besides its writes: the commit checks it again.
@@ -15,6 +16,8 @@ pub(crate) struct Effects {
     pub(crate) counts: BTreeMap<TypeId, CountChange>,
     /// Committed rows that are changed or deleted, with the lsn they had.
     pub(crate) changed: BTreeMap<RowId, u64>,
+    /// Rows that are deleted, and what their entries in the log say of them.
+    pub(crate) deleted: HashMap<RowId, DeletedRow>,
     /// Nodes that must live because new edges hang on them.
     pub(crate) needed: HashMap<RowId, NeededNode>,
     /// Nodes that are deleted with all their edges.
@@ -39,6 +42,7 @@ impl Effects {
         for (row, lsn) in other.changed {
             self.changed.entry(row).or_insert(lsn);
         }
+        self.deleted.extend(other.deleted);
         self.needed.extend(other.needed);
         self.deleted_nodes.extend(other.deleted_nodes);
         self.chosen_ids.extend(other.chosen_ids);
@@ -50,6 +54,25 @@ impl Effects {
         }
         self.dropped.extend(other.dropped);
         self.bytes += other.bytes;
+    }
+}
+
+/// A row that is deleted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DeletedRow {
+    pub(crate) id: Uuid,
+    /// Where an edge's ends live: the node it left, the node it entered.
+    pub(crate) ends: Option<(RowId, RowId)>,
+    /// The lsn it had; 0 for the transaction's own.
+    pub(crate) lsn: u64,
+}
+
+impl DeletedRow {
+    pub(crate) fn entry(&self, row: RowId) -> LogEntry<'static> {
+        match self.ends {
+            None => LogEntry::DeleteNode { row, id: self.id },
+            Some((from, to)) => LogEntry::DeleteEdge { row, id: self.id, from, to },
+        }
     }
 }
 

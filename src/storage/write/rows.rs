@@ -7,12 +7,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::model::{EdgeId, Error, NodeId, PropertyId, Result, RowId, TypeDef, TypeId, TypeKind, Value};
-use crate::storage::backend::Table;
-use crate::storage::keys::adjacency_key;
+use crate::storage::log::LogEntry;
 use crate::storage::record::{EdgeEndsRef, NewRecord, RecordView};
 
 use super::Transaction;
-use super::effects::{Effects, NeededNode};
+use super::effects::{DeletedRow, Effects, NeededNode};
 
 /// What a delete took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -110,8 +109,6 @@ impl Transaction {
             to_row: to,
         };
         let (row, id) = self.insert(type_id, id.map(|id| id.0), Some(ends), values)?;
-        self.put(Table::EdgeFrom, &adjacency_key(from, row), Some(to.to_bytes().to_vec()))?;
-        self.put(Table::EdgeTo, &adjacency_key(to, row), Some(from.to_bytes().to_vec()))?;
         Ok((row, EdgeId(id)))
     }
 
@@ -135,9 +132,11 @@ impl Transaction {
             updated_at: now,
             properties: values.into_iter().filter(|(_, v)| !v.is_null()).collect(),
         };
-        let table = if ends.is_some() { Table::Edges } else { Table::Nodes };
-        self.put(table, &row.to_bytes(), Some(record.encode(self.store.compresses())?))?;
-        self.put(Table::Ids, id.as_bytes(), Some(row.to_bytes().to_vec()))?;
+        let record = &record.encode(self.store.compresses())?;
+        self.write(&match ends {
+            Some(_) => LogEntry::InsertEdge { row, record },
+            None => LogEntry::InsertNode { row, record },
+        })?;
         self.count(type_id, 1, row.sequence() + 1);
         Ok((row, id))
     }
@@ -228,8 +227,11 @@ impl Transaction {
         Self::check_required(&definition, &properties)?;
         record.properties = properties.into_iter().filter(|(_, v)| !v.is_null()).collect();
         record.updated_at = self.store.now_micros();
-        let table = if definition.is_edge() { Table::Edges } else { Table::Nodes };
-        self.put(table, &row.to_bytes(), Some(record.encode(self.store.compresses())?))?;
+        let record = &record.encode(self.store.compresses())?;
+        self.write(&match definition.is_edge() {
+            true => LogEntry::UpdateEdge { row, record },
+            false => LogEntry::UpdateNode { row, record },
+        })?;
         self.note_change(row, lsn);
         Ok(true)
     }
@@ -253,7 +255,7 @@ impl Transaction {
             for edge in self.edges_at(row)? {
                 // A self-loop stands in both directions and is gone at its second sight.
                 if let Some((edge_id, edge_ends, edge_lsn)) = self.head_of(edge)? {
-                    self.remove_row(edge, edge_id, edge_ends)?;
+                    self.remove_row(edge, edge_id, edge_ends, edge_lsn)?;
                     self.note_change(edge, edge_lsn);
                     deleted.edges += 1;
                 }
@@ -263,7 +265,7 @@ impl Transaction {
         } else {
             deleted.edges = 1;
         }
-        self.remove_row(row, id, ends)?;
+        self.remove_row(row, id, ends, lsn)?;
         self.note_change(row, lsn);
         Ok(Some(deleted))
     }
@@ -293,18 +295,23 @@ impl Transaction {
         Ok(edges)
     }
 
-    pub(super) fn remove_row(&mut self, row: RowId, id: Uuid, ends: Option<EdgeEndsRef>) -> Result<()> {
-        let table = if let Some(ends) = ends {
-            self.put(Table::EdgeFrom, &adjacency_key(ends.from_row, row), None)?;
-            self.put(Table::EdgeTo, &adjacency_key(ends.to_row, row), None)?;
-            Table::Edges
-        } else {
-            Table::Nodes
-        };
-        self.put(table, &row.to_bytes(), None)?;
-        self.put(Table::Ids, id.as_bytes(), None)?;
+    pub(super) fn remove_row(
+        &mut self,
+        row: RowId,
+        id: Uuid,
+        ends: Option<EdgeEndsRef>,
+        lsn: u64,
+    ) -> Result<()> {
+        let deleted = DeletedRow { id, ends: ends.map(|ends| (ends.from_row, ends.to_row)), lsn };
+        self.write(&deleted.entry(row))?;
+        self.statement().effects.deleted.insert(row, deleted);
         self.count(row.type_id(), -1, 0);
         Ok(())
+    }
+
+    /// Does what an entry says, in the running statement's layer.
+    fn write(&mut self, entry: &LogEntry<'_>) -> Result<()> {
+        entry.operations(&mut |table, key, value| self.put(table, key, value.map(<[u8]>::to_vec)))
     }
 }
 

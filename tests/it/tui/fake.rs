@@ -280,7 +280,10 @@ pub fn debian(command: &Command) -> Vec<EventBody> {
             let (path, read_only) = (path.display().to_string(), *read_only);
             let created = *create;
             let name = path.trim_matches(':').to_owned();
-            vec![EventBody::Opened { name, path, read_only, created }, done("OPEN", 0, 9)]
+            vec![
+                EventBody::Opened { name, path, read_only, created, notices: Vec::new() },
+                done("OPEN", 0, 9),
+            ]
         }
         Command::Catalog => vec![EventBody::Catalog(catalog()), done("CATALOG", 0, 1)],
         Command::Stats => {

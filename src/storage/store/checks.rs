@@ -1,0 +1,140 @@
+//! Everything a commit must find true of the latest appended state: first committer wins.
+//!
+//! Snapshot isolation alone does not keep edges attached to living nodes, so more is checked than
+//! the rows that were written: both ends of each new edge live; no edge was added to a node that is
+//! deleted; ids that were chosen are free; definitions that rows were checked against still hold; a type
+//! that is dropped got no rows.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::model::{Error, Result, RowId, TypeDef, TypeKind};
+use crate::storage::catalog::{Catalog, is_extension, is_observed};
+use crate::storage::planted::{Bug, Planted};
+use crate::storage::view::View;
+use crate::storage::write::{Finished, NeededNode, edge_at_type};
+
+/// Checks a transaction against the latest appended state. See the module's head.
+///
+/// # Errors
+/// `Conflict`; `Corrupt`, `Io`.
+pub(super) fn check(finished: &Finished, latest: &View, planted: Planted) -> Result<()> {
+    let effects = &finished.effects;
+    let conflict = |what: &str| Err(conflict(what));
+    for (row, seen) in effects.changed.iter().filter(|_| !planted.has(Bug::SkipRowsCheck)) {
+        let mut now = None;
+        latest.read(*row, &mut |record| {
+            now = Some(record.lsn());
+            Ok(())
+        })?;
+        if now != Some(*seen) {
+            return conflict("a row that this transaction changes was changed by another");
+        }
+    }
+    let relied_on =
+        |(row, node): &(&RowId, &NeededNode)| node.committed && !effects.deleted_nodes.contains(row);
+    for (row, _) in effects.needed.iter().filter(relied_on).filter(|_| !planted.has(Bug::SkipEndsCheck)) {
+        if !latest.read(*row, &mut |_| Ok(()))? {
+            return conflict("a node that a new edge hangs on was deleted by another");
+        }
+    }
+    for id in &effects.chosen_ids {
+        if latest.row_of(*id)?.is_some() && finished.base.row_of(*id)?.is_none() {
+            return conflict("an id that this transaction inserts was taken by another");
+        }
+    }
+    for node in &effects.deleted_nodes {
+        check_gained_no_edge(finished, latest, *node)?;
+    }
+    for (id, seen) in &effects.relied_on {
+        let holds = latest.catalog().by_id(*id).is_some_and(|now| is_extension(seen, now));
+        if !holds {
+            return conflict("the definition of a type that this transaction writes was changed by another");
+        }
+    }
+    for (id, (name, next_sequence)) in &effects.dropped {
+        let mut edge = None;
+        edge_at_type(latest, *id, &mut edge)?;
+        let declared_over = latest.catalog().types().any(|t| {
+            matches!(t.kind, TypeKind::Edge(ends) if [ends.from, ends.to].contains(&Some(*id)))
+                && !effects.dropped.contains_key(&t.id)
+        });
+        if declared_over || edge.is_some() || latest.next_sequence(*id)? != *next_sequence {
+            return conflict(&format!(
+                "'{name}', which this transaction drops, got rows or edges from another"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn conflict(what: &str) -> Error {
+    Error::conflict(what).with_hint("nothing was committed: run the transaction again")
+}
+
+/// A deleted node may have no edge in the latest state that the transaction does not delete too.
+fn check_gained_no_edge(finished: &Finished, latest: &View, node: RowId) -> Result<()> {
+    for outgoing in [true, false] {
+        latest.adjacent(node, outgoing, None, &mut |edge, _| {
+            if finished.base.read(edge, &mut |_| Ok(()))? {
+                return Ok(ControlFlow::Continue(()));
+            }
+            Err(conflict("a node that this transaction deletes got an edge from another"))
+        })?;
+    }
+    Ok(())
+}
+
+/// The latest catalog with the transaction's changes to it.
+pub(super) fn merged_catalog(finished: &Finished, latest: &View) -> Result<Arc<Catalog>> {
+    let effects = &finished.effects;
+    if effects.redefined.is_empty() && effects.dropped.is_empty() {
+        return Ok(Arc::clone(latest.catalog()));
+    }
+    if latest.lsn() == finished.base.lsn() {
+        return Ok(Arc::clone(&finished.catalog));
+    }
+    let mut catalog = Catalog::clone(latest.catalog());
+    for id in effects.dropped.keys() {
+        catalog.remove(*id);
+    }
+    for (id, before) in &effects.redefined {
+        // A type made and dropped in one transaction has no definition any more.
+        let Some(ours) = finished.catalog.by_id(*id) else { continue };
+        let merged =
+            merged_definition(before.as_deref(), ours, latest.catalog().by_id(*id).map(Arc::as_ref))?;
+        if catalog.get(&merged.name).is_some_and(|other| other.id != *id) {
+            return Err(conflict("a type of the same name was made by another"));
+        }
+        catalog.put(merged);
+    }
+    Ok(Arc::new(catalog))
+}
+
+/// One definition out of ours and the latest, when both only added observed properties.
+fn merged_definition(before: Option<&TypeDef>, ours: &TypeDef, latest: Option<&TypeDef>) -> Result<TypeDef> {
+    let changed = || conflict(&format!("the definition of '{}' was changed by another", ours.name));
+    match (before, latest) {
+        (None, None) => return Ok(ours.clone()),
+        (Some(_), None) => return Err(changed()),
+        (Some(before), Some(latest)) if before == latest => return Ok(ours.clone()),
+        (_, Some(_)) => {}
+    }
+    let Some(latest) = latest else { return Err(changed()) };
+    let ours_only_adds = before.map_or(!ours.declared, |before| is_extension(before, ours));
+    let latest_only_added = before.map_or(!latest.declared, |before| is_extension(before, latest));
+    if !ours_only_adds || !latest_only_added || ours.kind != latest.kind {
+        return Err(changed());
+    }
+    let mut merged = latest.clone();
+    for property in &ours.properties {
+        match latest.property_by_id(property.id) {
+            Some(theirs) if theirs.property_type == property.property_type => {}
+            Some(_) => return Err(changed()),
+            None if is_observed(property) => merged.properties.push(property.clone()),
+            None => return Err(changed()),
+        }
+    }
+    merged.version += 1;
+    Ok(merged)
+}

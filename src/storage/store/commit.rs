@@ -1,0 +1,271 @@
+//! Committing: checked, queued for the log, put into the memtable, written by the group's leader, and
+//! only then published and acknowledged.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::MutexGuard;
+
+use crate::model::{Error, ErrorKind, Result, SyncMode};
+use crate::storage::log::{Failure, LogEntry, Payload, Pending};
+use crate::storage::memtable::Memtable;
+use crate::storage::merge::Layer;
+use crate::storage::planted::Bug;
+use crate::storage::view::{Tree, View};
+use crate::storage::write::Transaction;
+
+use super::change::Change;
+use super::checks::{check, merged_catalog};
+use super::group::{Slot, unknown_outcome};
+use super::{Frozen, Lsn, Queued, Shared, Writer};
+
+/// A transaction of this size goes into the memtable as a run of its own.
+const RUN_BYTES: u64 = 1 << 20;
+
+impl Shared {
+    pub(super) fn commit(&self, transaction: Transaction) -> Result<Lsn> {
+        if transaction.is_empty() {
+            return Ok(Lsn(self.published.load().lsn()));
+        }
+        let mut finished = transaction.finish();
+        let layers = std::mem::take(&mut finished.layers);
+        let change = Change::new(layers, &finished.effects, self.options.compression)?;
+        let mut writer = self.writer_with_room()?;
+        self.check_usable()?;
+        let latest = writer.appended.clone();
+        if latest.lsn() != finished.base.lsn() {
+            check(&finished, &latest, self.options.planted)?;
+        }
+        let catalog = merged_catalog(&finished, &latest)?;
+        let lsn = latest.lsn() + 1;
+        let (layer, payloads, types) = change.seal(&finished.effects, &latest, &catalog, lsn)?;
+        drop(latest);
+        for (id, (name, _)) in &finished.effects.dropped {
+            self.interner.forget_type(name, *id);
+        }
+        for definition in finished.effects.redefined.keys().filter_map(|id| catalog.by_id(*id)) {
+            self.interner.learn(definition, 0);
+        }
+        let time_micros = writer.next_time(self.options.clock.now_micros());
+        self.remember(&mut writer, layer, lsn);
+        writer.appended = View::committed(Arc::clone(writer.appended.tree()), Arc::clone(&catalog), lsn);
+        let slot = self.enqueue(&mut writer, Pending { lsn, time_micros, payloads, types, catalog });
+        self.settle(&mut writer);
+        let frozen: u64 = writer.frozen.iter().map(|frozen| frozen.memtable.bytes()).sum();
+        let full = frozen >= self.options.memtable_bytes;
+        drop(writer);
+        drop(finished);
+        if self.options.planted.has(Bug::AcknowledgeEarly) {
+            self.publish(&self.writer.lock().appended.clone());
+        } else {
+            self.wait(&slot)?;
+        }
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        if full || self.log_is_long() {
+            self.relieve();
+        }
+        Ok(Lsn(lsn))
+    }
+
+    /// Appends an entry that is no change of data. Returns its slot.
+    pub(super) fn append_note(&self, entry: &LogEntry<'_>) -> Result<Arc<Slot>> {
+        let mut bytes = Vec::new();
+        entry.encode(&mut bytes);
+        let mut writer = self.writer.lock();
+        self.check_usable()?;
+        let lsn = writer.appended.lsn() + 1;
+        let time_micros = writer.next_time(self.options.clock.now_micros());
+        let catalog = Arc::clone(writer.appended.catalog());
+        writer.appended = View::committed(Arc::clone(writer.appended.tree()), Arc::clone(&catalog), lsn);
+        let payloads = vec![Payload::new(&bytes, false)];
+        Ok(self.enqueue(&mut writer, Pending { lsn, time_micros, payloads, types: Vec::new(), catalog }))
+    }
+
+    /// Waits until a transaction is decided.
+    pub(super) fn wait(&self, slot: &Slot) -> Result<()> {
+        self.group.wait(slot, || self.lead())
+    }
+
+    fn enqueue(&self, writer: &mut Writer, pending: Pending) -> Arc<Slot> {
+        let slot = Arc::new(Slot::default());
+        writer.last = Arc::clone(&slot);
+        writer.queue.push(Queued { pending, slot: Arc::clone(&slot) });
+        slot
+    }
+
+    /// Puts a transaction's writes into the memtable.
+    fn remember(&self, writer: &mut Writer, layer: Layer, lsn: u64) {
+        if layer.len() < 4096 || layer.bytes() < RUN_BYTES {
+            writer.active.insert(layer, lsn);
+            return;
+        }
+        // Below the run everything must be older, above it younger: it is frozen as it comes.
+        self.freeze(writer);
+        let run = Arc::new(Memtable::run(Arc::new(layer), lsn, lsn));
+        writer.frozen.push_back(Frozen { memtable: Arc::clone(&run), end: None });
+        let place = writer.appended.tree().memtables.len() - 1;
+        self.change_tree(writer, |tree| tree.memtables.insert(place, run));
+    }
+
+    /// Closes the active memtable and begins another one.
+    pub(super) fn freeze(&self, writer: &mut Writer) {
+        if writer.active.is_empty() {
+            return;
+        }
+        let active = Arc::new(Memtable::new());
+        let full = std::mem::replace(&mut writer.active, Arc::clone(&active));
+        writer.frozen.push_back(Frozen { memtable: full, end: Some(Arc::clone(&writer.last)) });
+        self.change_tree(writer, |tree| tree.memtables.push(active));
+    }
+
+    /// After a transaction is queued: its run ends with it, and a full memtable is closed.
+    fn settle(&self, writer: &mut Writer) {
+        let last = Arc::clone(&writer.last);
+        for frozen in writer.frozen.iter_mut().filter(|frozen| frozen.end.is_none()) {
+            frozen.end = Some(Arc::clone(&last));
+        }
+        if writer.active.bytes() >= self.options.memtable_bytes {
+            self.freeze(writer);
+        }
+    }
+
+    /// Gives the appended and the published state another tree with the same content.
+    pub(super) fn change_tree(&self, writer: &mut Writer, change: impl FnOnce(&mut Tree)) {
+        let mut current = self.tree.lock();
+        let mut tree = Tree { snapshot: Arc::clone(&current.snapshot), memtables: current.memtables.clone() };
+        change(&mut tree);
+        let tree = Arc::new(tree);
+        *current = Arc::clone(&tree);
+        let appended = &writer.appended;
+        writer.appended = View::committed(Arc::clone(&tree), Arc::clone(appended.catalog()), appended.lsn());
+        let published = self.published.load();
+        let view = View::committed(tree, Arc::clone(published.catalog()), published.lsn());
+        self.published.store(Arc::new(view));
+    }
+
+    /// Shows everybody the state after a transaction.
+    fn publish(&self, appended: &View) {
+        // A flush may have changed the tree since; the lock keeps it from doing so now.
+        let tree = self.tree.lock();
+        let view = View::committed(Arc::clone(&tree), Arc::clone(appended.catalog()), appended.lsn());
+        self.published.store(Arc::new(view));
+    }
+
+    /// Writes what is queued, for all who wait.
+    fn lead(&self) {
+        let (queue, target) = {
+            let mut writer = self.writer.lock();
+            (std::mem::take(&mut writer.queue), writer.appended.clone())
+        };
+        if queue.is_empty() {
+            return;
+        }
+        self.group.note(queue.len());
+        let (pending, slots): (Vec<Pending>, Vec<Arc<Slot>>) =
+            queue.into_iter().map(|queued| (queued.pending, queued.slot)).unzip();
+        let written = match &self.log {
+            None => Ok(()),
+            Some(_) if self.is_poisoned() => Err(Failure::Broken(self.poison_error())),
+            Some(log) => log.write(&pending, self.options.sync == SyncMode::Full, &mut |index, end| {
+                if let Some(slot) = slots.get(index) {
+                    slot.set_end(end);
+                }
+            }),
+        };
+        match written {
+            Ok(()) => {
+                self.publish(&target);
+                if let Some(last) = slots.last() {
+                    self.writer.lock().published = Arc::clone(last);
+                }
+                slots.iter().for_each(|slot| slot.finish(Ok(())));
+            }
+            Err(Failure::Undone(error)) => self.take_back(&slots, &error),
+            Err(Failure::Broken(error)) => self.break_off(&target, &slots, &error),
+        }
+    }
+
+    /// The group was not written: neither it nor what was appended behind it has happened.
+    fn take_back(&self, slots: &[Arc<Slot>], error: &Error) {
+        let mut writer = self.writer.lock();
+        let behind = std::mem::take(&mut writer.queue);
+        let published = self.published.load_full();
+        let lsn = published.lsn();
+        if !self.options.planted.has(Bug::KeepFailedWrite) {
+            let tree = Arc::clone(writer.appended.tree());
+            tree.memtables.iter().for_each(|memtable| memtable.forget_after(lsn));
+            let gone = |memtable: &Arc<Memtable>| memtable.is_run() && memtable.last_lsn() > lsn;
+            writer.frozen.retain(|frozen| !gone(&frozen.memtable));
+            self.change_tree(&mut writer, |tree| tree.memtables.retain(|memtable| !gone(memtable)));
+        }
+        let last = Arc::clone(&writer.published);
+        for frozen in &mut writer.frozen {
+            let failed = frozen.end.as_ref().is_none_or(|end| end.result().is_none());
+            if failed {
+                frozen.end = Some(Arc::clone(&last));
+            }
+        }
+        writer.last = last;
+        writer.appended =
+            View::committed(Arc::clone(writer.appended.tree()), Arc::clone(published.catalog()), lsn);
+        drop(writer);
+        slots.iter().for_each(|slot| slot.finish(Err(error.clone())));
+        behind.iter().for_each(|queued| queued.slot.finish(Err(error.clone())));
+    }
+
+    /// Nobody knows what the log holds: no further write until the database is opened again.
+    fn break_off(&self, target: &View, slots: &[Arc<Slot>], error: &Error) {
+        if self.options.planted.has(Bug::GoOnAfterFailedSync) {
+            self.publish(target);
+            slots.iter().for_each(|slot| slot.finish(Err(error.clone())));
+            return;
+        }
+        self.poison(error);
+        let behind = std::mem::take(&mut self.writer.lock().queue);
+        let unknown = unknown_outcome(error);
+        slots.iter().for_each(|slot| slot.finish(Err(unknown.clone())));
+        // These were not even written.
+        behind.iter().for_each(|queued| queued.slot.finish(Err(self.poison_error())));
+    }
+
+    /// The writer, once there is room in memory for what it adds.
+    fn writer_with_room(&self) -> Result<MutexGuard<'_, Writer>> {
+        let mut writer = self.writer.lock();
+        while self.memtable_bytes(&writer) >= self.options.memtable_bytes.saturating_mul(2) {
+            if let Some(error) = self.flush_error.lock().clone() {
+                return Err(Error::new(
+                    ErrorKind::OutOfSpace,
+                    format!("too much is waiting to be written to the tables: {}", error.message()),
+                )
+                .with_hint("nothing was committed; clear the cause and try again"));
+            }
+            if self.options.background {
+                self.keeper.ask();
+                self.flushed.wait(&mut writer);
+            } else {
+                drop(writer);
+                self.checkpoint()?;
+                writer = self.writer.lock();
+            }
+        }
+        Ok(writer)
+    }
+
+    /// Keeps memory and log within their bounds.
+    fn relieve(&self) {
+        if self.options.background {
+            self.keeper.ask();
+        } else {
+            // The commit stands. A failure is kept, and told when memory runs out.
+            let _ = self.checkpoint();
+        }
+    }
+}
+
+impl Writer {
+    /// A commit time: later than all before it, even where the clock was set back.
+    fn next_time(&mut self, now_micros: i64) -> u64 {
+        self.time_micros = u64::try_from(now_micros).unwrap_or(0).max(self.time_micros + 1);
+        self.time_micros
+    }
+}

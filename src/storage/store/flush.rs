@@ -1,0 +1,241 @@
+//! Flushes and checkpoints: the memtables go into the tables, in key order, in one step with the number of the
+//! last transaction among them and its place in the log.
+//!
+//! Must never: write what the log does not durably have, or delete a segment that the tables need.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::model::{Error, ErrorKind, Result};
+use crate::storage::backend::{Changes, Table};
+use crate::storage::keys::meta;
+use crate::storage::log::{LogEntry, Position};
+use crate::storage::memtable::Memtable;
+use crate::storage::merge;
+use crate::storage::planted::Bug;
+
+use super::{Lsn, Shared};
+
+/// How long a flush that failed waits for its next try.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a checkpoint did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpointed {
+    /// All transactions up to this one are in the tables.
+    pub flushed: Lsn,
+    /// Memory that was let go, in bytes.
+    pub bytes: u64,
+}
+
+/// The memtables of a flush with the facts that go with them.
+struct Flush<'m> {
+    memtables: &'m [Arc<Memtable>],
+    facts: Vec<(&'static [u8], Vec<u8>)>,
+}
+
+impl Changes for Flush<'_> {
+    fn visit(&self, put: &mut dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<()>) -> Result<()> {
+        // `meta` is the first table, and stands in no memtable.
+        for (name, value) in &self.facts {
+            put(Table::Meta, name, Some(value))?;
+        }
+        merge::newest(self.memtables, put)
+    }
+}
+
+impl Shared {
+    /// Writes all that is committed to the tables and lets the log go that is not needed any more.
+    pub(super) fn checkpoint(&self) -> Result<Checkpointed> {
+        if self.options.read_only {
+            return Err(Error::read_only("the database is open read-only"));
+        }
+        let _one = self.flushing.lock();
+        self.check_usable()?;
+        let result = self.flush();
+        let mut kept = self.flush_error.lock();
+        *kept = result.as_ref().err().cloned();
+        drop(kept);
+        self.flushed.notify_all();
+        result
+    }
+
+    fn flush(&self) -> Result<Checkpointed> {
+        let (memtables, end) = {
+            let mut writer = self.writer.lock();
+            self.freeze(&mut writer);
+            let end = writer.frozen.back().and_then(|frozen| frozen.end.clone());
+            let memtables: Vec<_> = writer.frozen.iter().map(|f| Arc::clone(&f.memtable)).collect();
+            (memtables, end)
+        };
+        if self.backend.has_failed() {
+            self.recover_backend()?;
+        }
+        let Some(end) = end else {
+            self.checkpointed_micros.store(self.options.clock.now_micros(), Ordering::Relaxed);
+            return Ok(Checkpointed { flushed: Lsn(self.flushed_lsn()), bytes: 0 });
+        };
+        if !self.options.planted.has(Bug::FlushBeforeSync) {
+            self.wait(&end)?;
+        }
+        // A failed write may have given the memtables an earlier end while this waited.
+        let (position, lsn) = match &self.log {
+            None => (None, memtables.iter().map(|m| m.last_lsn()).max().unwrap_or(0)),
+            Some(log) => {
+                let end = end.end().unwrap_or_else(|| log.end());
+                if !self.options.planted.has(Bug::FlushBeforeSync) && log.durable_lsn() < end.lsn {
+                    log.sync().inspect_err(|error| self.poison(error))?;
+                }
+                (Some(end), end.lsn)
+            }
+        };
+        let bytes = memtables.iter().map(|memtable| memtable.bytes()).sum();
+        self.write_tables(&memtables, lsn, position)?;
+        self.swap(&memtables)?;
+        let before = self.flushed_lsn.swap(lsn, Ordering::AcqRel);
+        self.checkpointed_micros.store(self.options.clock.now_micros(), Ordering::Relaxed);
+        if let Some(log) = &self.log {
+            self.logged_bytes_flushed.store(log.bytes_written(), Ordering::Relaxed);
+            let note = self.append_note(&LogEntry::Checkpoint { flushed: lsn })?;
+            self.wait(&note)?;
+            let early = self.options.planted.has(Bug::DeleteSegmentsEarly);
+            log.delete_until(if early { self.published.load().lsn() } else { before });
+        }
+        Ok(Checkpointed { flushed: Lsn(lsn), bytes })
+    }
+
+    fn write_tables(&self, memtables: &[Arc<Memtable>], lsn: u64, position: Option<Position>) -> Result<()> {
+        let catalog = Arc::clone(self.published.load().catalog());
+        let mut facts: Vec<(&'static [u8], Vec<u8>)> = vec![
+            (meta::CATALOG_VERSION, catalog.version().to_be_bytes().to_vec()),
+            (meta::NEXT_TYPE, self.interner.next_type().to_be_bytes().to_vec()),
+        ];
+        if !self.options.planted.has(Bug::ForgetFlushedLsn) {
+            facts.push((meta::LSN, lsn.to_be_bytes().to_vec()));
+            facts.extend(position.map(|position| (meta::LOG, position.encode())));
+        }
+        facts.sort();
+        if self.options.planted.has(Bug::FlushedLsnFirst) {
+            self.backend.apply(&Flush { memtables: &[], facts: facts.clone() })?;
+        }
+        self.backend.apply(&Flush { memtables, facts }).inspect_err(|error| {
+            if self.backend.sync_failed() {
+                self.poison(error);
+            } else {
+                // Reads go on, from the state before. That this fails too is told by the next one.
+                let _ = self.recover_backend();
+            }
+        })
+    }
+
+    /// Opens the backend's files again and gives everybody a snapshot of them.
+    pub(super) fn recover_backend(&self) -> Result<()> {
+        self.backend.recover()?;
+        let snapshot = self.backend.snapshot()?;
+        let mut writer = self.writer.lock();
+        self.change_tree(&mut writer, |tree| tree.snapshot = snapshot);
+        Ok(())
+    }
+
+    /// Puts the tables as they are now in the place of what was flushed.
+    fn swap(&self, flushed: &[Arc<Memtable>]) -> Result<()> {
+        let snapshot = self.backend.snapshot()?;
+        let mut writer = self.writer.lock();
+        let is_flushed = |memtable: &Arc<Memtable>| flushed.iter().any(|f| Arc::ptr_eq(f, memtable));
+        writer.frozen.retain(|frozen| !is_flushed(&frozen.memtable));
+        self.change_tree(&mut writer, |tree| {
+            tree.snapshot = snapshot;
+            tree.memtables.retain(|memtable| !is_flushed(memtable));
+        });
+        Ok(())
+    }
+
+    /// Whether the log has grown enough for a checkpoint.
+    pub(super) fn log_is_long(&self) -> bool {
+        let since = |log: &crate::storage::log::Files| {
+            log.bytes_written().saturating_sub(self.logged_bytes_flushed.load(Ordering::Relaxed))
+        };
+        self.log.as_ref().is_some_and(|log| since(log) >= self.options.memtable_bytes)
+    }
+
+    /// What the background thread does, until it is told to stop.
+    pub(super) fn keep(&self) {
+        let every = self.options.checkpoint_every;
+        let interval = matches!(self.options.sync, crate::model::SyncMode::Interval);
+        let pause = if interval { self.options.sync_interval.min(RETRY) } else { RETRY };
+        let mut waited = Duration::ZERO;
+        while let Some(asked) = self.keeper.wait(pause) {
+            if self.is_poisoned() {
+                continue;
+            }
+            if interval
+                && let Some(log) = &self.log
+                && log.durable_lsn() < log.end().lsn
+                && let Err(error) = log.sync()
+            {
+                self.poison(&error);
+                continue;
+            }
+            waited = if asked { every } else { waited + pause };
+            if self.backend.has_failed() && !self.backend.sync_failed() {
+                // A block that could not be read must not keep the others from being read.
+                let _ = self.recover_backend();
+            }
+            if waited >= every {
+                waited = Duration::ZERO;
+                if self.has_unflushed() {
+                    // Kept and told by `checkpoint`; the next round tries again.
+                    let failed = self.checkpoint().is_err_and(|e| e.kind() != ErrorKind::ReadOnly);
+                    waited = if failed { every.saturating_sub(RETRY) } else { Duration::ZERO };
+                }
+            }
+        }
+    }
+
+    pub(super) fn has_unflushed(&self) -> bool {
+        let writer = self.writer.lock();
+        !writer.frozen.is_empty() || !writer.active.is_empty()
+    }
+
+    fn flushed_lsn(&self) -> u64 {
+        self.flushed_lsn.load(Ordering::Acquire)
+    }
+}
+
+/// Wakes and stops the background thread.
+#[derive(Default)]
+pub(super) struct Keeper {
+    state: Mutex<KeeperState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct KeeperState {
+    asked: bool,
+    stopped: bool,
+}
+
+impl Keeper {
+    /// Asks for a flush.
+    pub(super) fn ask(&self) {
+        self.state.lock().asked = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn stop(&self) {
+        self.state.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for `pause` or until asked. `None` to stop, otherwise whether it was asked.
+    fn wait(&self, pause: Duration) -> Option<bool> {
+        let mut state = self.state.lock();
+        if !state.asked && !state.stopped {
+            self.changed.wait_for(&mut state, pause);
+        }
+        (!state.stopped).then(|| std::mem::take(&mut state.asked))
+    }
+}
