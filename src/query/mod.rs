@@ -29,6 +29,7 @@ mod semantics;
 mod session;
 mod statement;
 mod sum;
+mod transaction;
 mod types;
 
 pub use access::{PlanStep, QueryPlan};
@@ -36,3 +37,4 @@ pub use arrow_value::{property_type_of, value_at};
 pub use error::from_datafusion_at as error_from;
 pub use session::{CommandResult, Outcome, SqlOptions, SqlSession};
 pub use statement::{relocate, split_statements, statement_at};
+pub use transaction::{SessionTransaction, TransactionState};
