@@ -228,7 +228,7 @@ impl Transaction {
 
     /// A record that was not written by this transaction must still be as it was at the commit.
     /// Own records have lsn 0 until then.
-    fn note_change(&mut self, row: RowId, lsn: u64) {
+    pub(super) fn note_change(&mut self, row: RowId, lsn: u64) {
         if lsn != 0 {
             self.statement().effects.changed.entry(row).or_insert(lsn);
         }

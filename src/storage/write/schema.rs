@@ -237,14 +237,16 @@ impl Transaction {
         let mut rows = Vec::new();
         let next_sequence = self.with_current(|view| {
             view.scan(type_id, 0, u64::MAX, &mut |row, record| {
-                rows.push((row, record.id(), record.ends()));
+                rows.push((row, record.id(), record.ends(), record.lsn()));
                 Ok(ControlFlow::Continue(()))
             })?;
             view.next_sequence(type_id)
         })?;
         let dropped = rows.len() as u64;
-        for (row, id, ends) in rows {
+        for (row, id, ends, lsn) in rows {
             self.remove_row(row, id, ends)?;
+            // Were it deleted by another, its id might be another row's by the commit.
+            self.note_change(row, lsn);
         }
         let statement = self.statement();
         statement.effects.dropped.insert(type_id, (definition.name.clone(), next_sequence));
