@@ -7,6 +7,7 @@
 //!     INSERT, UPDATE, DELETE: rows and values found the same way ─▶ Transaction ◀┘
 //! ```
 //!
+//! Between BEGIN and COMMIT the session keeps the `Transaction` and every statement reads its view.
 //! PostgreSQL's documentation is the reference for what a statement means. What is not supported is
 //! refused by name. Must never: use DataFusion's own hooks for changing tables, reach files from
 //! SQL, let a wrong answer of the planner pass (see `semantics`).

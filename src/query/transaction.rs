@@ -354,21 +354,17 @@ impl Control {
                 begin,
                 modifier: None,
                 statements,
-                exception: None,
                 has_end_keyword: false,
-                transaction: _,
+                ..
             } if statements.is_empty() => Control::Begin {
                 verb: if *begin { "BEGIN" } else { "START TRANSACTION" },
                 read_only: access(modes)?,
             },
-            ast::Statement::StartTransaction { modifier: Some(modifier), .. } => {
-                return Err(refuse(
-                    &format!("BEGIN {modifier}"),
-                    "BEGIN locks nothing: the first to commit wins",
-                ));
-            }
             ast::Statement::StartTransaction { .. } => {
-                return Err(refuse("a block of statements", "send the statements one by one, after BEGIN"));
+                return Err(refuse(
+                    "this form of BEGIN",
+                    "use BEGIN [ISOLATION LEVEL ...] [READ ONLY], which locks nothing",
+                ));
             }
             ast::Statement::Commit { chain: true, .. } | ast::Statement::Rollback { chain: true, .. } => {
                 return Err(refuse("AND CHAIN", "BEGIN opens the next transaction"));
