@@ -40,7 +40,7 @@ pub mod storage;
 pub mod transfer;
 pub mod tui;
 
-pub use engine::{Database, Executor, OpenOptions, RowStream, Session, StatementResult};
+pub use engine::{Database, Executor, OpenOptions, RowStream, Session, StatementResult, TransactionState};
 pub use model::{
     CancelToken, Config, Direction, Edge, EdgeId, Error, ErrorKind, Node, NodeId, Properties, PropertyType,
     Result, Value,

@@ -163,6 +163,16 @@ pub enum Command {
     },
     /// Loads the built-in example graph: this program's own dependencies.
     LoadDemo,
+    /// Opens a transaction: until `Commit` or `Rollback` the session's statements and commands read
+    /// one snapshot and its own writes, which nobody else sees. Answers `Transaction`.
+    Begin {
+        /// Refuse to write in it.
+        read_only: bool,
+    },
+    /// Commits the open transaction. Answers `Transaction`, also where it fails with `Conflict`.
+    Commit,
+    /// Rolls the open transaction back. Answers `Transaction`.
+    Rollback,
     /// Sizes, counts, cache and storage figures. Answers `Stats`.
     Stats,
 }
@@ -191,6 +201,9 @@ impl Command {
             Command::Import(_) => "import",
             Command::Export { .. } => "export",
             Command::LoadDemo => "demo",
+            Command::Begin { .. } => "begin",
+            Command::Commit => "commit",
+            Command::Rollback => "rollback",
             Command::Stats => "stats",
         }
     }

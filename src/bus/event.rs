@@ -110,6 +110,11 @@ pub enum EventBody {
         /// How long it took, until its last row was produced.
         elapsed: Duration,
     },
+    /// The session's transaction was opened or ended, by this command or statement.
+    Transaction {
+        /// Whether one is open now.
+        open: bool,
+    },
     /// Long work goes on.
     Progress(Progress),
     /// The schema.
@@ -275,7 +280,7 @@ pub struct StorageFacts {
     pub chunk: u64,
     /// The bytes of its stored record.
     pub bytes: u64,
-    /// The log position of its last change.
+    /// The log position of its last change; 0 while that is not committed.
     pub lsn: u64,
     /// The stored bytes, at most the first 64 KiB of them.
     pub raw: Vec<u8>,

@@ -7,9 +7,8 @@ use crate::storage::View;
 use super::{CatalogInfo, Figure, PropertyInfo, StatsInfo, TypeInfo};
 
 /// The types with their row counts, which the store keeps: nothing is scanned.
-pub(super) fn catalog(database: &Database) -> Result<CatalogInfo> {
-    let view = database.view();
-    let mut types = view.catalog().types().map(|t| type_info(&view, t)).collect::<Result<Vec<_>>>()?;
+pub(super) fn catalog(view: &View) -> Result<CatalogInfo> {
+    let mut types = view.catalog().types().map(|t| type_info(view, t)).collect::<Result<Vec<_>>>()?;
     types.sort_by(|a, b| (a.is_edge, &a.name).cmp(&(b.is_edge, &b.name)));
     Ok(CatalogInfo { types, version: view.catalog().version() })
 }

@@ -68,16 +68,16 @@ pub(super) async fn export(
     running: &Running,
 ) -> Result<Summary> {
     let started = Instant::now();
-    let database = connection.database()?;
+    let session = connection.session()?;
     let (sql, expected) = match source {
         ExportSource::Sql(sql) => (sql, None),
         ExportSource::Type(name) => {
-            let view = database.view();
+            let view = session.view();
             let definition = view.catalog().require(&name)?;
             (select_all(definition), Some(view.live_rows(definition.id)?))
         }
     };
-    let result = connection.session()?.run(&sql, &[], &running.cancel).await?;
+    let result = session.run(&sql, &[], &running.cancel).await?;
     let StatementResult::Rows(mut rows) = result else {
         return Err(Error::bad_input("only a statement that gives rows can be exported"));
     };

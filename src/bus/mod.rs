@@ -22,6 +22,7 @@ mod event;
 mod figures;
 mod files;
 mod page;
+mod reach;
 mod records;
 mod script;
 mod server;

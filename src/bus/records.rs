@@ -2,10 +2,12 @@
 
 use uuid::Uuid;
 
-use crate::engine::{Database, no_record};
+use crate::engine::records::{self, no_record};
 use crate::graph;
 use crate::model::{CancelToken, Error, NodeId, Result};
+use crate::storage::Transaction;
 
+use super::reach::Reach;
 use super::walks::{edge_groups, node_of};
 use super::{Command, EventBody, Inspection, RecordBody, StorageFacts};
 
@@ -28,26 +30,29 @@ impl Answer {
     }
 }
 
-pub(super) fn perform(database: &Database, command: Command, cancel: &CancelToken) -> Result<Answer> {
+pub(super) fn perform(reach: &Reach, command: Command, cancel: &CancelToken) -> Result<Answer> {
     match command {
-        Command::Inspect { id } => inspected(database, id, cancel),
+        Command::Inspect { id } => inspected(reach, id, cancel),
         Command::InsertNode { node_type, id, properties } => {
-            inspected(database, database.insert_node_with_id(&node_type, id, properties)?.0, cancel)
+            let insert = |tx: &mut Transaction| records::insert_node(tx, &node_type, id, properties.clone());
+            inspected(reach, reach.write(cancel, insert)?.0, cancel)
         }
         Command::InsertEdge { edge_type, from, to, properties } => {
-            inspected(database, database.insert_edge(&edge_type, from, to, properties)?.0, cancel)
+            let insert =
+                |tx: &mut Transaction| records::insert_edge(tx, &edge_type, from, to, properties.clone());
+            inspected(reach, reach.write(cancel, insert)?.0, cancel)
         }
         Command::UpdateRecord { id, properties } => {
-            database.update(id, properties)?;
-            inspected(database, id, cancel)
+            reach.write(cancel, |tx| records::update(tx, id, properties.clone()))?;
+            inspected(reach, id, cancel)
         }
-        Command::DeleteRecord { id, edge_only } => delete(database, id, edge_only),
-        other => super::walks::perform(&database.view(), other, cancel),
+        Command::DeleteRecord { id, edge_only } => delete(reach, id, edge_only, cancel),
+        other => super::walks::perform(&reach.view(), other, cancel),
     }
 }
 
-fn inspected(database: &Database, id: Uuid, cancel: &CancelToken) -> Result<Answer> {
-    let view = database.view();
+fn inspected(reach: &Reach, id: Uuid, cancel: &CancelToken) -> Result<Answer> {
+    let view = reach.view();
     let row = view.row_of(id)?.ok_or_else(|| {
         no_record(id).with_hint("it may have been deleted; ids are shown in the column `id`")
     })?;
@@ -84,16 +89,16 @@ fn inspected(database: &Database, id: Uuid, cancel: &CancelToken) -> Result<Answ
     Answer::one(EventBody::Inspected(Box::new(Inspection { record, edges, ends, storage })), 1)
 }
 
-fn delete(database: &Database, id: Uuid, edge_only: bool) -> Result<Answer> {
+fn delete(reach: &Reach, id: Uuid, edge_only: bool, cancel: &CancelToken) -> Result<Answer> {
     if edge_only {
-        let view = database.view();
+        let view = reach.view();
         let row = view.row_of(id)?.ok_or_else(|| no_record(id))?;
         if view.edge_at(row)?.is_none() {
             return Err(Error::bad_input(format!("{id} is a node, an edge is needed"))
                 .with_hint("`delete` deletes a node with its edges"));
         }
     }
-    let deleted = database.delete(id)?;
+    let deleted = reach.write(cancel, |tx| records::delete(tx, id))?;
     let note = match (deleted.nodes, deleted.edges) {
         (0, _) => None,
         (_, 1) => Some("1 edge deleted with it".to_owned()),

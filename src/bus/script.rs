@@ -43,6 +43,7 @@ pub(super) async fn run(
         last = result
             .await
             .map_err(|error| Failure { error: relocate(error, script, span), statement: Some(statement) })?;
+        connection.tell_transaction(reply).await?;
         let done = EventBody::StatementDone { statement, summary: last.clone(), elapsed: started.elapsed() };
         reply.send(done).await?;
     }

@@ -19,11 +19,12 @@ use futures::FutureExt as _;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc};
 
-use crate::engine::{Database, Executor, OpenOptions, Session};
+use crate::engine::{Database, Executor, OpenOptions, Session, StatementResult};
 use crate::model::{CancelToken, Clock, Error, IdGenerator, Result, SystemClock};
 
 use super::client::{Client, Events};
 use super::cursor::Cursor;
+use super::reach::Reach;
 use super::{Command, CursorId, Envelope, Event, EventBody, PROTOCOL_VERSION, RequestId, SessionId, Summary};
 use super::{figures, files, records, script};
 
@@ -101,6 +102,7 @@ impl Bus {
             id: session,
             events,
             session: Mutex::new(None),
+            transaction_told: tokio::sync::Mutex::new(false),
             running: Mutex::default(),
             cursors: Mutex::default(),
         });
@@ -128,6 +130,9 @@ pub(super) struct Connection {
     id: SessionId,
     events: mpsc::Sender<Event>,
     session: Mutex<Option<Session>>,
+    /// Whether the client was last told that a transaction is open. Locked while it is told, so
+    /// that the last word is the right one.
+    transaction_told: tokio::sync::Mutex<bool>,
     running: Mutex<HashMap<RequestId, Running>>,
     cursors: Mutex<HashMap<CursorId, Arc<Cursor>>>,
 }
@@ -250,6 +255,7 @@ impl Connection {
             Err(Failure { error, statement }) => EventBody::Failed { error, statement },
         };
         // A client that is gone needs no answer.
+        let _ = self.tell_transaction(&reply).await;
         let _ = reply.send(last).await;
     }
 
@@ -284,14 +290,18 @@ impl Connection {
             Command::Run { sql, params, delivery } => {
                 script::run(self, &sql, &params, delivery, reply, running).await
             }
+            Command::Begin { read_only: false } => Ok(self.control("BEGIN", running).await?),
+            Command::Begin { read_only: true } => Ok(self.control("BEGIN READ ONLY", running).await?),
+            Command::Commit => Ok(self.control("COMMIT", running).await?),
+            Command::Rollback => Ok(self.control("ROLLBACK", running).await?),
             Command::Export { source, file, format } => {
                 Ok(files::export(self, source, file, format, reply, running).await?)
             }
             other => {
-                let (database, reply, cancel) = (self.database()?, reply.clone(), running.cancel.clone());
+                let (reach, reply, cancel) = (self.reach()?, reply.clone(), running.cancel.clone());
                 // These read a bounded amount or look at the token themselves; a write is waited
                 // for, because only its end tells whether it was committed.
-                let work = move || perform_blocking(&database, other, &reply, &cancel);
+                let work = move || perform_blocking(&reach, other, &reply, &cancel);
                 Ok(self.shared.executor.run_blocking(work).await?)
             }
         }
@@ -350,6 +360,33 @@ impl Connection {
         Ok(session.insert(database.session()?).clone())
     }
 
+    /// What the connection's commands read and write: no session is started for it.
+    fn reach(&self) -> Result<Reach> {
+        Ok(Reach { database: self.database()?, session: self.session.lock().clone() })
+    }
+
+    /// Begins or ends a transaction, in turn with the session's statements.
+    async fn control(&self, sql: &str, running: &Running) -> Result<Summary> {
+        match self.session()?.run(sql, &[], &running.cancel).await? {
+            StatementResult::Done(done) => Ok(Summary { verb: done.verb, ..Summary::default() }),
+            StatementResult::Rows(_) => Err(Error::internal(format!("{sql} gave rows"))),
+        }
+    }
+
+    /// Tells the client whether a transaction is open, where that changed.
+    ///
+    /// # Errors
+    /// `Cancelled` when the client is gone.
+    pub(super) async fn tell_transaction(&self, reply: &Reply) -> Result<()> {
+        let mut told = self.transaction_told.lock().await;
+        let open = self.session.lock().as_ref().is_some_and(|s| s.transaction_state().is_open());
+        if *told != open {
+            reply.send(EventBody::Transaction { open }).await?;
+            *told = open;
+        }
+        Ok(())
+    }
+
     /// Keeps a result under a new name.
     pub(super) fn hold(&self, cursor: Arc<Cursor>) -> CursorId {
         let id = CursorId(self.shared.next_cursor.fetch_add(1, Ordering::Relaxed));
@@ -358,25 +395,27 @@ impl Connection {
     }
 }
 
-fn perform_blocking(
-    database: &Database,
-    command: Command,
-    reply: &Reply,
-    cancel: &CancelToken,
-) -> Result<Summary> {
+fn perform_blocking(reach: &Reach, command: Command, reply: &Reply, cancel: &CancelToken) -> Result<Summary> {
     let verb = command.name().to_uppercase();
     let done = |rows, note| Ok(Summary { verb, rows, truncated: false, note });
+    let database = &reach.database;
     match command {
-        Command::Catalog => {
-            reply.send_blocking(EventBody::Catalog(figures::catalog(database)?)).and_then(|()| done(0, None))
-        }
+        Command::Catalog => reply
+            .send_blocking(EventBody::Catalog(figures::catalog(&reach.view())?))
+            .and_then(|()| done(0, None)),
         Command::Stats => {
             reply.send_blocking(EventBody::Stats(figures::stats(database)?)).and_then(|()| done(0, None))
         }
-        Command::Import(options) => files::import(database, &options, reply, cancel),
-        Command::LoadDemo => files::load_demo(database),
+        Command::Import(options) => {
+            reach.refuse_in_transaction("import")?;
+            files::import(database, &options, reply, cancel)
+        }
+        Command::LoadDemo => {
+            reach.refuse_in_transaction("demo")?;
+            files::load_demo(database)
+        }
         other => {
-            let answer = records::perform(database, other, cancel)?;
+            let answer = records::perform(reach, other, cancel)?;
             let (rows, note) = (answer.rows, answer.note);
             answer.bodies.into_iter().try_for_each(|body| reply.send_blocking(body))?;
             done(rows, note)

@@ -73,13 +73,17 @@ pub fn run(
 ) -> ExitCode {
     let mut session = Session::new(client, events, interrupt, io, settings);
     let outcome = perform(&mut session, arguments, stdin).and_then(|()| session.io.flush());
-    match outcome {
+    let code = match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => {
             let settings = session.settings.clone();
             ended(&mut session.io, &settings, stop)
         }
+    };
+    if session.in_transaction() {
+        session.io.note("the transaction was not committed: it is rolled back");
     }
+    code
 }
 
 fn ended(io: &mut Io<'_>, settings: &Settings, stop: Stop) -> ExitCode {

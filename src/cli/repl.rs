@@ -25,6 +25,7 @@ const HELP: &str = "\
 .format [FORMAT]  how results are printed: table, vertical, csv, tsv, json, jsonl, markdown
 .timing [on|off]  say how long each statement took
 .exit             leave (also Ctrl-D)
+The prompt has a star while a transaction is open: BEGIN opens one, COMMIT or ROLLBACK ends it.
 A statement ends with a semicolon. Ctrl-C stops a running statement, or drops what was typed.
 ";
 
@@ -52,7 +53,12 @@ pub fn run(session: &mut Session<'_>, opened: &Opened) -> Outcome {
     let mut splitter = Splitter::default();
     loop {
         session.interrupt().reset();
-        let prompt = if splitter.is_within_statement() { "    ...> " } else { "aresadb> " };
+        let prompt = match (splitter.is_within_statement(), session.in_transaction()) {
+            (false, false) => "aresadb> ",
+            (false, true) => "aresadb*> ",
+            (true, false) => "    ...> ",
+            (true, true) => "     ...> ",
+        };
         match editor.readline(prompt) {
             Ok(line) => {
                 if !line.trim().is_empty() {

@@ -55,6 +55,7 @@ pub struct Session<'io> {
     client: Client,
     events: Events,
     interrupt: Interrupt,
+    in_transaction: bool,
     /// Where results go.
     pub io: Io<'io>,
     /// How results look.
@@ -70,7 +71,12 @@ impl<'io> Session<'io> {
         io: Io<'io>,
         settings: Settings,
     ) -> Self {
-        Self { client, events, interrupt, io, settings }
+        Self { client, events, interrupt, in_transaction: false, io, settings }
+    }
+
+    /// Whether a transaction is open.
+    pub fn in_transaction(&self) -> bool {
+        self.in_transaction
     }
 
     /// What Ctrl-C sets.
@@ -111,6 +117,10 @@ impl<'io> Session<'io> {
             let Some(event) = self.events.blocking_recv() else {
                 return Err(Error::new(ErrorKind::Io, "the engine has ended").into());
             };
+            if let EventBody::Transaction { open } = event.body {
+                self.in_transaction = open;
+                continue;
+            }
             if event.request != request {
                 continue;
             }

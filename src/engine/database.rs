@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Clock, Config, Edge, EdgeId, Error, ErrorKind, IdGenerator, Node, NodeId, Properties, Result,
-    SystemClock, TypeKind, Value,
+    Clock, Config, Edge, EdgeId, ErrorKind, IdGenerator, Node, NodeId, Properties, Result, SystemClock, Value,
 };
 use crate::storage::{
     Deleted, Disk, Folder, Planted, RedbBackend, Store, StoreOptions, Transaction, View, check_log_formats,
 };
 
 use super::executor::Executor;
+use super::records;
 use super::session::Session;
 
 /// One transaction's changes may take this much memory.
@@ -261,11 +261,7 @@ impl Database {
         id: Option<NodeId>,
         properties: Properties,
     ) -> Result<NodeId> {
-        self.write(|tx| {
-            let type_id = tx.ensure_type(node_type, TypeKind::Node)?;
-            let values = tx.resolve_properties(type_id, properties.clone())?;
-            Ok(tx.insert_node(type_id, id, values)?.1)
-        })
+        self.write(|tx| records::insert_node(tx, node_type, id, properties.clone()))
     }
 
     /// Inserts an edge between two nodes; its type and new properties are made as needed.
@@ -281,16 +277,7 @@ impl Database {
     ) -> Result<EdgeId> {
         let properties: Properties =
             properties.into_iter().map(|(name, value)| (name.into(), value)).collect();
-        self.write(|tx| {
-            let view = tx.view();
-            let row = |id: NodeId| {
-                view.row_of(id.0)?.ok_or_else(|| Error::not_found(format!("there is no node {id}")))
-            };
-            let (from, to) = (row(from)?, row(to)?);
-            let type_id = tx.ensure_type(edge_type, TypeKind::Edge(crate::model::EdgeEnds::default()))?;
-            let values = tx.resolve_properties(type_id, properties.clone())?;
-            Ok(tx.insert_edge(type_id, None, from, to, values)?.1)
-        })
+        self.write(|tx| records::insert_edge(tx, edge_type, from, to, properties.clone()))
     }
 
     /// The node of an id.
@@ -314,11 +301,7 @@ impl Database {
     /// # Errors
     /// `NotFound`; `Constraint` for a value that does not fit; as [`Database::write`].
     pub fn update(&self, id: uuid::Uuid, properties: Properties) -> Result<()> {
-        self.write(|tx| {
-            let row = tx.view().row_of(id)?.ok_or_else(|| no_record(id))?;
-            let values = tx.resolve_properties(row.type_id(), properties.clone())?;
-            if tx.update(row, values)? { Ok(()) } else { Err(no_record(id)) }
-        })
+        self.write(|tx| records::update(tx, id, properties.clone()))
     }
 
     /// Deletes a node with its edges, or an edge.
@@ -326,15 +309,8 @@ impl Database {
     /// # Errors
     /// `NotFound`; as [`Database::write`].
     pub fn delete(&self, id: uuid::Uuid) -> Result<Deleted> {
-        self.write(|tx| {
-            let row = tx.view().row_of(id)?.ok_or_else(|| no_record(id))?;
-            tx.delete(row)?.ok_or_else(|| no_record(id))
-        })
+        self.write(|tx| records::delete(tx, id))
     }
-}
-
-pub(crate) fn no_record(id: uuid::Uuid) -> Error {
-    Error::not_found(format!("there is no node or edge {id}"))
 }
 
 fn name_of(path: &Path) -> String {

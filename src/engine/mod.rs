@@ -10,9 +10,10 @@
 
 mod database;
 mod executor;
+pub(crate) mod records;
 mod session;
 
-pub(crate) use database::no_record;
+pub use crate::query::TransactionState;
 pub use database::{Database, OpenOptions};
 pub(crate) use executor::from_panic;
 pub use executor::{Executor, quiet_contained_panics};

@@ -1,4 +1,4 @@
-//! A session: SQL, one statement at a time.
+//! A session: SQL, one statement at a time, and the transaction its statements share.
 //!
 //! A statement runs on the database's own threads, whatever thread or runtime asks; its rows come
 //! through a short queue, so that a slow reader slows the producer. Dropping the stream stops the
@@ -13,7 +13,10 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::model::{CancelToken, PropertyType, Result, Value};
-use crate::query::{CommandResult, Outcome, SqlOptions, SqlSession, property_type_of};
+use crate::query::{
+    CommandResult, Outcome, SessionTransaction, SqlOptions, SqlSession, TransactionState, property_type_of,
+};
+use crate::storage::{Transaction, View};
 
 use super::database::Database;
 use super::executor::from_panic;
@@ -22,11 +25,12 @@ use super::executor::from_panic;
 const QUEUED_BATCHES: usize = 2;
 
 /// An SQL session on a database. One statement runs at a time; a second one waits for the first
-/// one's plan, not for its rows.
+/// one's plan, not for its rows. The last clone dropped rolls an open transaction back.
 #[derive(Clone)]
 pub struct Session {
     database: Database,
     sql: Arc<Mutex<SqlSession>>,
+    transaction: Arc<SessionTransaction>,
 }
 
 /// What a statement gives.
@@ -81,7 +85,8 @@ impl Session {
         let read_only = database.is_read_only();
         let options = SqlOptions { memory_bytes, read_only, ..SqlOptions::default() };
         let sql = SqlSession::new(Arc::clone(database.store()), options)?;
-        Ok(Self { database, sql: Arc::new(Mutex::new(sql)) })
+        let transaction = Arc::clone(sql.transaction());
+        Ok(Self { database, sql: Arc::new(Mutex::new(sql)), transaction })
     }
 
     /// The database it works on.
@@ -156,5 +161,72 @@ impl Session {
                 Ok(CommandResult::new("SELECT", rows as u64))
             }
         }
+    }
+
+    /// What the session reads now: the open transaction's finished statements over its snapshot,
+    /// or the latest commit. In an open transaction the first view takes the snapshot.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.transaction.view_blocking()
+    }
+
+    /// Whether a transaction is open.
+    #[must_use]
+    pub fn transaction_state(&self) -> TransactionState {
+        self.transaction.state()
+    }
+
+    /// Opens a transaction, as BEGIN does; with `read_only` it refuses to write. Waits for the
+    /// session's statement that writes, as all that follow; not for async code.
+    ///
+    /// # Errors
+    /// `BadInput` when one is open, which stays so.
+    pub fn begin(&self, read_only: bool) -> Result<()> {
+        self.transaction.turn_blocking(&CancelToken::new())?.begin(read_only.then_some(true))
+    }
+
+    /// Commits the open transaction. It is over then, whether that succeeds or not.
+    ///
+    /// # Errors
+    /// `BadInput` when none is open; `Conflict` when another transaction committed first what this
+    /// one relies on: nothing was committed, run it again; as `Store::commit`.
+    pub fn commit(&self) -> Result<()> {
+        self.transaction.turn_blocking(&CancelToken::new())?.commit()
+    }
+
+    /// Rolls the open transaction back.
+    ///
+    /// # Errors
+    /// `BadInput` when none is open.
+    pub fn rollback(&self) -> Result<()> {
+        self.transaction.turn_blocking(&CancelToken::new())?.rollback()
+    }
+
+    /// Runs `work` as one statement: in the open transaction, which is as before when it fails, or
+    /// in a transaction of its own as [`Database::write`] does.
+    ///
+    /// # Errors
+    /// What `work` fails with; `ReadOnly`; as [`Database::write`].
+    pub fn write<T>(&self, work: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
+        self.write_unless(&CancelToken::new(), work)
+    }
+
+    /// As [`Session::write`]; stops waiting for its turn once it is cancelled.
+    ///
+    /// # Errors
+    /// As [`Session::write`]; `Cancelled`.
+    pub fn write_unless<T>(
+        &self,
+        cancel: &CancelToken,
+        mut work: impl FnMut(&mut Transaction) -> Result<T>,
+    ) -> Result<T> {
+        let mut turn = self.transaction.turn_blocking(cancel)?;
+        let Some(transaction) = turn.statement()? else {
+            drop(turn);
+            return self.database.write(work);
+        };
+        let result = work(transaction)?;
+        turn.keep();
+        Ok(result)
     }
 }

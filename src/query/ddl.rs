@@ -267,11 +267,9 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
     let words: Vec<&str> = shown.split_whitespace().take(2).collect();
     let what = words.join(" ").chars().take(40).collect::<String>();
     let hint = match statement {
-        ast::Statement::StartTransaction { .. }
-        | ast::Statement::Commit { .. }
-        | ast::Statement::Rollback { .. }
-        | ast::Statement::Savepoint { .. }
-        | ast::Statement::ReleaseSavepoint { .. } => "each statement is a transaction of its own",
+        ast::Statement::Set(ast::Set::SetTransaction { .. }) => {
+            "BEGIN takes the options: BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        }
         ast::Statement::Copy { .. } => "use the import and export commands",
         ast::Statement::CreateIndex(_) => "look-ups by id need no index",
         ast::Statement::CreateView(_) => "use WITH in the query",
@@ -279,7 +277,7 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
         ast::Statement::Truncate(_) => "use DELETE FROM without WHERE",
         ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => "there are no settings in SQL",
         _ => {
-            "statements are SELECT, INSERT, UPDATE, DELETE, CREATE TABLE, CREATE EDGE TABLE, DROP TABLE, EXPLAIN, SHOW TABLES, DESCRIBE"
+            "statements are SELECT, INSERT, UPDATE, DELETE, CREATE TABLE, CREATE EDGE TABLE, DROP TABLE, BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, EXPLAIN, SHOW TABLES, DESCRIBE"
         }
     };
     Error::unsupported(format!("{what} is not supported")).with_hint(hint)

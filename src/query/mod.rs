@@ -7,6 +7,7 @@
 //!     INSERT, UPDATE, DELETE: rows and values found the same way ─▶ Transaction ◀┘
 //! ```
 //!
+//! Between BEGIN and COMMIT the session keeps the `Transaction` and every statement reads its view.
 //! PostgreSQL's documentation is the reference for what a statement means. What is not supported is
 //! refused by name. Must never: use DataFusion's own hooks for changing tables, reach files from
 //! SQL, let a wrong answer of the planner pass (see `semantics`).
@@ -29,6 +30,7 @@ mod semantics;
 mod session;
 mod statement;
 mod sum;
+mod transaction;
 mod types;
 
 pub use access::{PlanStep, QueryPlan};
@@ -36,3 +38,4 @@ pub use arrow_value::{property_type_of, value_at};
 pub use error::from_datafusion_at as error_from;
 pub use session::{CommandResult, Outcome, SqlOptions, SqlSession};
 pub use statement::{relocate, split_statements, statement_at};
+pub use transaction::{SessionTransaction, TransactionState};

@@ -1,7 +1,8 @@
 //! An SQL session: one DataFusion context, kept, one statement at a time.
 //!
-//! Every statement reads one view. A statement that writes is a transaction of its own, run again
-//! when another committed first. A query's rows stream; dropping the stream stops it, raising the
+//! Every statement reads one view. A statement that writes outside of BEGIN ... COMMIT is a
+//! transaction of its own, run again when another committed first; inside, it is a part of the open
+//! transaction (see `transaction`). A query's rows stream; dropping the stream stops it, raising the
 //! cancel token ends it with `Cancelled` at the next batch. Files cannot be reached from SQL.
 
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ use super::scan::BATCH_ROWS;
 use super::semantics::CheckedArithmetic;
 use super::statement::{self, CreateEdgeTable, Statement};
 use super::sum::checked_sum;
+use super::transaction::{Control, SessionTransaction, read_only_session};
 use super::types::SqlTypes;
 use super::{ddl, dml};
 
@@ -116,6 +118,7 @@ struct Shared {
     context: SessionContext,
     state: Arc<StatementState>,
     read_only: bool,
+    transaction: Arc<SessionTransaction>,
 }
 
 impl SqlSession {
@@ -126,15 +129,22 @@ impl SqlSession {
     pub fn new(store: Arc<Store>, options: SqlOptions) -> Result<Self> {
         let state = Arc::new(StatementState::default());
         let context = context(&state, &options).map_err(|e| super::error::from_datafusion(&e))?;
-        let shared = Shared { store, context, state, read_only: options.read_only };
+        let transaction = SessionTransaction::new(Arc::clone(&store), options.read_only);
+        let shared = Shared { store, context, state, read_only: options.read_only, transaction };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The session's transaction, for reads and writes that are no SQL.
+    #[must_use]
+    pub fn transaction(&self) -> &Arc<SessionTransaction> {
+        &self.shared.transaction
     }
 
     /// Runs one statement; `$1`, `$2`, ... stand for `params`.
     ///
     /// # Errors
     /// `BadInput`, `NotFound`, `Unsupported` with the place in the SQL; `Constraint`; `Conflict`
-    /// when other transactions kept committing first; `ReadOnly`; `Cancelled`; `OutOfSpace`.
+    /// when other transactions kept committing first, or from COMMIT when another did; `ReadOnly`; `Cancelled`; `OutOfSpace`.
     pub async fn run(&mut self, sql: &str, params: &[Value], cancel: &CancelToken) -> Result<Outcome> {
         cancel.check()?;
         let run = Run {
@@ -264,12 +274,18 @@ impl Run {
     }
 
     async fn sql_statement(self, statement: ast::Statement) -> Result<Outcome> {
+        if let Some(control) = Control::of(&statement)? {
+            return self.control(control).await;
+        }
         match statement {
-            ast::Statement::Query(_) => self.query(statement).await,
+            ast::Statement::Query(_) => {
+                let view = self.shared.transaction.view().await;
+                self.query(statement, view).await
+            }
             ast::Statement::Explain { .. } => {
-                let view = self.shared.store.view();
+                let view = self.shared.transaction.view().await;
                 let explain = dml::explained(&self, statement, view.catalog())?;
-                self.query(explain).await
+                self.query(explain, view).await
             }
             ast::Statement::Insert(insert) => self.write(Change::Insert(insert)).await,
             ast::Statement::Update(update) => self.write(Change::Update(update)).await,
@@ -277,14 +293,16 @@ impl Run {
             ast::Statement::CreateTable(create) => self.write(Change::CreateTable(create)).await,
             drop @ ast::Statement::Drop { .. } => self.write(Change::Drop(drop)).await,
             other => match ddl::as_query(&other)? {
-                Some(sql) => self.query(ast::Statement::Query(Box::new(parse_query(&sql)?))).await,
+                Some(sql) => {
+                    let view = self.shared.transaction.view().await;
+                    self.query(ast::Statement::Query(Box::new(parse_query(&sql)?)), view).await
+                }
                 None => Err(ddl::unsupported(&other)),
             },
         }
     }
 
-    async fn query(self, statement: ast::Statement) -> Result<Outcome> {
-        let view = self.shared.store.view();
+    async fn query(self, statement: ast::Statement, view: View) -> Result<Outcome> {
         let stream = self.rows(statement, &view).await?;
         Ok(Outcome::Rows { schema: stream.schema(), stream })
     }
@@ -366,12 +384,42 @@ impl Run {
         }
     }
 
-    /// Runs a statement that writes in a transaction of its own.
+    /// Begins, ends or divides a transaction.
+    async fn control(&self, control: Control) -> Result<Outcome> {
+        let mut turn = self.shared.transaction.turn().await;
+        self.started_writing()?;
+        match &control {
+            Control::Begin { read_only, .. } => turn.begin(*read_only),
+            Control::Commit => {
+                // The turn goes along: the session's next statement waits for the commit's end.
+                let committed = tokio::task::spawn_blocking(move || turn.commit()).await;
+                committed.unwrap_or_else(|e| Err(stopped_commit(&e)))
+            }
+            Control::Rollback => turn.rollback(),
+            Control::Savepoint(name) => turn.savepoint(name),
+            Control::Release(name) => turn.release(name),
+            Control::RollbackTo(name) => turn.rollback_to(name),
+        }?;
+        Ok(Outcome::Done(CommandResult::new(control.verb(), 0)))
+    }
+
+    /// Runs a statement that writes, in the open transaction or in one of its own.
     async fn write(&self, change: Change) -> Result<Outcome> {
         if self.shared.read_only {
-            return Err(Error::read_only("the session is read-only")
-                .with_hint("open the database without --readonly to change it"));
+            return Err(read_only_session());
         }
+        let mut turn = self.shared.transaction.turn().await;
+        let Some(transaction) = turn.statement()? else {
+            drop(turn);
+            return self.autocommit(change).await;
+        };
+        let result = change.apply(self, transaction).await?;
+        self.started_writing()?;
+        turn.keep();
+        Ok(Outcome::Done(result))
+    }
+
+    async fn autocommit(&self, change: Change) -> Result<Outcome> {
         for attempt in 1.. {
             let mut transaction = self.shared.store.begin()?;
             transaction.begin_statement();
@@ -380,7 +428,7 @@ impl Run {
             self.started_writing()?;
             let store = Arc::clone(&self.shared.store);
             let committed = tokio::task::spawn_blocking(move || store.commit(transaction)).await;
-            match committed.unwrap_or_else(|e| Err(Error::internal(format!("the commit was stopped: {e}")))) {
+            match committed.unwrap_or_else(|e| Err(stopped_commit(&e))) {
                 Ok(_) => return Ok(Outcome::Done(result)),
                 Err(e) if e.kind() == ErrorKind::Conflict && attempt < ATTEMPTS => {}
                 Err(e) => return Err(e),
@@ -394,6 +442,10 @@ impl Run {
         self.writes.store(true, Ordering::SeqCst);
         self.cancel.check()
     }
+}
+
+fn stopped_commit(error: &tokio::task::JoinError) -> Error {
+    Error::internal(format!("the commit was stopped: {error}"))
 }
 
 /// A hint for a table that is not there.

@@ -249,6 +249,12 @@ fn parse_one(parser: &mut Parser<'_>) -> std::result::Result<Statement, ParserEr
     if is_create_edge(parser) {
         return parse_create_edge(parser).map(Statement::CreateEdgeTable);
     }
+    // PostgreSQL's other word for ROLLBACK, which the parser does not know. It takes no savepoint.
+    if is_word(&parser.peek_token().token, "abort") {
+        parser.next_token();
+        let chain = parser.parse_commit_rollback_chain()?;
+        return Ok(Statement::Sql(Box::new(ast::Statement::Rollback { chain, savepoint: None })));
+    }
     parser.parse_statement().map(|statement| Statement::Sql(Box::new(statement)))
 }
 

@@ -36,7 +36,7 @@ fn open_in(dir: &Path) -> Arc<Store> {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Node { kind: u8, value: i64 },
     Edge { kind: u8, from: usize, to: usize },
     Update { at: usize, property: u8, value: Option<i64> },
@@ -48,7 +48,7 @@ enum Step {
     Rollback,
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
+pub(super) fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => (0u8..3, any::<i64>()).prop_map(|(kind, value)| Step::Node { kind, value }),
         6 => (0u8..2, any::<usize>(), any::<usize>()).prop_map(|(kind, from, to)| Step::Edge { kind, from, to }),
@@ -64,13 +64,13 @@ fn any_step() -> impl Strategy<Value = Step> {
 
 /// What the database should hold.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Model {
-    nodes: BTreeMap<NodeId, (String, Properties)>,
+pub(super) struct Model {
+    pub(super) nodes: BTreeMap<NodeId, (String, Properties)>,
     edges: BTreeMap<EdgeId, (String, NodeId, NodeId, Properties)>,
 }
 
 impl Model {
-    fn apply(&mut self, tx: &mut Transaction, step: &Step) {
+    pub(super) fn apply(&mut self, tx: &mut Transaction, step: &Step) {
         match step {
             Step::Node { kind, value } => {
                 let name = format!("node{kind}");
@@ -135,7 +135,7 @@ fn row_in(tx: &mut Transaction, id: uuid::Uuid) -> RowId {
 
 /// Reads everything there is through the public reading surface and checks that the tables agree
 /// with each other.
-fn read_all(view: &View) -> Model {
+pub(super) fn read_all(view: &View) -> Model {
     let mut model = Model::default();
     let mut rows = BTreeMap::new();
     let mut adjacency = BTreeSet::new();
@@ -243,7 +243,7 @@ proptest! {
     }
 }
 
-fn people(store: &Arc<Store>, count: usize) -> Vec<RowId> {
+pub(super) fn people(store: &Arc<Store>, count: usize) -> Vec<RowId> {
     let mut tx = store.begin().unwrap();
     let person = tx.ensure_type("person", TypeKind::Node).unwrap();
     let rows = (0..count)

@@ -12,6 +12,11 @@ use super::text;
 
 /// Takes an event of the bus in; one that nobody waits for any more is dropped.
 pub(super) fn answer(app: &mut App, ticket: Ticket, body: EventBody) {
+    // Of a statement that was given up as well.
+    if let EventBody::Transaction { open } = body {
+        app.in_transaction = open;
+        return;
+    }
     let last = body.is_last();
     match app.pending.get(&ticket).cloned() {
         Some(purpose) => {
@@ -243,11 +248,6 @@ fn counted(app: &mut App, cursor: CursorId, rows: u64, complete: bool) {
 
 fn statement_done(app: &mut App, summary: &Summary, elapsed: std::time::Duration) {
     let reads = matches!(summary.verb.as_str(), "SELECT" | "EXPLAIN" | "SHOW" | "VALUES" | "");
-    match summary.verb.as_str() {
-        "BEGIN" => app.in_transaction = true,
-        "COMMIT" | "ROLLBACK" => app.in_transaction = false,
-        _ => {}
-    }
     let plural = if summary.rows == 1 { "row" } else { "rows" };
     let text = format!("{}: {} {plural} in {}", summary.verb, text::count(summary.rows), text::span(elapsed));
     app.message(Level::Ok, &text, &note_of(summary));

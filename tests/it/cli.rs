@@ -501,3 +501,26 @@ fn the_readme_lists_the_commands_of_the_registry() {
     let (listed, _) = rest.split_once("<!-- /commands -->").unwrap();
     assert_eq!(listed, table, "README.md is to list the commands as on the right");
 }
+
+#[test]
+fn scripts_of_one_command_line_are_one_session_with_transactions() {
+    let shell = Shell::new();
+    let exec = |scripts: &[&str]| {
+        let mut arguments = vec!["-d", "db", "--no-header"];
+        arguments.extend(scripts.iter().flat_map(|sql| ["--exec", sql]));
+        shell.run(&arguments)
+    };
+    exec(&["CREATE TABLE t (n INTEGER)"]).ok();
+    assert_eq!(exec(&["BEGIN", "INSERT INTO t VALUES (1)", "COMMIT", "SELECT n FROM t"]).ok(), "1\n");
+    // Left open at the end, and told so.
+    let ran = exec(&["BEGIN; INSERT INTO t VALUES (2)", "SELECT count(*) FROM t"]);
+    assert!(ran.err.ends_with("the transaction was not committed: it is rolled back\n"), "{}", ran.err);
+    assert_eq!(ran.ok(), "2\n");
+    // An error ends the script, and with it the transaction.
+    let says = ["no table missing", "the transaction was not committed: it is rolled back"];
+    exec(&["BEGIN; INSERT INTO t VALUES (3); SELECT * FROM missing; COMMIT"]).fails(1, &says);
+    let input = "BEGIN;\nINSERT INTO t VALUES (4);\nROLLBACK;\nBEGIN;\nINSERT INTO t VALUES (5);\nEND;\n";
+    let ran = finish(shell.command(&["-d", "db"]), input);
+    assert!(!ran.err.contains("not committed"), "{}", ran.err);
+    assert_eq!(exec(&["SELECT n FROM t ORDER BY n"]).ok(), "1\n5\n");
+}

@@ -32,10 +32,14 @@ struct Pty {
 
 impl Pty {
     fn start(arguments: &[&str], columns: u16, rows: u16) -> Self {
+        Self::start_program(env!("CARGO_BIN_EXE_aresadb-tui"), arguments, columns, rows)
+    }
+
+    fn start_program(program: &str, arguments: &[&str], columns: u16, rows: u16) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let cooked = pair.master.get_termios().unwrap().local_flags.bits();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aresadb-tui"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.env("TERM", "xterm-256color");
         command.env_remove("ARESADB_DATABASE");
@@ -279,6 +283,49 @@ fn a_panic_gives_the_terminal_back_and_says_so() {
     pty.ends(101);
     pty.shows("asked for");
     pty.shows("this is a defect of aresadb-tui");
+}
+
+#[test]
+fn an_open_transaction_shows_in_the_status_line_and_quitting_asks() {
+    let mut pty = Pty::start(&["--exec", "BEGIN; CREATE TABLE t (n INTEGER)", ":memory:"], 100, 30);
+    pty.shows("CREATE TABLE: 0 rows");
+    // The next key clears the note.
+    pty.keys("\x1b");
+    pty.shows("Tx: open");
+    pty.keys(":q\r");
+    pty.shows("A transaction is open");
+    pty.keys("n");
+    pty.shows("Tx: open");
+    pty.keys(":q\r");
+    pty.shows("A transaction is open");
+    pty.keys("y");
+    pty.ends(0);
+    let mut pty = Pty::start(&["--exec", "BEGIN; CREATE TABLE t (n INTEGER); COMMIT", ":memory:"], 100, 30);
+    pty.shows("COMMIT: 0 rows");
+    pty.keys("\x1b");
+    pty.shows("Tx: auto");
+    pty.keys(":q\r");
+    pty.ends(0);
+}
+
+#[test]
+fn the_prompt_has_a_star_while_a_transaction_is_open() {
+    let arguments = ["-d", ":memory:", "repl"];
+    let mut pty = Pty::start_program(env!("CARGO_BIN_EXE_aresadb"), &arguments, 80, 24);
+    pty.shows("aresadb> ");
+    pty.keys("BEGIN;\r");
+    pty.shows("aresadb*> ");
+    pty.keys("SELECT * FROM nothing;\r");
+    pty.shows("no table nothing");
+    pty.keys("ROLLBACK;\r");
+    pty.wait("the plain prompt", |s| s.contents().trim_end().ends_with("\naresadb>"));
+    pty.keys("BEGIN; CREATE TABLE t (n\r");
+    pty.shows("     ...>");
+    pty.keys("INTEGER);\r");
+    pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb*>"));
+    pty.keys(".exit\r");
+    pty.shows("the transaction was not committed: it is rolled back");
+    pty.ends(0);
 }
 
 #[test]

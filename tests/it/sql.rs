@@ -454,7 +454,6 @@ fn types_are_declared_and_dropped() {
         ("CREATE TABLE p (a INTEGER, a TEXT)", "Constraint: property 'a' is declared twice @ line 1, column 14"),
         ("CREATE INDEX i ON a (x)", "Unsupported: CREATE INDEX is not supported"),
         ("CREATE VIEW v AS SELECT 1", "Unsupported: CREATE VIEW is not supported"),
-        ("BEGIN", "Unsupported: BEGIN is not supported"),
         ("SHOW TABLES", ""),
     ]);
 }
@@ -763,5 +762,101 @@ fn literals_are_exact_beside_decimals_and_uuids() {
         ("SELECT a FROM p WHERE id NOT IN ('00000000-0000-7000-8000-00000000000A')", ""),
         ("SELECT a FROM p WHERE u = '0000000000007000800000000000000B'", "1"),
         ("SELECT a FROM p WHERE u <> '00000000-0000-7000-8000-00000000000B'::uuid", ""),
+    ]);
+}
+
+#[test]
+fn transactions_are_begun_divided_and_ended_as_postgresql_writes_it() {
+    let mut db = social();
+    let ages = "SELECT sum(age) FROM person";
+    db.check(&[
+        ("BEGIN", "BEGIN 0"),
+        ("UPDATE person SET age = 0", "UPDATE 4"),
+        ("SAVEPOINT one", "SAVEPOINT 0"),
+        ("UPDATE person SET age = 1", "UPDATE 4"),
+        ("EXPLAIN SELECT 1 FROM person WHERE false", &db_explain()),
+        ("ROLLBACK TO SAVEPOINT ONE", "ROLLBACK 0"),
+        (ages, "0"),
+        ("ROLLBACK WORK TO one", "ROLLBACK 0"),
+        ("SAVEPOINT \"One\"", "SAVEPOINT 0"),
+        ("RELEASE one", "RELEASE 0"),
+        ("RELEASE \"One\"", "NotFound: there is no savepoint 'One'"),
+        ("ABORT", "ROLLBACK 0"),
+        (ages, "96"),
+    ]);
+    for (begin, verb) in [
+        ("BEGIN WORK", "BEGIN 0"),
+        ("begin transaction read write", "BEGIN 0"),
+        ("START TRANSACTION ISOLATION LEVEL READ UNCOMMITTED", "START TRANSACTION 0"),
+        ("START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE", "START TRANSACTION 0"),
+        ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN 0"),
+        ("BEGIN ISOLATION LEVEL SNAPSHOT", "BEGIN 0"),
+    ] {
+        for (end, ended) in [
+            ("COMMIT", "COMMIT 0"),
+            ("COMMIT TRANSACTION AND NO CHAIN", "COMMIT 0"),
+            ("END", "COMMIT 0"),
+            ("END WORK", "COMMIT 0"),
+            ("ROLLBACK", "ROLLBACK 0"),
+            ("ABORT TRANSACTION", "ROLLBACK 0"),
+        ] {
+            db.check(&[(begin, verb), (ages, "96"), (end, ended)]);
+        }
+    }
+}
+
+fn db_explain() -> String {
+    social().text("EXPLAIN SELECT 1 FROM person WHERE false")
+}
+
+#[test]
+fn what_transactions_do_not_do_is_refused_and_changes_nothing() {
+    let mut db = social();
+    let none = "BadInput: no transaction is open";
+    for sql in ["COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT s", "RELEASE s", "ROLLBACK TO s"] {
+        assert_eq!(db.text(sql), none, "{sql}");
+    }
+    let unsupported = [
+        ("BEGIN ISOLATION LEVEL SERIALIZABLE", "ISOLATION LEVEL SERIALIZABLE is not supported"),
+        ("BEGIN READ ONLY, ISOLATION LEVEL SERIALIZABLE", "ISOLATION LEVEL SERIALIZABLE is not supported"),
+        ("SET TRANSACTION READ ONLY", "SET TRANSACTION is not supported"),
+    ];
+    for (sql, says) in unsupported {
+        assert_eq!(db.text(sql), format!("Unsupported: {says}"));
+    }
+    for sql in ["BEGIN IMMEDIATE", "BEGIN NOT DEFERRABLE", "BEGIN 1", "SAVEPOINT", "ABORT TO s"] {
+        assert_eq!(db.fails(sql).kind(), ErrorKind::BadInput, "{sql}");
+    }
+    assert_eq!(
+        db.text("BEGIN READ ONLY, READ WRITE"),
+        "BadInput: READ ONLY and READ WRITE exclude each other"
+    );
+    assert_eq!(db.text("COMMIT"), none, "none of these opened one");
+    db.check(&[
+        ("BEGIN", "BEGIN 0"),
+        ("DELETE FROM person WHERE name = 'Dan'", "DELETE 1 (1 edge deleted with the nodes)"),
+        ("BEGIN", "BadInput: a transaction is open already"),
+        ("START TRANSACTION READ ONLY", "BadInput: a transaction is open already"),
+        ("COMMIT AND CHAIN", "Unsupported: AND CHAIN is not supported"),
+        ("ROLLBACK AND CHAIN", "Unsupported: AND CHAIN is not supported"),
+        ("ROLLBACK TO s", "NotFound: there is no savepoint 's'"),
+        ("EXPLAIN BEGIN", "Unsupported: BEGIN is not supported"),
+        ("SELECT count(*) FROM person", "3"),
+        ("COMMIT", "COMMIT 0"),
+        ("SELECT count(*) FROM person", "3"),
+    ]);
+}
+
+#[test]
+fn a_read_only_session_has_transactions_too() {
+    let mut db = social();
+    let options = SqlOptions { read_only: true, ..SqlOptions::default() };
+    db.session = SqlSession::new(Arc::clone(&db.store), options).unwrap();
+    db.check(&[
+        ("BEGIN READ WRITE", "ReadOnly: the session is read-only"),
+        ("BEGIN", "BEGIN 0"),
+        ("SELECT count(*) FROM person", "4"),
+        ("DELETE FROM person", "ReadOnly: the session is read-only"),
+        ("COMMIT", "COMMIT 0"),
     ]);
 }

@@ -34,27 +34,43 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    /// Adds what a later statement relied on and did; what was seen first stands.
-    pub(super) fn absorb(&mut self, other: Effects) {
-        for (id, change) in other.counts {
-            self.counts.entry(id).or_default().add(change);
+    /// Adds what a later statement relied on and did, its counts excepted; what was seen first
+    /// stands.
+    pub(super) fn absorb(&mut self, later: Effects) {
+        add_to_map(&mut self.changed, later.changed);
+        if later.needed.len() > self.needed.len() {
+            let earlier = std::mem::replace(&mut self.needed, later.needed);
+            self.needed.extend(earlier);
+        } else {
+            self.needed.extend(later.needed);
         }
-        for (row, lsn) in other.changed {
-            self.changed.entry(row).or_insert(lsn);
-        }
-        self.deleted.extend(other.deleted);
-        self.needed.extend(other.needed);
-        self.deleted_nodes.extend(other.deleted_nodes);
-        self.chosen_ids.extend(other.chosen_ids);
-        for (id, definition) in other.relied_on {
-            self.relied_on.entry(id).or_insert(definition);
-        }
-        for (id, before) in other.redefined {
-            self.redefined.entry(id).or_insert(before);
-        }
-        self.dropped.extend(other.dropped);
-        self.bytes += other.bytes;
+        self.deleted.extend(later.deleted);
+        add_to_set(&mut self.deleted_nodes, later.deleted_nodes);
+        add_to_set(&mut self.chosen_ids, later.chosen_ids);
+        add_to_map(&mut self.relied_on, later.relied_on);
+        add_to_map(&mut self.redefined, later.redefined);
+        add_to_map(&mut self.dropped, later.dropped);
+        self.bytes += later.bytes;
     }
+}
+
+/// Adds later entries; the first of a key stands. The fewer ones are moved.
+fn add_to_map<K: Ord, V>(map: &mut BTreeMap<K, V>, later: BTreeMap<K, V>) {
+    if later.len() > map.len() {
+        let earlier = std::mem::replace(map, later);
+        map.extend(earlier);
+    } else {
+        for (key, value) in later {
+            map.entry(key).or_insert(value);
+        }
+    }
+}
+
+fn add_to_set<K: Ord>(set: &mut BTreeSet<K>, mut later: BTreeSet<K>) {
+    if later.len() > set.len() {
+        std::mem::swap(set, &mut later);
+    }
+    set.extend(later);
 }
 
 /// A row that is deleted.

@@ -1,20 +1,34 @@
 //! All checked writing: a transaction's rows, edges and schema changes.
 //!
-//! A [`Transaction`] is a view plus a stack of layers, one per finished statement, plus the layer of
-//! the running one. A statement reads the layers below its own ([`Transaction::view`]); checks
-//! (does this node live, is this id free) see the running layer too. A failed statement drops its
-//! layer and leaves the transaction as it was before.
+//! ```text
+//!  Transaction = base view                              (what was committed when it began)
+//!                under a frame: layers, effects         (statements outside of savepoints)
+//!                under a frame per savepoint            (statements since that savepoint)
+//!                under the running statement            (its own layer and effects)
+//! ```
+//!
+//! A statement reads the frames below it ([`Transaction::view`]); checks (does this node live, is
+//! this id free) see the running statement too. A failed statement drops its layer, a rollback to a
+//! savepoint drops the frames above it; either leaves the transaction as it was before.
+//!
+//! A frame keeps few layers, however many statements it has: a statement's layer goes into the one
+//! below unless some view still reads that one (see `layers`).
 //!
 //! Besides the writes it collects what the commit must check again against the latest committed
 //! state ([`Effects`]): snapshot isolation alone does not keep edges attached to living nodes.
 //!
-//! Must never: write to the backend, or let a value pass that its property's type does not hold.
+//! Must never: write to the backend, let a value pass that its property's type does not hold, or
+//! change a layer that a view reads.
 
 mod effects;
+mod frames;
+mod layers;
 mod rows;
 mod schema;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
@@ -22,9 +36,13 @@ use crate::model::{Error, Result, RowId, TypeId};
 
 use super::backend::Table;
 use super::catalog::Catalog;
+use super::keys;
 use super::merge::Layer;
+use super::record::RecordView;
 use super::store::Store;
 use super::view::{CountChange, View};
+
+use frames::{Frame, Savepoint};
 
 pub(crate) use effects::{Effects, NeededNode};
 pub use rows::Deleted;
@@ -36,10 +54,16 @@ pub use schema::{NewProperty, NewType};
 pub struct Transaction {
     store: Arc<Store>,
     base: View,
-    layers: Vec<Arc<Layer>>,
+    /// What was written outside of savepoints.
+    bottom: Frame,
+    /// The savepoints that stand, oldest first.
+    savepoints: Vec<Savepoint>,
     catalog: Arc<Catalog>,
-    effects: Effects,
+    /// What the writes of the finished statements take.
+    finished_bytes: u64,
     statement: Option<Statement>,
+    /// What the finished statements give to read, once somebody asked.
+    finished: OnceLock<View>,
 }
 
 /// The running statement: what goes when it fails.
@@ -62,24 +86,39 @@ pub(crate) struct Finished {
 impl Transaction {
     pub(crate) fn new(store: Arc<Store>, base: View) -> Self {
         let catalog = Arc::clone(base.catalog());
-        Self { store, base, layers: Vec::new(), catalog, effects: Effects::default(), statement: None }
+        Self {
+            store,
+            base,
+            bottom: Frame::default(),
+            savepoints: Vec::new(),
+            catalog,
+            finished_bytes: 0,
+            statement: None,
+            finished: OnceLock::new(),
+        }
     }
 
     pub(crate) fn finish(mut self) -> Finished {
         self.end_statement();
-        Finished { base: self.base, layers: self.layers, catalog: self.catalog, effects: self.effects }
+        self.release_from(0);
+        let Frame { layers, mut effects, counts } = self.bottom;
+        effects.counts = Arc::unwrap_or_clone(counts);
+        Finished { base: self.base, layers, catalog: self.catalog, effects }
     }
 
     /// What a statement reads: the committed state at the transaction's start under the
     /// transaction's finished statements. The running statement's own writes are not in it.
     #[must_use]
     pub fn view(&self) -> View {
-        let catalog = self.statement.as_ref().map_or(&self.catalog, |s| &s.catalog);
-        self.base.with_layers(
-            self.layers.clone().into(),
-            Arc::clone(catalog),
-            Arc::new(self.effects.counts.clone()),
-        )
+        self.finished_view().clone()
+    }
+
+    fn finished_view(&self) -> &View {
+        self.finished.get_or_init(|| {
+            let catalog = self.statement.as_ref().map_or(&self.catalog, |s| &s.catalog);
+            let layers = self.frames().flat_map(|frame| frame.layers.iter().cloned()).collect();
+            self.base.with_layers(layers, Arc::clone(catalog), Arc::clone(&self.top().counts))
+        })
     }
 
     /// The catalog with the running statement's changes.
@@ -91,20 +130,15 @@ impl Transaction {
     /// The memory its writes take, in bytes.
     #[must_use]
     pub fn changes_bytes(&self) -> u64 {
-        self.effects.bytes + self.statement.as_ref().map_or(0, |s| s.effects.bytes)
+        self.finished_bytes + self.statement.as_ref().map_or(0, |s| s.effects.bytes)
     }
 
     /// Whether nothing was written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.layers.is_empty()
+        self.frames().all(|frame| frame.layers.is_empty())
             && self.statement.as_ref().is_none_or(|s| s.layer.is_empty())
-            && self.effects.redefined.is_empty()
-            && self.effects.dropped.is_empty()
-            && self
-                .statement
-                .as_ref()
-                .is_none_or(|s| s.effects.redefined.is_empty() && s.effects.dropped.is_empty())
+            && self.all_effects().all(|e| e.redefined.is_empty() && e.dropped.is_empty())
     }
 
     /// Starts a statement; a running one is ended first.
@@ -115,12 +149,13 @@ impl Transaction {
 
     /// Keeps what the running statement wrote: later statements see it.
     pub fn end_statement(&mut self) {
-        if let Some(statement) = self.statement.take() {
-            if !statement.layer.is_empty() {
-                self.layers.push(Arc::new(statement.layer));
-            }
-            self.effects.absorb(statement.effects);
-        }
+        let Some(statement) = self.statement.take() else { return };
+        // Let go first: a layer that no view reads is added to, not copied.
+        self.finished.take();
+        let frame = self.savepoints.last_mut().map_or(&mut self.bottom, |savepoint| &mut savepoint.frame);
+        let before = frame.effects.bytes;
+        frame.add(statement.layer, statement.effects);
+        self.finished_bytes = (self.finished_bytes + frame.effects.bytes).saturating_sub(before);
     }
 
     /// Drops what the running statement wrote.
@@ -136,14 +171,18 @@ impl Transaction {
             .get_or_insert_with(|| Statement { catalog: Arc::clone(catalog), ..Statement::default() })
     }
 
+    /// What the running and the finished statements relied on and did, the running one first.
+    fn all_effects(&self) -> impl Iterator<Item = &Effects> {
+        self.statement.iter().map(|s| &s.effects).chain(self.frames().map(|frame| &frame.effects))
+    }
+
     fn put(&mut self, table: Table, key: &[u8], value: Option<Vec<u8>>) -> Result<()> {
-        // What a map entry takes besides its bytes, roughly.
-        const ENTRY_BYTES: u64 = 64;
         let most = self.store.transaction_max_bytes();
         let statement = self.statement();
-        statement.effects.bytes +=
-            ENTRY_BYTES + key.len() as u64 + value.as_ref().map_or(0, |v| v.len() as u64);
-        statement.layer.table_mut(table).insert(key.to_vec(), value);
+        statement.effects.bytes += layers::entry_bytes(key, value.as_deref());
+        if let Some(old) = statement.layer.table_mut(table).insert(key.to_vec(), value) {
+            statement.effects.bytes -= layers::entry_bytes(key, old.as_deref());
+        }
         if self.changes_bytes() > most {
             return Err(Error::out_of_space(format!(
                 "the transaction holds more than {} MiB of changes",
@@ -159,32 +198,57 @@ impl Transaction {
         self.statement().effects.counts.entry(type_id).or_default().add(change);
     }
 
-    /// Runs `read` over everything written so far, the running statement included.
+    /// Runs `read` over everything written so far, the running statement included. For scans; what
+    /// reads by key uses [`Transaction::get_current`], which builds nothing.
     fn with_current<R>(&mut self, read: impl FnOnce(&View) -> Result<R>) -> Result<R> {
-        let (running, layers) = match self.statement.as_mut().filter(|s| !s.layer.is_empty()) {
-            None => (None, self.layers.clone()),
-            Some(statement) => {
-                let running = Arc::new(std::mem::take(&mut statement.layer));
-                let mut layers = self.layers.clone();
-                layers.push(Arc::clone(&running));
-                (Some(running), layers)
-            }
+        let running = match self.statement.as_mut().filter(|s| !s.layer.is_empty()) {
+            None => None,
+            Some(statement) => Some(Arc::new(std::mem::take(&mut statement.layer))),
         };
-        let view = self.base.with_layers(layers.into(), Arc::clone(&self.catalog), Arc::default());
+        let layers = self.frames().flat_map(|frame| frame.layers.iter().cloned()).chain(running.clone());
+        let view = self.base.with_layers(layers.collect(), Arc::clone(&self.catalog), Arc::default());
         let result = read(&view);
         drop(view);
         if let (Some(running), Some(statement)) = (running, self.statement.as_mut()) {
             // The view is gone, so this is the only owner and nothing is copied.
-            statement.layer = Arc::try_unwrap(running).unwrap_or_else(|shared| (*shared).clone());
+            statement.layer = Arc::unwrap_or_clone(running);
         }
         result
+    }
+
+    /// The value of a key with everything written so far, the running statement included. Returns
+    /// whether it is there.
+    fn get_current(
+        &self,
+        table: Table,
+        key: &[u8],
+        read: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<bool> {
+        match self.statement.as_ref().and_then(|s| s.layer.table(table).get(key)) {
+            Some(Some(value)) => read(value).map(|()| true),
+            Some(None) => Ok(false),
+            None if self.frames().all(|frame| frame.layers.is_empty()) => self.base.get_raw(table, key, read),
+            None => self.finished_view().get_raw(table, key, read),
+        }
+    }
+
+    /// As [`View::read`], the running statement's own writes included.
+    fn read_current(&self, row: RowId, read: &mut dyn FnMut(&RecordView<'_>) -> Result<()>) -> Result<bool> {
+        let Some(definition) = self.catalog.by_id(row.type_id()) else { return Ok(false) };
+        let table = if definition.is_edge() { Table::Edges } else { Table::Nodes };
+        self.get_current(table, &row.to_bytes(), &mut |bytes| read(&RecordView::new(bytes)?))
     }
 
     /// Where a record lives, the running statement's own included.
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
-    pub fn current_row_of(&mut self, id: Uuid) -> Result<Option<RowId>> {
-        self.with_current(|view| view.row_of(id))
+    pub fn current_row_of(&self, id: Uuid) -> Result<Option<RowId>> {
+        let mut row = None;
+        self.get_current(Table::Ids, id.as_bytes(), &mut |value| {
+            row = Some(keys::row_from(value)?);
+            Ok(())
+        })?;
+        Ok(row)
     }
 }

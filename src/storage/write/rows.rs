@@ -11,7 +11,7 @@ use crate::storage::log::LogEntry;
 use crate::storage::record::{EdgeEndsRef, NewRecord, RecordView};
 
 use super::Transaction;
-use super::effects::{DeletedRow, Effects, NeededNode};
+use super::effects::{DeletedRow, NeededNode};
 
 /// What a delete took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,12 +47,10 @@ impl Transaction {
             }
             admitted.insert(id, value);
         }
-        let known = self.statement().effects.relied_on.contains_key(&type_id);
-        if !known {
-            let relied_on = self.base.catalog().by_id(type_id).cloned();
-            if let Some(before) = relied_on {
-                self.statement().effects.relied_on.insert(type_id, before);
-            }
+        if !self.all_effects().any(|effects| effects.relied_on.contains_key(&type_id))
+            && let Some(before) = self.base.catalog().by_id(type_id).cloned()
+        {
+            self.statement().effects.relied_on.insert(type_id, before);
         }
         Ok((definition, admitted))
     }
@@ -179,32 +177,28 @@ impl Transaction {
 
     /// The id of a node that lives, for an edge to hang on.
     fn living_node(&mut self, row: RowId) -> Result<NodeId> {
-        let known = |effects: &Effects| effects.needed.get(&row).map(|node| node.id);
         // A node deleted later in the transaction takes its edges along; no edge may follow.
-        if let Some(id) =
-            self.statement.as_ref().and_then(|s| known(&s.effects)).or_else(|| known(&self.effects))
+        if let Some(known) = self.all_effects().find_map(|effects| effects.needed.get(&row))
             && !self.is_deleted(row)
         {
-            return Ok(id);
+            return Ok(known.id);
         }
         let mut found = None;
-        self.with_current(|view| {
-            view.read(row, &mut |record| {
-                found = record.ends().is_none().then(|| NodeId(record.id()));
-                Ok(())
-            })
+        self.read_current(row, &mut |record| {
+            found = record.ends().is_none().then(|| (NodeId(record.id()), record.lsn()));
+            Ok(())
         })?;
-        let id = found.ok_or_else(|| {
+        let (id, lsn) = found.ok_or_else(|| {
             Error::constraint("an edge's end does not exist: it is not a node, or was deleted")
         })?;
-        let committed = self.base.read(row, &mut |_| Ok(()))?;
+        // A record that this transaction wrote has no lsn yet, a new one and a changed one alike.
+        let committed = lsn != 0 || self.base.read(row, &mut |_| Ok(()))?;
         self.statement().effects.needed.insert(row, NeededNode { id, committed });
         Ok(id)
     }
 
     fn is_deleted(&self, row: RowId) -> bool {
-        self.effects.deleted_nodes.contains(&row)
-            || self.statement.as_ref().is_some_and(|s| s.effects.deleted_nodes.contains(&row))
+        self.all_effects().any(|effects| effects.deleted_nodes.contains(&row))
     }
 
     /// Sets properties of a node or an edge; NULL removes one, others stay. Returns whether the
@@ -214,11 +208,9 @@ impl Transaction {
     /// As [`Transaction::insert_node`].
     pub fn update(&mut self, row: RowId, values: Vec<(PropertyId, Value)>) -> Result<bool> {
         let mut before = None;
-        self.with_current(|view| {
-            view.read(row, &mut |record| {
-                before = Some((old_record(record)?, record.lsn()));
-                Ok(())
-            })
+        self.read_current(row, &mut |record| {
+            before = Some((old_record(record)?, record.lsn()));
+            Ok(())
         })?;
         let Some((mut record, lsn)) = before else { return Ok(false) };
         let (definition, values) = self.admit(row.type_id(), values)?;
@@ -238,7 +230,7 @@ impl Transaction {
 
     /// A record that was not written by this transaction must still be as it was at the commit.
     /// Own records have lsn 0 until then.
-    fn note_change(&mut self, row: RowId, lsn: u64) {
+    pub(super) fn note_change(&mut self, row: RowId, lsn: u64) {
         if lsn != 0 {
             self.statement().effects.changed.entry(row).or_insert(lsn);
         }
@@ -270,13 +262,11 @@ impl Transaction {
         Ok(Some(deleted))
     }
 
-    fn head_of(&mut self, row: RowId) -> Result<Option<(Uuid, Option<EdgeEndsRef>, u64)>> {
+    fn head_of(&self, row: RowId) -> Result<Option<(Uuid, Option<EdgeEndsRef>, u64)>> {
         let mut head = None;
-        self.with_current(|view| {
-            view.read(row, &mut |record| {
-                head = Some((record.id(), record.ends(), record.lsn()));
-                Ok(())
-            })
+        self.read_current(row, &mut |record| {
+            head = Some((record.id(), record.ends(), record.lsn()));
+            Ok(())
         })?;
         Ok(head)
     }

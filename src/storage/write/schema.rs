@@ -12,7 +12,6 @@ use crate::storage::keys::{adjacency_entry, adjacency_key};
 use crate::storage::view::View;
 
 use super::Transaction;
-use super::effects::Effects;
 
 /// Names that queries keep for what the system knows of a row.
 const RESERVED_NAMES: [&str; 8] =
@@ -77,8 +76,7 @@ impl Transaction {
     /// not used again.
     fn new_type_id(&self, name: &str) -> Result<TypeId> {
         let id = self.store.interner().type_id(name)?;
-        let dropped = |effects: &Effects| effects.dropped.contains_key(&id);
-        if dropped(&self.effects) || self.statement.as_ref().is_some_and(|s| dropped(&s.effects)) {
+        if self.all_effects().any(|effects| effects.dropped.contains_key(&id)) {
             return self.store.interner().fresh_type_id();
         }
         Ok(id)
@@ -247,6 +245,8 @@ impl Transaction {
         let dropped = rows.len() as u64;
         for (row, id, ends, lsn) in rows {
             self.remove_row(row, id, ends, lsn)?;
+            // Were it deleted by another, its id might be another row's by the commit.
+            self.note_change(row, lsn);
         }
         let statement = self.statement();
         statement.effects.dropped.insert(type_id, (definition.name.clone(), next_sequence));
