@@ -26,6 +26,7 @@ mod planted;
 mod record;
 mod store;
 mod tables;
+mod verify;
 mod view;
 mod write;
 
@@ -39,6 +40,7 @@ pub use planted::{Bug, Planted};
 pub use record::{EdgeEndsRef, RecordView, ValueRef};
 pub use store::{Checkpointed, LogStats, Lsn, Store, StoreOptions};
 pub use tables::RedbBackend;
+pub use verify::{Checked, FINDINGS_KEPT, Fault, Finding, Verified, VerifyProgress};
 pub use view::View;
 pub use write::{Deleted, NewProperty, NewType, Transaction};
 
