@@ -165,6 +165,8 @@ pub enum Command {
     LoadDemo,
     /// Sizes, counts, cache and storage figures. Answers `Stats`.
     Stats,
+    /// Reads everything and holds it against itself. Answers `Progress` now and then, and `Verified`.
+    Verify,
 }
 
 impl Command {
@@ -192,6 +194,7 @@ impl Command {
             Command::Export { .. } => "export",
             Command::LoadDemo => "demo",
             Command::Stats => "stats",
+            Command::Verify => "verify",
         }
     }
 }

@@ -25,11 +25,12 @@ mod page;
 mod records;
 mod script;
 mod server;
+mod upkeep;
 mod walks;
 
 pub use crate::engine::quiet_contained_panics;
 pub use crate::query::{split_statements, statement_at};
-pub use crate::storage::panic_is_contained;
+pub use crate::storage::{Fault, Finding, panic_is_contained};
 pub use crate::transfer::{
     EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,
 };
@@ -43,3 +44,4 @@ pub use event::{
 };
 pub use page::Page;
 pub use server::{Bus, BusOptions};
+pub use upkeep::{CheckedPart, Verification};

@@ -25,7 +25,7 @@ use crate::model::{CancelToken, Clock, Error, IdGenerator, Result, SystemClock};
 use super::client::{Client, Events};
 use super::cursor::Cursor;
 use super::{Command, CursorId, Envelope, Event, EventBody, PROTOCOL_VERSION, RequestId, SessionId, Summary};
-use super::{figures, files, records, script};
+use super::{figures, files, records, script, upkeep};
 
 /// Commands of one client that may wait.
 const QUEUED_COMMANDS: usize = 64;
@@ -375,6 +375,7 @@ fn perform_blocking(
         }
         Command::Import(options) => files::import(database, &options, reply, cancel),
         Command::LoadDemo => files::load_demo(database),
+        Command::Verify => upkeep::verify(database, reply, cancel),
         other => {
             let answer = records::perform(database, other, cancel)?;
             let (rows, note) = (answer.rows, answer.note);

@@ -116,6 +116,7 @@ pub enum Subcommands {
     },
     Info,
     Stats,
+    Verify,
     Insert {
         /// The node type
         node_type: String,

@@ -26,6 +26,7 @@ mod script;
 mod session;
 #[cfg(test)]
 mod testing;
+mod upkeep;
 
 pub use args::{Arguments, command, parse};
 pub use io::Io;

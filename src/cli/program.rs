@@ -18,6 +18,7 @@ use super::output::check_format;
 use super::repl;
 use super::script::Splitter;
 use super::session::{Interrupt, Session};
+use super::upkeep;
 
 /// The whole program, with the process's own arguments and streams. `connect` starts the bus.
 pub fn main(connect: impl FnOnce() -> crate::model::Result<(Client, Events)>) -> ExitCode {
@@ -231,6 +232,7 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         }
         Some(Subcommands::Info) => commands::info(session, &opened),
         Some(Subcommands::Stats) => commands::stats(session),
+        Some(Subcommands::Verify) => upkeep::verify(session),
         Some(Subcommands::Insert { node_type, json }) => commands::insert(session, node_type, &json),
         Some(Subcommands::Get { id }) => commands::get(session, &id),
         Some(Subcommands::Update { id, json }) => commands::update(session, &id, &json),
@@ -497,7 +499,7 @@ mod tests {
     #[test]
     fn what_is_not_there_yet_says_so() {
         let mut captured = Captured::default();
-        let arguments = super::super::args::parse(["aresadb", "verify"]).unwrap();
+        let arguments = super::super::args::parse(["aresadb", "compact"]).unwrap();
         let stop = without_engine(&arguments, &mut captured.io()).unwrap_err();
         assert_eq!(stop.exit_code(), 2);
         let arguments = super::super::args::parse(["aresadb", "improt", "x.csv"]).unwrap();

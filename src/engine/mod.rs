@@ -10,6 +10,7 @@
 
 mod database;
 mod executor;
+mod maintenance;
 mod session;
 
 pub(crate) use database::no_record;
