@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Edge, EdgeId, Error, Node, NodeId, PropertyType, Value};
 
 use super::command::Command;
-use super::{Page, Verification};
+use super::{LogSegment, LogTransaction, Page, Verification};
 
 /// The version of commands and events; raised when old recordings no longer fit.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -128,6 +128,10 @@ pub enum EventBody {
     Stats(StatsInfo),
     /// What was verified, and what is wrong with it.
     Verified(Box<Verification>),
+    /// Segments of the log.
+    Segments(Vec<LogSegment>),
+    /// A transaction of the log, or a part of one.
+    Logged(Box<LogTransaction>),
     /// The command is done.
     Done {
         /// What it did.

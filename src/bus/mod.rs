@@ -21,6 +21,7 @@ mod cursor;
 mod event;
 mod figures;
 mod files;
+mod logs;
 mod page;
 mod records;
 mod script;
@@ -42,6 +43,7 @@ pub use event::{
     PropertyInfo, RecordBody, RequestId, ResultColumn, SessionId, StatsInfo, StorageFacts, Summary,
     TraverseLevel, TypeInfo,
 };
+pub use logs::{LogAction, LogOperation, LogSegment, LogTransaction};
 pub use page::Page;
 pub use server::{Bus, BusOptions};
 pub use upkeep::{CheckedPart, Verification};

@@ -25,7 +25,7 @@ use crate::model::{CancelToken, Clock, Error, IdGenerator, Result, SystemClock};
 use super::client::{Client, Events};
 use super::cursor::Cursor;
 use super::{Command, CursorId, Envelope, Event, EventBody, PROTOCOL_VERSION, RequestId, SessionId, Summary};
-use super::{figures, files, records, script, upkeep};
+use super::{figures, files, logs, records, script, upkeep};
 
 /// Commands of one client that may wait.
 const QUEUED_COMMANDS: usize = 64;
@@ -286,6 +286,11 @@ impl Connection {
             }
             Command::Export { source, file, format } => {
                 Ok(files::export(self, source, file, format, reply, running).await?)
+            }
+            command @ (Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. }) => {
+                let (reply, cancel) = (reply.clone(), running.cancel.clone());
+                let work = move || logs::perform(command, &reply, &cancel);
+                Ok(self.shared.executor.run_blocking(work).await?)
             }
             other => {
                 let (database, reply, cancel) = (self.database()?, reply.clone(), running.cancel.clone());

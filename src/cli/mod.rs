@@ -27,6 +27,7 @@ mod session;
 #[cfg(test)]
 mod testing;
 mod upkeep;
+mod wal;
 
 pub use args::{Arguments, command, parse};
 pub use io::Io;

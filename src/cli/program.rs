@@ -19,6 +19,7 @@ use super::repl;
 use super::script::Splitter;
 use super::session::{Interrupt, Session};
 use super::upkeep;
+use super::wal;
 
 /// The whole program, with the process's own arguments and streams. `connect` starts the bus.
 pub fn main(connect: impl FnOnce() -> crate::model::Result<(Client, Events)>) -> ExitCode {
@@ -214,6 +215,10 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         check_format(session.settings.format)?;
     }
     let params = arguments.param.iter().map(|text| parameter(text)).collect::<Outcome<Vec<Value>>>()?;
+    if let Some(Subcommands::Wal { command }) = &arguments.command {
+        let (path, _) = place_of(&arguments)?;
+        return wal::run(session, path, command);
+    }
     let opened = open(session, &arguments)?;
     let format = arguments.format;
     match arguments.command {
@@ -253,7 +258,7 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         Some(Subcommands::Import(import)) => data::import(session, &import, format),
         Some(Subcommands::Export { what, file }) => data::export(session, &what, file, format),
         Some(Subcommands::Demo) => data::demo(session),
-        Some(Subcommands::Completions { .. } | Subcommands::Other(_)) => Ok(()),
+        Some(Subcommands::Completions { .. } | Subcommands::Wal { .. } | Subcommands::Other(_)) => Ok(()),
     }
 }
 

@@ -37,6 +37,8 @@ pub use disk::{Disk, OsDisk, RawFile};
 pub use folder::Folder;
 pub use log::{LogEntry, LogReader, LoggedTransaction, SegmentInfo, check_log_formats};
 pub use planted::{Bug, Planted};
+#[cfg(test)]
+pub(crate) use record::NewRecord;
 pub use record::{EdgeEndsRef, RecordView, ValueRef};
 pub use store::{Checkpointed, LogStats, Lsn, Store, StoreOptions};
 pub use tables::RedbBackend;
