@@ -18,8 +18,10 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use aresadb::model::{Error, IdGenerator, NodeId, PropertyId, Result, SystemClock, TypeId, TypeKind, Value};
-use aresadb::storage::{RedbBackend, Store, StoreOptions};
+use aresadb::model::{
+    Error, IdGenerator, NodeId, PropertyId, Result, SyncMode, SystemClock, TypeId, TypeKind, Value,
+};
+use aresadb::storage::{Disk, OsDisk, RedbBackend, Store, StoreOptions};
 use parking_lot::Mutex;
 
 /// How the contestants take turns.
@@ -103,21 +105,19 @@ struct Ares {
     _folder: tempfile::TempDir,
 }
 
-fn options() -> StoreOptions {
-    StoreOptions {
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(IdGenerator::random()),
-        read_only: false,
-        compression: true,
-        transaction_max_bytes: 1 << 30,
-    }
+fn options(sync: SyncMode) -> StoreOptions {
+    StoreOptions { sync, ..StoreOptions::new(Arc::new(SystemClock), Arc::new(IdGenerator::random())) }
+}
+
+fn log_of(folder: &Path) -> Arc<dyn Disk> {
+    Arc::new(OsDisk::new(folder.join("wal"), false))
 }
 
 impl Ares {
-    fn new() -> Result<Self> {
+    fn new(options: StoreOptions) -> Result<Self> {
         let folder = folder()?;
         let backend = RedbBackend::create(folder.path(), CACHE_BYTES)?;
-        let store = Store::open(Box::new(backend), options())?;
+        let store = Store::open(Box::new(backend), Some(log_of(folder.path())), options)?;
         let mut tx = store.begin()?;
         let node_type = tx.ensure_type("item", TypeKind::Node)?;
         let row = Row::new(0);
@@ -365,7 +365,7 @@ fn commit_table(title: &str, contestants: &[Box<dyn Contestant>], measured: &[Me
 fn commits(pace: Pace) -> Result<()> {
     for threads in COMMITTERS {
         let mut contestants: Vec<Box<dyn Contestant>> =
-            vec![Box::new(Ares::new()?), Box::new(Sqlite::new(1, "FULL")?)];
+            vec![Box::new(Ares::new(options(SyncMode::Full))?), Box::new(Sqlite::new(1, "FULL")?)];
         if threads == 1 {
             contestants.push(Box::new(Bare::new()?));
         } else {
@@ -394,7 +394,7 @@ const ROWS_READ: usize = 50_000;
 
 /// Point gets in a second, alone and beside a writer that commits durably all the time.
 fn readers(pace: Pace) -> Result<()> {
-    let ares = Ares::new()?;
+    let ares = Ares::new(options(SyncMode::Full))?;
     let mut ids = Vec::with_capacity(ROWS_READ);
     while ids.len() < ROWS_READ {
         let mut tx = ares.store.begin()?;

@@ -165,6 +165,8 @@ pub enum Command {
     LoadDemo,
     /// Sizes, counts, cache and storage figures. Answers `Stats`.
     Stats,
+    /// Writes all that is committed to the tables. The closing summary says what was done.
+    Checkpoint,
     /// Reads everything and holds it against itself. Answers `Progress` now and then, and `Verified`.
     Verify,
     /// The segments of a database's log; it need not be open. Answers `Segments`.
@@ -215,6 +217,7 @@ impl Command {
             Command::Export { .. } => "export",
             Command::LoadDemo => "demo",
             Command::Stats => "stats",
+            Command::Checkpoint => "checkpoint",
             Command::Verify => "verify",
             Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. } => "wal",
         }

@@ -380,6 +380,7 @@ fn perform_blocking(
         }
         Command::Import(options) => files::import(database, &options, reply, cancel),
         Command::LoadDemo => files::load_demo(database),
+        Command::Checkpoint => upkeep::checkpoint(database),
         Command::Verify => upkeep::verify(database, reply, cancel),
         other => {
             let answer = records::perform(database, other, cancel)?;

@@ -1,4 +1,4 @@
-//! Verification on the bus.
+//! Checkpoints and verification on the bus.
 
 use std::time::Instant;
 
@@ -70,6 +70,16 @@ pub(super) fn verify(database: &Database, reply: &Reply, cancel: &CancelToken) -
         }));
     })?;
     answer(verified.into(), "VERIFY", reply)
+}
+
+pub(super) fn checkpoint(database: &Database) -> Result<Summary> {
+    let done = database.checkpoint()?;
+    let note = format!(
+        "all up to lsn {} is in the tables, {} KiB were written",
+        done.flushed.0,
+        done.bytes.div_ceil(1024)
+    );
+    Ok(Summary { verb: "CHECKPOINT".to_owned(), note: Some(note), ..Summary::default() })
 }
 
 /// Tells a verification; its summary counts the findings.

@@ -117,6 +117,7 @@ pub enum Subcommands {
     Info,
     Stats,
     Verify,
+    Checkpoint,
     Insert {
         /// The node type
         node_type: String,

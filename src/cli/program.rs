@@ -237,6 +237,7 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         }
         Some(Subcommands::Info) => commands::info(session, &opened),
         Some(Subcommands::Stats) => commands::stats(session),
+        Some(Subcommands::Checkpoint) => upkeep::checkpoint(session),
         Some(Subcommands::Verify) => upkeep::verify(session),
         Some(Subcommands::Insert { node_type, json }) => commands::insert(session, node_type, &json),
         Some(Subcommands::Get { id }) => commands::get(session, &id),

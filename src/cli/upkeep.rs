@@ -1,4 +1,4 @@
-//! Subcommands that look after a database: verify.
+//! Subcommands that look after a database: checkpoint, verify.
 
 use std::time::Duration;
 
@@ -10,6 +10,14 @@ use super::commands::{column, integer, print};
 use super::data::ProgressLine;
 use super::io::{Outcome, Stop};
 use super::session::{Session, show_duration};
+
+/// `checkpoint`
+pub fn checkpoint(session: &mut Session<'_>) -> Outcome {
+    let (summary, elapsed) = session.request(Command::Checkpoint, &mut |_, _, _| Ok(()))?;
+    let done = summary.note.unwrap_or_else(|| "done".to_owned());
+    session.io.note(&format!("{done}, in {}", show_duration(elapsed)));
+    Ok(())
+}
 
 /// `verify`
 pub fn verify(session: &mut Session<'_>) -> Outcome {

@@ -6,10 +6,10 @@ use super::*;
 use crate::model::{
     EdgeEnds, FixedClock, IdGenerator, Properties, PropertyDef, PropertyId, PropertyType, TypeKind, Value,
 };
-use crate::storage::backend::{BackendStats, Batch, Snapshot, StorageBackend};
+use crate::storage::backend::{BackendStats, Batch, Changes, Snapshot, StorageBackend};
 use crate::storage::keys::{Counter, adjacency_key, type_key};
 use crate::storage::record::{NewRecord, stamp_lsn};
-use crate::storage::{NewProperty, NewType, RedbBackend, Store, StoreOptions};
+use crate::storage::{Disk, NewProperty, NewType, OsDisk, RedbBackend, Store, StoreOptions};
 
 /// A backend that outlives its store.
 #[derive(Clone)]
@@ -20,8 +20,20 @@ impl StorageBackend for Shared {
         self.0.snapshot()
     }
 
-    fn apply(&self, batch: &Batch) -> Result<()> {
-        self.0.apply(batch)
+    fn apply(&self, changes: &dyn Changes) -> Result<()> {
+        self.0.apply(changes)
+    }
+
+    fn recover(&self) -> Result<()> {
+        self.0.recover()
+    }
+
+    fn has_failed(&self) -> bool {
+        self.0.has_failed()
+    }
+
+    fn sync_failed(&self) -> bool {
+        self.0.sync_failed()
     }
 
     fn stats(&self) -> Result<BackendStats> {
@@ -29,20 +41,17 @@ impl StorageBackend for Shared {
     }
 }
 
-fn open(backend: &Shared) -> Arc<Store> {
-    let options = StoreOptions {
-        clock: Arc::new(FixedClock::new(1_700_000_000_000_000, 1)),
-        ids: Arc::new(IdGenerator::random()),
-        read_only: false,
-        compression: true,
-        transaction_max_bytes: 1 << 26,
-    };
-    Store::open(Box::new(backend.clone()), options).unwrap()
+fn open(backend: &Shared, folder: &tempfile::TempDir) -> Arc<Store> {
+    let (clock, ids) = (FixedClock::new(1_700_000_000_000_000, 1), IdGenerator::random());
+    let options = StoreOptions { background: false, ..StoreOptions::new(Arc::new(clock), Arc::new(ids)) };
+    let log: Arc<dyn Disk> = Arc::new(OsDisk::new(folder.path().join("wal"), false));
+    Store::open(Box::new(backend.clone()), Some(log), options).unwrap()
 }
 
 /// Two persons in a city, one of whom knows the other.
 struct Town {
     backend: Shared,
+    folder: tempfile::TempDir,
     ann: RowId,
     bob: RowId,
     oslo: RowId,
@@ -55,7 +64,8 @@ type Operation = (Table, Vec<u8>, Option<Vec<u8>>);
 impl Town {
     fn new() -> Self {
         let backend = Shared(Arc::new(RedbBackend::memory().unwrap()));
-        let store = open(&backend);
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&backend, &folder);
         let mut tx = store.begin().unwrap();
         let property = |name: &str, property_type, not_null| NewProperty {
             name: name.to_owned(),
@@ -94,7 +104,7 @@ impl Town {
         edge(lives_in, bob, oslo);
         let knows = edge(knows, ann, bob);
         store.commit(tx).unwrap();
-        Town { backend, ann, bob, oslo, ann_lives, knows }
+        Town { backend, folder, ann, bob, oslo, ann_lives, knows }
     }
 
     fn apply(&self, mut operations: Vec<Operation>) {
@@ -140,7 +150,7 @@ impl Town {
     }
 
     fn verify(&self) -> Verified {
-        open(&self.backend).view().verify(&CancelToken::new(), &mut |_| {}).unwrap()
+        open(&self.backend, &self.folder).view().verify(&CancelToken::new(), &mut |_| {}).unwrap()
     }
 
     /// What is found, in the order it is found: kind, table, row.
@@ -173,7 +183,7 @@ fn what_is_whole_is_counted_and_nothing_is_found() {
     assert_eq!(report.checked, checked);
 
     // After deletes and a drop too.
-    let store = open(&town.backend);
+    let store = open(&town.backend, &town.folder);
     let mut tx = store.begin().unwrap();
     tx.delete(town.bob).unwrap().unwrap();
     tx.drop_type(town.ann_lives.type_id()).unwrap();
@@ -223,7 +233,7 @@ fn damaged_records_are_found() {
 
 #[test]
 fn a_record_of_a_commit_that_never_was_is_found() {
-    for lsn in [0, 2, u64::MAX] {
+    for lsn in [0, 99, u64::MAX] {
         let town = Town::new();
         let mut record = town.value(Table::Nodes, &key(town.oslo));
         stamp_lsn(&mut record, lsn);
@@ -512,7 +522,7 @@ fn a_verification_can_be_cancelled() {
     town.apply((0..600).map(stray).collect());
     let cancel = CancelToken::new();
     cancel.cancel();
-    let stopped = open(&town.backend).view().verify(&cancel, &mut |_| {});
+    let stopped = open(&town.backend, &town.folder).view().verify(&cancel, &mut |_| {});
     assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
 }
 
@@ -522,7 +532,7 @@ fn a_block_that_does_not_match_its_checksum_is_found_with_its_place() {
 
     let dir = tempfile::tempdir().unwrap();
     let backend = Shared(Arc::new(RedbBackend::create(dir.path(), 1 << 20).unwrap()));
-    let store = open(&backend);
+    let store = open(&backend, &dir);
     let mut tx = store.begin().unwrap();
     let person = tx.ensure_type("person", TypeKind::Node).unwrap();
     let properties = || Properties::from([("name".to_owned(), Value::from("x".repeat(100)))]);
@@ -542,7 +552,7 @@ fn a_block_that_does_not_match_its_checksum_is_found_with_its_place() {
         std::fs::write(&sums, &whole_sums).unwrap();
         // Damaged once it is open: in a build with debug assertions redb reads every page at opening.
         // The cache is too small to hide it.
-        let store = open(&Shared(Arc::new(RedbBackend::open(dir.path(), 16 << 10).unwrap())));
+        let store = open(&Shared(Arc::new(RedbBackend::open(dir.path(), 16 << 10).unwrap())), &dir);
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.write_all_at(&[whole[block * 4096 + 77] ^ 1], block as u64 * 4096 + 77).unwrap();
         let report = store.view().verify(&CancelToken::new(), &mut |_| {}).unwrap();
