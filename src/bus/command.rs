@@ -175,6 +175,31 @@ pub enum Command {
     Rollback,
     /// Sizes, counts, cache and storage figures. Answers `Stats`.
     Stats,
+    /// Writes all that is committed to the tables. The closing summary says what was done.
+    Checkpoint,
+    /// Reads everything and holds it against itself. Answers `Progress` now and then, and `Verified`.
+    Verify,
+    /// The segments of a database's log; it need not be open. Answers `Segments`.
+    WalList {
+        /// The folder that holds `.aresadb`.
+        path: PathBuf,
+    },
+    /// Transactions of a database's log; it need not be open. Answers `Logged` for each.
+    WalTail {
+        /// The folder that holds `.aresadb`.
+        path: PathBuf,
+        /// The first transaction; the last ones otherwise.
+        from: Option<u64>,
+        /// How many of the last ones.
+        transactions: u64,
+        /// Wait for more, until cancelled.
+        follow: bool,
+    },
+    /// Reads a database's whole log and checks it; it need not be open. Answers `Verified`.
+    WalVerify {
+        /// The folder that holds `.aresadb`.
+        path: PathBuf,
+    },
 }
 
 impl Command {
@@ -205,6 +230,9 @@ impl Command {
             Command::Commit => "commit",
             Command::Rollback => "rollback",
             Command::Stats => "stats",
+            Command::Checkpoint => "checkpoint",
+            Command::Verify => "verify",
+            Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. } => "wal",
         }
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Edge, EdgeId, Error, Node, NodeId, PropertyType, Value};
 
-use super::Page;
 use super::command::Command;
+use super::{LogSegment, LogTransaction, Page, Verification};
 
 /// The version of commands and events; raised when old recordings no longer fit.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -131,6 +131,12 @@ pub enum EventBody {
     Path(Option<PathFound>),
     /// Figures.
     Stats(StatsInfo),
+    /// What was verified, and what is wrong with it.
+    Verified(Box<Verification>),
+    /// Segments of the log.
+    Segments(Vec<LogSegment>),
+    /// A transaction of the log, or a part of one.
+    Logged(Box<LogTransaction>),
     /// The command is done.
     Done {
         /// What it did.

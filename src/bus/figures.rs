@@ -2,7 +2,7 @@
 
 use crate::engine::Database;
 use crate::model::{Result, TypeDef, TypeKind, Value};
-use crate::storage::View;
+use crate::storage::{LogStats, View};
 
 use super::{CatalogInfo, Figure, PropertyInfo, StatsInfo, TypeInfo};
 
@@ -40,6 +40,33 @@ fn type_info(view: &View, definition: &TypeDef) -> Result<TypeInfo> {
     })
 }
 
+fn number(n: u64) -> Value {
+    Value::Integer(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// Where the log is, and what it did since the database was opened.
+#[allow(clippy::cast_precision_loss)]
+fn log_figures(log: &LogStats, now_micros: i64, add: &mut dyn FnMut(&str, &str, Value, &str)) {
+    let age = log.checkpointed_micros.map(|at| now_micros.saturating_sub(at).max(0) / 1_000_000);
+    // Hundredths are enough to see whether commits share their syncs.
+    let average = (log.groups > 0).then(|| (log.commits as f64 / log.groups as f64 * 100.0).round() / 100.0);
+    add("log", "segment", number(log.segment), "");
+    add("log", "offset", number(log.offset), "bytes");
+    add("log", "last transaction", number(log.lsn), "lsn");
+    add("log", "durable up to", number(log.durable_lsn), "lsn");
+    add("log", "in the tables up to", number(log.flushed_lsn), "lsn");
+    add("log", "segments", number(log.segments), "");
+    add("log", "written", number(log.bytes_written), "bytes");
+    add("log", "since the last checkpoint", number(log.bytes_since_checkpoint), "bytes");
+    add("log", "checkpoint age", Value::from(age), "seconds");
+    add("log", "commits", number(log.commits), "");
+    add("log", "groups", number(log.groups), "");
+    add("log", "commits in a group, average", Value::from(average), "");
+    add("log", "commits in a group, most", number(log.largest_group), "");
+    add("log", "syncs", number(log.syncs), "");
+    add("log", "not in the tables yet", number(log.memtable_bytes), "bytes");
+}
+
 /// Identity, sizes and counts.
 pub(super) fn stats(database: &Database) -> Result<StatsInfo> {
     let view = database.view();
@@ -47,7 +74,6 @@ pub(super) fn stats(database: &Database) -> Result<StatsInfo> {
     let mut add = |group: &str, name: &str, value: Value, unit: &str| {
         figures.push(Figure { group: group.to_owned(), name: name.to_owned(), value, unit: unit.to_owned() });
     };
-    let number = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
     let store = database.store();
     add("database", "name", Value::from(database.name()), "");
     let path = database.path().map_or_else(|| ":memory:".to_owned(), |p| p.display().to_string());
@@ -56,7 +82,10 @@ pub(super) fn stats(database: &Database) -> Result<StatsInfo> {
     add("database", "created", Value::from(database.config().created_at.as_str()), "");
     add("database", "format", Value::from(database.config().version), "");
     add("database", "read only", Value::Bool(database.is_read_only()), "");
-    add("database", "commits", number(view.lsn()), "");
+    add("database", "last transaction", number(view.lsn()), "lsn");
+    for notice in store.notices() {
+        add("database", "notice", Value::from(notice.as_str()), "");
+    }
     let (mut nodes, mut edges) = ((0u64, 0u64), (0u64, 0u64));
     for definition in view.catalog().types() {
         let count = if definition.is_edge() { &mut edges } else { &mut nodes };
@@ -67,6 +96,9 @@ pub(super) fn stats(database: &Database) -> Result<StatsInfo> {
     add("data", "nodes", number(nodes.1), "rows");
     add("data", "edge types", number(edges.0), "");
     add("data", "edges", number(edges.1), "rows");
+    if let Some(log) = store.log_stats() {
+        log_figures(&log, store.now_micros(), &mut add);
+    }
     let backend = store.backend_stats()?;
     add("storage", "file", number(backend.file_bytes), "bytes");
     for table in &backend.tables {

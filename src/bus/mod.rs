@@ -21,16 +21,18 @@ mod cursor;
 mod event;
 mod figures;
 mod files;
+mod logs;
 mod page;
 mod reach;
 mod records;
 mod script;
 mod server;
+mod upkeep;
 mod walks;
 
 pub use crate::engine::quiet_contained_panics;
 pub use crate::query::{split_statements, statement_at};
-pub use crate::storage::panic_is_contained;
+pub use crate::storage::{Fault, Finding, panic_is_contained};
 pub use crate::transfer::{
     EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,
 };
@@ -42,5 +44,7 @@ pub use event::{
     PropertyInfo, RecordBody, RequestId, ResultColumn, SessionId, StatsInfo, StorageFacts, Summary,
     TraverseLevel, TypeInfo,
 };
+pub use logs::{LogAction, LogOperation, LogSegment, LogTransaction};
 pub use page::Page;
 pub use server::{Bus, BusOptions};
+pub use upkeep::{CheckedPart, Verification};

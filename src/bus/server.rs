@@ -26,7 +26,7 @@ use super::client::{Client, Events};
 use super::cursor::Cursor;
 use super::reach::Reach;
 use super::{Command, CursorId, Envelope, Event, EventBody, PROTOCOL_VERSION, RequestId, SessionId, Summary};
-use super::{figures, files, records, script};
+use super::{figures, files, logs, records, script, upkeep};
 
 /// Commands of one client that may wait.
 const QUEUED_COMMANDS: usize = 64;
@@ -297,6 +297,11 @@ impl Connection {
             Command::Export { source, file, format } => {
                 Ok(files::export(self, source, file, format, reply, running).await?)
             }
+            command @ (Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. }) => {
+                let (reply, cancel) = (reply.clone(), running.cancel.clone());
+                let work = move || logs::perform(command, &reply, &cancel);
+                Ok(self.shared.executor.run_blocking(work).await?)
+            }
             other => {
                 let (reach, reply, cancel) = (self.reach()?, reply.clone(), running.cancel.clone());
                 // These read a bounded amount or look at the token themselves; a write is waited
@@ -414,6 +419,8 @@ fn perform_blocking(reach: &Reach, command: Command, reply: &Reply, cancel: &Can
             reach.refuse_in_transaction("demo")?;
             files::load_demo(database)
         }
+        Command::Checkpoint => upkeep::checkpoint(database),
+        Command::Verify => upkeep::verify(database, reply, cancel),
         other => {
             let answer = records::perform(reach, other, cancel)?;
             let (rows, note) = (answer.rows, answer.note);

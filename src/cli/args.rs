@@ -116,6 +116,8 @@ pub enum Subcommands {
     },
     Info,
     Stats,
+    Verify,
+    Checkpoint,
     Insert {
         /// The node type
         node_type: String,
@@ -197,6 +199,11 @@ pub enum Subcommands {
         file: PathBuf,
     },
     Demo,
+    Wal {
+        /// What to do
+        #[command(subcommand)]
+        command: WalCommand,
+    },
     Repl,
     Completions {
         /// The shell
@@ -205,6 +212,27 @@ pub enum Subcommands {
     },
     #[command(external_subcommand)]
     Other(Vec<String>),
+}
+
+/// What is asked of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum WalCommand {
+    /// List the segments
+    List,
+    /// Show the last transactions, as what they did
+    Tail {
+        /// Wait for more, until Ctrl-C
+        #[arg(long)]
+        follow: bool,
+        /// The first transaction to show, by its number
+        #[arg(long, value_name = "LSN")]
+        from: Option<u64>,
+        /// How many of the last transactions
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        lines: u64,
+    },
+    /// Read the whole log and check it
+    Verify,
 }
 
 /// Which edges are followed.

@@ -150,13 +150,14 @@ fn rate(rows: u64, elapsed: Duration) -> Option<u64> {
 
 /// Progress on standard error: one line that is rewritten on a terminal, a line each with `-v`.
 #[derive(Default)]
-struct ProgressLine {
+pub struct ProgressLine {
     shown: Option<Instant>,
     on_terminal: bool,
 }
 
 impl ProgressLine {
-    fn show(&mut self, io: &mut Io<'_>, settings: &Settings, progress: &Progress) {
+    /// Shows it, where it is time to.
+    pub fn show(&mut self, io: &mut Io<'_>, settings: &Settings, progress: &Progress) {
         if settings.verbose > 0 {
             io.note(&words(progress));
         } else if io.err_is_terminal && self.shown.is_none_or(|at| at.elapsed() > Duration::from_millis(80)) {
@@ -166,7 +167,8 @@ impl ProgressLine {
         }
     }
 
-    fn clear(&mut self, io: &mut Io<'_>) {
+    /// Takes the line away.
+    pub fn clear(&mut self, io: &mut Io<'_>) {
         if self.on_terminal {
             io.status("");
         }

@@ -26,6 +26,8 @@ mod script;
 mod session;
 #[cfg(test)]
 mod testing;
+mod upkeep;
+mod wal;
 
 pub use args::{Arguments, command, parse};
 pub use io::Io;

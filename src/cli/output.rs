@@ -97,6 +97,14 @@ impl ResultPrinter {
         Ok(())
     }
 
+    /// Makes the rows so far visible, except those of a table, which is laid out at its end.
+    pub fn flush(&mut self, io: &mut Io<'_>) -> Outcome {
+        if let Style::Encoded { buffer, .. } = &mut self.style {
+            write_encoded(buffer, io)?;
+        }
+        io.flush()
+    }
+
     /// Prints what is left. Returns the number of rows.
     pub fn finish(mut self, io: &mut Io<'_>) -> Outcome<u64> {
         let nothing_shown = self.rows == 0;

@@ -18,6 +18,8 @@ use super::output::check_format;
 use super::repl;
 use super::script::Splitter;
 use super::session::{Interrupt, Session};
+use super::upkeep;
+use super::wal;
 
 /// The whole program, with the process's own arguments and streams. `connect` starts the bus.
 pub fn main(connect: impl FnOnce() -> crate::model::Result<(Client, Events)>) -> ExitCode {
@@ -217,6 +219,10 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         check_format(session.settings.format)?;
     }
     let params = arguments.param.iter().map(|text| parameter(text)).collect::<Outcome<Vec<Value>>>()?;
+    if let Some(Subcommands::Wal { command }) = &arguments.command {
+        let (path, _) = place_of(&arguments)?;
+        return wal::run(session, path, command);
+    }
     let opened = open(session, &arguments)?;
     let format = arguments.format;
     match arguments.command {
@@ -235,6 +241,8 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         }
         Some(Subcommands::Info) => commands::info(session, &opened),
         Some(Subcommands::Stats) => commands::stats(session),
+        Some(Subcommands::Checkpoint) => upkeep::checkpoint(session),
+        Some(Subcommands::Verify) => upkeep::verify(session),
         Some(Subcommands::Insert { node_type, json }) => commands::insert(session, node_type, &json),
         Some(Subcommands::Get { id }) => commands::get(session, &id),
         Some(Subcommands::Update { id, json }) => commands::update(session, &id, &json),
@@ -255,7 +263,7 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         Some(Subcommands::Import(import)) => data::import(session, &import, format),
         Some(Subcommands::Export { what, file }) => data::export(session, &what, file, format),
         Some(Subcommands::Demo) => data::demo(session),
-        Some(Subcommands::Completions { .. } | Subcommands::Other(_)) => Ok(()),
+        Some(Subcommands::Completions { .. } | Subcommands::Wal { .. } | Subcommands::Other(_)) => Ok(()),
     }
 }
 
@@ -501,7 +509,7 @@ mod tests {
     #[test]
     fn what_is_not_there_yet_says_so() {
         let mut captured = Captured::default();
-        let arguments = super::super::args::parse(["aresadb", "verify"]).unwrap();
+        let arguments = super::super::args::parse(["aresadb", "compact"]).unwrap();
         let stop = without_engine(&arguments, &mut captured.io()).unwrap_err();
         assert_eq!(stop.exit_code(), 2);
         let arguments = super::super::args::parse(["aresadb", "improt", "x.csv"]).unwrap();

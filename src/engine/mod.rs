@@ -10,6 +10,7 @@
 
 mod database;
 mod executor;
+mod maintenance;
 pub(crate) mod records;
 mod session;
 

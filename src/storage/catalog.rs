@@ -60,7 +60,8 @@ impl Catalog {
         if let Some(old) = self.by_id.get(&definition.id)
             && old.name != definition.name
         {
-            self.by_name.remove(&old.name);
+            let name = old.name.clone();
+            self.forget_name(&name, definition.id);
         }
         let definition = Arc::new(definition);
         self.by_name.insert(definition.name.clone(), Arc::clone(&definition));
@@ -71,8 +72,15 @@ impl Catalog {
     /// Removes a type.
     pub(crate) fn remove(&mut self, id: TypeId) {
         if let Some(old) = self.by_id.remove(&id) {
-            self.by_name.remove(&old.name);
+            self.forget_name(&old.name, id);
             self.version += 1;
+        }
+    }
+
+    /// Frees a name, unless it is another type's by now.
+    fn forget_name(&mut self, name: &str, id: TypeId) {
+        if self.by_name.get(name).is_some_and(|known| known.id == id) {
+            self.by_name.remove(name);
         }
     }
 

@@ -105,6 +105,16 @@ impl Folder {
         Arc::new(OsDisk::new(self.files.join(LOG_FOLDER), read_only))
     }
 
+    /// The folder of the log of the database in `path`, to read. Nothing is opened or locked.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no database; `BadInput` if `path` is a file; `Io`.
+    pub fn log_of(path: &Path) -> Result<Arc<dyn Disk>> {
+        let files = path.join(FOLDER);
+        find(path, &files)?;
+        Ok(Arc::new(OsDisk::new(files.join(LOG_FOLDER), true)))
+    }
+
     /// The path the database was opened by.
     #[must_use]
     pub fn path(&self) -> &Path {

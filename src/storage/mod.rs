@@ -26,6 +26,7 @@ mod planted;
 mod record;
 mod store;
 mod tables;
+mod verify;
 mod view;
 mod write;
 
@@ -36,9 +37,12 @@ pub use disk::{Disk, OsDisk, RawFile};
 pub use folder::Folder;
 pub use log::{LogEntry, LogReader, LoggedTransaction, SegmentInfo, check_log_formats};
 pub use planted::{Bug, Planted};
+#[cfg(test)]
+pub(crate) use record::NewRecord;
 pub use record::{EdgeEndsRef, RecordView, ValueRef};
 pub use store::{Checkpointed, LogStats, Lsn, Store, StoreOptions};
 pub use tables::RedbBackend;
+pub use verify::{Checked, FINDINGS_KEPT, Fault, Finding, Verified, VerifyProgress};
 pub use view::View;
 pub use write::{Deleted, NewProperty, NewType, Transaction};
 

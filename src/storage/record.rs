@@ -448,6 +448,13 @@ impl<'a> RecordView<'a> {
             .collect()
     }
 
+    /// The properties in the order in which they stand, each read on its own: a damaged one does not
+    /// hide the others.
+    pub(crate) fn each_property(&self) -> impl Iterator<Item = (PropertyId, Result<Value>)> {
+        let properties = self.stored_properties().iter();
+        properties.map(|p| (PropertyId(p.id.to_native()), load(&p.value).map(ValueRef::to_value)))
+    }
+
     /// All properties that have a value, by name.
     fn named_properties(&self, definition: &TypeDef) -> Result<Properties> {
         self.stored_properties()

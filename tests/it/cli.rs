@@ -302,7 +302,7 @@ fn a_folder_that_is_no_database_and_wrong_words_are_told() {
     run(&["-d", ".", "--exec", "SELECT 1"]).fails(1, &["hint:"]);
     run(&["-d", "nowhere", "info"]).fails(1, &["nowhere"]);
     run(&["improt", "x.csv"]).fails(2, &["did you mean import?"]);
-    run(&["verify"]).fails(2, &["not available yet"]);
+    run(&["compact"]).fails(2, &["not available yet"]);
     run(&["--frmat", "csv"]).fails(2, &["--format"]);
     run(&["insert", "t"]).fails(2, &["JSON"]);
     assert_eq!(run(&["-d", ":memory:", "--exec", "SELECT 1 AS one"]).ok(), "one\n1\n");
@@ -313,6 +313,24 @@ fn a_folder_that_is_no_database_and_wrong_words_are_told() {
     let mut command = program();
     command.current_dir(folder.path().join("db/deep/er")).arg("info");
     assert!(finish(command, "").ok().contains("name,mine"), "the nearest database upward is found");
+}
+
+#[test]
+fn a_whole_database_verifies() {
+    let shell = Shell::new();
+    shell.run(&["demo"]).ok();
+    let ran = shell.run(&["verify"]);
+    assert!(ran.err.starts_with("the database is whole: "), "{ran:?}");
+    let counts = ran.ok();
+    let count_of = |part: &str| -> u64 {
+        let line = body(&counts).into_iter().find_map(|line| line.strip_prefix(&format!("{part},")));
+        line.unwrap().parse().unwrap()
+    };
+    assert!(count_of("nodes") > 100 && count_of("edges at nodes") == 2 * count_of("edges"), "{counts}");
+    assert_eq!(count_of("ids"), count_of("nodes") + count_of("edges"));
+    let report: serde_json::Value =
+        serde_json::from_str(&shell.run(&["--format", "json", "verify"]).ok()).unwrap();
+    assert_eq!((&report["whole"], &report["found"]), (&true.into(), &0.into()));
 }
 
 #[test]

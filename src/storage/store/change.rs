@@ -31,32 +31,38 @@ impl Change {
         let mut types = BTreeSet::new();
         let mut payloads = Vec::new();
         let mut bytes = Vec::new();
+        let mut add = |entry: LogEntry<'_>, type_id: TypeId| {
+            entry.count(&mut counts);
+            types.insert(type_id);
+            entry.encode(&mut bytes);
+            if bytes.len() >= PAYLOAD_MAX_BYTES {
+                cut(&mut bytes, &mut payloads, compress);
+            }
+        };
+        // Deletes first: a new row may have the id of one that goes.
+        for table in [Table::Nodes, Table::Edges] {
+            for (key, _) in layer.table(table).iter().filter(|(_, record)| record.is_none()) {
+                let row = row_from(key)?;
+                // A row that the transaction made itself and took back was never there.
+                if let Some(gone) = effects.deleted.get(&row)
+                    && (gone.lsn != 0 || effects.changed.contains_key(&row))
+                {
+                    add(gone.entry(row), row.type_id());
+                }
+            }
+        }
         for table in [Table::Nodes, Table::Edges] {
             for (key, record) in layer.table(table) {
+                let Some(record) = record else { continue };
                 let row = row_from(key)?;
-                let is_node = table == Table::Nodes;
-                let entry = match record {
-                    Some(record) if effects.changed.contains_key(&row) => {
-                        if is_node {
-                            LogEntry::UpdateNode { row, record }
-                        } else {
-                            LogEntry::UpdateEdge { row, record }
-                        }
-                    }
-                    Some(record) if is_node => LogEntry::InsertNode { row, record },
-                    Some(record) => LogEntry::InsertEdge { row, record },
-                    // A row that the transaction made itself and took back was never there.
-                    None => match effects.deleted.get(&row) {
-                        Some(gone) if gone.lsn != 0 || effects.changed.contains_key(&row) => gone.entry(row),
-                        _ => continue,
-                    },
+                let known = effects.changed.contains_key(&row);
+                let entry = match (table == Table::Nodes, known) {
+                    (true, true) => LogEntry::UpdateNode { row, record },
+                    (true, false) => LogEntry::InsertNode { row, record },
+                    (false, true) => LogEntry::UpdateEdge { row, record },
+                    (false, false) => LogEntry::InsertEdge { row, record },
                 };
-                entry.count(&mut counts);
-                types.insert(row.type_id());
-                entry.encode(&mut bytes);
-                if bytes.len() >= PAYLOAD_MAX_BYTES {
-                    cut(&mut bytes, &mut payloads, compress);
-                }
+                add(entry, row.type_id());
             }
         }
         if !bytes.is_empty() {

@@ -1,0 +1,459 @@
+//! What durability costs: commits of one row, beside SQLite and beside the bare disk; reading while
+//! others write; opening after a crash. `cargo bench --bench durability [WORD]...`
+//!
+//! The contestants of a section take turns in short blocks, so that whatever else the machine does
+//! meets all of them alike; medians over the blocks are compared. Everything lies in one folder of
+//! the build's target folder, so that all write to the same disk. Words choose sections by their
+//! name: `commit`, `readers`. Without one all of them run.
+//!
+//! The row: a 16-byte key, an integer, a short text, a float. SQLite has it in a table without rowid
+//! (one B-tree, as the key is what it is looked up by), through a prepared statement, autocommitted.
+
+use std::fs::File;
+use std::hint::black_box;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use aresadb::model::{
+    Error, IdGenerator, NodeId, PropertyId, Result, SyncMode, SystemClock, TypeId, TypeKind, Value,
+};
+use aresadb::storage::{Disk, OsDisk, RedbBackend, Store, StoreOptions};
+use parking_lot::Mutex;
+
+/// How the contestants take turns.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// How long one runs until the next has its turn.
+    block: Duration,
+    /// Turns of each.
+    rounds: usize,
+}
+
+const MEASURE: Pace = Pace { block: Duration::from_millis(250), rounds: 12 };
+/// Without `--bench`, which `cargo bench` gives: that everything runs, not how fast.
+const TRY: Pace = Pace { block: Duration::from_millis(10), rounds: 1 };
+
+/// Committers at a time.
+const COMMITTERS: [usize; 3] = [1, 4, 16];
+const CACHE_BYTES: usize = 128 << 20;
+/// What the log takes for the row, near enough: the bare disk writes as much.
+const COMMIT_BYTES: usize = 256;
+
+fn main() {
+    let pace = if std::env::args().any(|word| word == "--bench") { MEASURE } else { TRY };
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |section: &str| words.is_empty() || words.iter().any(|word| section.contains(word.as_str()));
+    if wanted("commit") {
+        ready(commits(pace));
+    }
+    if wanted("readers") {
+        ready(readers(pace));
+    }
+}
+
+/// A bench that cannot run stops.
+fn ready<T>(result: Result<T>) -> T {
+    result.unwrap_or_else(|error| {
+        eprintln!("the bench cannot run: {error}");
+        std::process::exit(1);
+    })
+}
+
+fn folder() -> Result<tempfile::TempDir> {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(|e| Error::io("make a folder", &e))
+}
+
+fn sqlite_error(error: rusqlite::Error) -> Error {
+    Error::internal(format!("SQLite: {error}"))
+}
+
+/// The row with a number.
+struct Row {
+    number: i64,
+    name: String,
+    score: f64,
+}
+
+impl Row {
+    fn new(number: u64) -> Self {
+        let number = (number & 0xffff_ffff) as i64;
+        Row { number, name: format!("item {number}"), score: number as f64 / 7.0 }
+    }
+}
+
+/// Commits a row each time it is called.
+type Committer<'c> = Box<dyn FnMut() -> Result<()> + 'c>;
+
+/// Something that commits rows, from several threads.
+trait Contestant: Sync {
+    fn name(&self) -> String;
+
+    /// A committer for the thread that asks.
+    fn committer(&self, thread: usize) -> Committer<'_>;
+}
+
+/// AresaDB, through the library.
+struct Ares {
+    store: Arc<Store>,
+    node_type: TypeId,
+    properties: [PropertyId; 3],
+    next: AtomicU64,
+    _folder: tempfile::TempDir,
+}
+
+fn options(sync: SyncMode) -> StoreOptions {
+    StoreOptions { sync, ..StoreOptions::new(Arc::new(SystemClock), Arc::new(IdGenerator::random())) }
+}
+
+fn log_of(folder: &Path) -> Arc<dyn Disk> {
+    Arc::new(OsDisk::new(folder.join("wal"), false))
+}
+
+impl Ares {
+    fn new(options: StoreOptions) -> Result<Self> {
+        let folder = folder()?;
+        let backend = RedbBackend::create(folder.path(), CACHE_BYTES)?;
+        let store = Store::open(Box::new(backend), Some(log_of(folder.path())), options)?;
+        let mut tx = store.begin()?;
+        let node_type = tx.ensure_type("item", TypeKind::Node)?;
+        let row = Row::new(0);
+        let values = [
+            ("n".to_owned(), Value::Integer(row.number)),
+            ("name".to_owned(), Value::String(row.name)),
+            ("score".to_owned(), Value::Float(row.score)),
+        ];
+        let values = tx.resolve_properties(node_type, values.into())?;
+        let mut properties = [PropertyId(0); 3];
+        let definition = tx.catalog().require("item")?.clone();
+        for (id, name) in properties.iter_mut().zip(["n", "name", "score"]) {
+            *id = definition.property(name).map(|p| p.id).ok_or_else(|| Error::internal(name))?;
+        }
+        tx.insert_node(node_type, None, values)?;
+        store.commit(tx)?;
+        Ok(Self { store, node_type, properties, next: AtomicU64::new(1), _folder: folder })
+    }
+
+    fn insert(&self) -> Result<NodeId> {
+        let row = Row::new(self.next.fetch_add(1, Ordering::Relaxed));
+        let [n, name, score] = self.properties;
+        let values = vec![
+            (n, Value::Integer(row.number)),
+            (name, Value::String(row.name)),
+            (score, Value::Float(row.score)),
+        ];
+        let mut tx = self.store.begin()?;
+        let (_, id) = tx.insert_node(self.node_type, None, values)?;
+        self.store.commit(tx)?;
+        Ok(id)
+    }
+}
+
+impl Contestant for Ares {
+    fn name(&self) -> String {
+        "aresadb".to_owned()
+    }
+
+    fn committer(&self, _: usize) -> Committer<'_> {
+        Box::new(|| self.insert().map(|_| ()))
+    }
+}
+
+/// SQLite in WAL mode: one connection for all threads, or one for each.
+struct Sqlite {
+    name: String,
+    connections: Vec<Mutex<rusqlite::Connection>>,
+    ids: IdGenerator,
+    next: AtomicU64,
+    _folder: tempfile::TempDir,
+}
+
+const SQLITE_INSERT: &str = "INSERT INTO item(id, n, name, score) VALUES (?1, ?2, ?3, ?4)";
+
+impl Sqlite {
+    fn new(connections: usize, synchronous: &str) -> Result<Self> {
+        let folder = folder()?;
+        let path = folder.path().join("sqlite.db");
+        let connect = |_| -> std::result::Result<_, rusqlite::Error> {
+            let connection = rusqlite::Connection::open(&path)?;
+            connection.busy_timeout(Duration::from_secs(60))?;
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+            connection.pragma_update(None, "synchronous", synchronous)?;
+            connection.execute_batch(
+                "CREATE TABLE IF NOT EXISTS item(id BLOB PRIMARY KEY, n INTEGER, name TEXT, score REAL) WITHOUT ROWID",
+            )?;
+            Ok(Mutex::new(connection))
+        };
+        let name = match connections {
+            1 => format!("SQLite {synchronous}, one connection"),
+            n => format!("SQLite {synchronous}, {n} connections"),
+        };
+        let connections = (0..connections).map(connect).collect::<std::result::Result<_, _>>();
+        Ok(Self {
+            name,
+            connections: connections.map_err(sqlite_error)?,
+            ids: IdGenerator::random(),
+            next: AtomicU64::new(1),
+            _folder: folder,
+        })
+    }
+
+    fn insert(&self, connection: &rusqlite::Connection) -> Result<()> {
+        let row = Row::new(self.next.fetch_add(1, Ordering::Relaxed));
+        let id = self.ids.next(aresadb::model::Clock::now_micros(&SystemClock));
+        loop {
+            // Compiled once; the cache gives it back.
+            let mut statement = connection.prepare_cached(SQLITE_INSERT).map_err(sqlite_error)?;
+            let given = (id.as_bytes().as_slice(), row.number, row.name.as_str(), row.score);
+            match statement.execute(given) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {}
+                Err(error) => return Err(sqlite_error(error)),
+            }
+        }
+    }
+}
+
+impl Contestant for Sqlite {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn committer(&self, thread: usize) -> Committer<'_> {
+        let Some(connection) = self.connections.get(thread % self.connections.len()) else {
+            return Box::new(|| Err(Error::internal("no connection")));
+        };
+        if self.connections.len() == 1 {
+            return Box::new(|| self.insert(&connection.lock()));
+        }
+        let own = connection.lock();
+        Box::new(move || self.insert(&own))
+    }
+}
+
+/// The disk alone: so many bytes written and synced, one after the other.
+struct Bare {
+    file: File,
+    place: AtomicU64,
+    _folder: tempfile::TempDir,
+}
+
+const BARE_FILE_BYTES: u64 = 64 << 20;
+
+impl Bare {
+    fn new() -> Result<Self> {
+        let folder = folder()?;
+        let make = |path: &Path| -> std::io::Result<File> {
+            let file = File::options().read(true).write(true).create_new(true).open(path)?;
+            let zeros = vec![0; 1 << 20];
+            for at in (0..BARE_FILE_BYTES).step_by(zeros.len()) {
+                file.write_all_at(&zeros, at)?;
+            }
+            file.sync_all()?;
+            Ok(file)
+        };
+        let file = make(&folder.path().join("bare")).map_err(|e| Error::io("write the bare file", &e))?;
+        Ok(Self { file, place: AtomicU64::new(0), _folder: folder })
+    }
+}
+
+impl Contestant for Bare {
+    fn name(&self) -> String {
+        format!("bare pwrite and fdatasync of {COMMIT_BYTES} bytes")
+    }
+
+    fn committer(&self, _: usize) -> Committer<'_> {
+        let bytes = vec![7; COMMIT_BYTES];
+        Box::new(move || {
+            let place = self.place.fetch_add(COMMIT_BYTES as u64, Ordering::Relaxed);
+            let place = place % (BARE_FILE_BYTES - COMMIT_BYTES as u64);
+            self.file
+                .write_all_at(&bytes, place)
+                .and_then(|()| self.file.sync_data())
+                .map_err(|e| Error::io("write the bare file", &e))
+        })
+    }
+}
+
+/// What a contestant did in its turns.
+#[derive(Default)]
+struct Measured {
+    /// Commits a second, for each turn.
+    rates: Vec<f64>,
+    /// The time of each commit, in microseconds.
+    latencies: Vec<f64>,
+}
+
+/// One turn: so many threads commit until the time is over.
+fn turn(contestant: &dyn Contestant, threads: usize, block: Duration, measured: &mut Measured) -> Result<()> {
+    let start = Barrier::new(threads);
+    let results: Vec<Result<(Vec<f64>, Duration)>> = std::thread::scope(|scope| {
+        let start = &start;
+        let run = |thread| {
+            scope.spawn(move || {
+                let mut commit = contestant.committer(thread);
+                let mut latencies = Vec::new();
+                start.wait();
+                let began = Instant::now();
+                loop {
+                    let before = Instant::now();
+                    commit()?;
+                    latencies.push(before.elapsed().as_secs_f64() * 1e6);
+                    if began.elapsed() >= block {
+                        return Ok((latencies, began.elapsed()));
+                    }
+                }
+            })
+        };
+        let running: Vec<_> = (0..threads).map(run).collect();
+        let stopped = |_| Err(Error::internal("a committer panicked"));
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(stopped)).collect()
+    });
+    let (mut commits, mut longest) = (0, Duration::ZERO);
+    for result in results {
+        let (latencies, elapsed) = result?;
+        commits += latencies.len();
+        longest = longest.max(elapsed);
+        measured.latencies.extend(latencies);
+    }
+    measured.rates.push(commits as f64 / longest.as_secs_f64());
+    Ok(())
+}
+
+/// The contestants take turns; returns what each did, in their order.
+fn contest(contestants: &[Box<dyn Contestant>], threads: usize, pace: Pace) -> Result<Vec<Measured>> {
+    let mut measured: Vec<Measured> = contestants.iter().map(|_| Measured::default()).collect();
+    for round in 0..=pace.rounds {
+        for (contestant, measured) in contestants.iter().zip(&mut measured) {
+            // The first round warms up.
+            let mut dropped = Measured::default();
+            turn(contestant.as_ref(), threads, pace.block, if round == 0 { &mut dropped } else { measured })?;
+        }
+    }
+    Ok(measured)
+}
+
+fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = ((sorted.len() as f64 * part) as usize).min(sorted.len().saturating_sub(1));
+    sorted.get(at).copied().unwrap_or(f64::NAN)
+}
+
+fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+fn commit_table(title: &str, contestants: &[Box<dyn Contestant>], measured: &[Measured]) {
+    println!("\n{title}");
+    println!("| | commits/s | median | p99 |\n|---|--:|--:|--:|");
+    for (contestant, measured) in contestants.iter().zip(measured) {
+        println!(
+            "| {} | {:.0} | {:.0} µs | {:.0} µs |",
+            contestant.name(),
+            median(&measured.rates),
+            median(&measured.latencies),
+            quantile(&measured.latencies, 0.99)
+        );
+    }
+}
+
+/// Durable commits of one row.
+fn commits(pace: Pace) -> Result<()> {
+    for threads in COMMITTERS {
+        let mut contestants: Vec<Box<dyn Contestant>> =
+            vec![Box::new(Ares::new(options(SyncMode::Full))?), Box::new(Sqlite::new(1, "FULL")?)];
+        if threads == 1 {
+            contestants.push(Box::new(Bare::new()?));
+        } else {
+            contestants.push(Box::new(Sqlite::new(threads, "FULL")?));
+        }
+        let measured = contest(&contestants, threads, pace)?;
+        let s = if threads == 1 { "" } else { "s" };
+        commit_table(&format!("durable commits of one row, {threads} committer{s}"), &contestants, &measured);
+        let [ares, sqlite, third] = measured.as_slice() else { continue };
+        if threads == 1 {
+            println!(
+                "aresadb takes {:.2} of SQLite's time, and {:+.0} µs over the bare disk's",
+                median(&ares.latencies) / median(&sqlite.latencies),
+                median(&ares.latencies) - median(&third.latencies)
+            );
+        } else {
+            let best = median(&sqlite.rates).max(median(&third.rates));
+            println!("aresadb commits {:.1} times as many as SQLite at its best", median(&ares.rates) / best);
+        }
+    }
+    Ok(())
+}
+
+/// Rows that are read in the section of readers.
+const ROWS_READ: usize = 50_000;
+
+/// Point gets in a second, alone and beside a writer that commits durably all the time.
+fn readers(pace: Pace) -> Result<()> {
+    let ares = Ares::new(options(SyncMode::Full))?;
+    let mut ids = Vec::with_capacity(ROWS_READ);
+    while ids.len() < ROWS_READ {
+        let mut tx = ares.store.begin()?;
+        for _ in 0..5_000 {
+            let row = Row::new(ids.len() as u64);
+            let [n, name, score] = ares.properties;
+            let values = vec![
+                (n, Value::Integer(row.number)),
+                (name, Value::String(row.name)),
+                (score, Value::Float(row.score)),
+            ];
+            ids.push(tx.insert_node(ares.node_type, None, values)?.1);
+        }
+        ares.store.commit(tx)?;
+    }
+    let (mut alone, mut beside, mut written) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=pace.rounds {
+        let quiet = gets_per_second(&ares.store, &ids, pace.block)?;
+        let stop = AtomicBool::new(false);
+        let (busy, commits) = std::thread::scope(|scope| -> Result<(f64, u64)> {
+            let writer = scope.spawn(|| -> Result<u64> {
+                let mut commits = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    ares.insert()?;
+                    commits += 1;
+                }
+                Ok(commits)
+            });
+            let busy = gets_per_second(&ares.store, &ids, pace.block);
+            stop.store(true, Ordering::Relaxed);
+            let commits = writer.join().unwrap_or_else(|_| Err(Error::internal("the writer panicked")))?;
+            Ok((busy?, commits))
+        })?;
+        if round > 0 {
+            alone.push(quiet);
+            beside.push(busy);
+            written.push(commits as f64 / pace.block.as_secs_f64());
+        }
+    }
+    println!("\nreading one node by id, one reader");
+    println!("| | gets/s |\n|---|--:|");
+    println!("| alone | {:.0} |", median(&alone));
+    println!("| beside a writer ({:.0} commits/s) | {:.0} |", median(&written), median(&beside));
+    println!("a reader beside a writer reads at {:.2} of its speed", median(&beside) / median(&alone));
+    Ok(())
+}
+
+/// Each get takes the latest state, as a program would.
+fn gets_per_second(store: &Arc<Store>, ids: &[NodeId], block: Duration) -> Result<f64> {
+    let began = Instant::now();
+    let mut gets = 0u64;
+    for id in ids.iter().cycle().step_by(7_919) {
+        if store.view().node(black_box(*id))?.is_none() {
+            return Err(Error::internal("a node is missing"));
+        }
+        gets += 1;
+        if gets.is_multiple_of(64) && began.elapsed() >= block {
+            break;
+        }
+    }
+    Ok(gets as f64 / began.elapsed().as_secs_f64())
+}
