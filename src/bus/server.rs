@@ -115,11 +115,14 @@ impl Bus {
         const LONGEST: Duration = Duration::from_secs(5);
         const LOOK_AGAIN: Duration = Duration::from_millis(1);
         self.shared.ending.notify_waiters();
-        self.shared.database.write().take();
+        let database = self.shared.database.write().take();
         let started = Instant::now();
         // Every connection and request holds the shared part; the last one lets the database go.
         while Arc::strong_count(&self.shared) > 1 && started.elapsed() < LONGEST {
             std::thread::sleep(LOOK_AGAIN);
+        }
+        if let Some(database) = database {
+            database.close();
         }
     }
 }

@@ -191,6 +191,12 @@ impl Database {
         self.0.store.notices()
     }
 
+    /// Ends writing and leaves the files so that opening has nothing to do, whoever still holds the
+    /// database. The last handle dropped does the same.
+    pub fn close(&self) {
+        self.0.store.close();
+    }
+
     /// The store: views, transactions, commits.
     #[must_use]
     pub fn store(&self) -> &Arc<Store> {

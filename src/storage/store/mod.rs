@@ -147,7 +147,7 @@ pub struct LogStats {
 /// The database's data. See the module's head.
 pub struct Store {
     shared: Arc<Shared>,
-    keeper: Option<JoinHandle<()>>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the store shares with its background thread.
@@ -173,6 +173,7 @@ struct Shared {
     logged_bytes_flushed: AtomicU64,
     checkpointed_micros: AtomicI64,
     commits: AtomicU64,
+    closed: AtomicBool,
     poisoned: AtomicBool,
     poison: Mutex<Option<Error>>,
 }
@@ -248,7 +249,7 @@ impl Store {
         } else {
             None
         };
-        Ok(Arc::new(Self { shared, keeper }))
+        Ok(Arc::new(Self { shared, keeper: Mutex::new(keeper) }))
     }
 
     /// The latest committed state.
@@ -285,6 +286,16 @@ impl Store {
     /// `OutOfSpace`, `Io`: what is committed stays so, in the log.
     pub fn checkpoint(&self) -> Result<Checkpointed> {
         self.shared.checkpoint()
+    }
+
+    /// Ends writing: flushes, and leaves the files so that opening has nothing to do. What is open goes on
+    /// reading. Dropping the store does the same.
+    pub fn close(&self) {
+        self.shared.keeper.stop();
+        if let Some(keeper) = self.keeper.lock().take() {
+            let _ = keeper.join();
+        }
+        self.shared.close();
     }
 
     /// Figures of the log; `None` for a database that has none or is open read-only.
@@ -416,6 +427,7 @@ impl Shared {
             logged_bytes_flushed: AtomicU64::new(0),
             checkpointed_micros: AtomicI64::new(i64::MIN),
             commits: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
             poisoned: AtomicBool::new(false),
             poison: Mutex::new(None),
         }
@@ -447,12 +459,19 @@ impl Shared {
     }
 
     fn check_usable(&self) -> Result<()> {
-        if self.is_poisoned() { Err(self.poison_error()) } else { Ok(()) }
+        if self.is_poisoned() {
+            return Err(self.poison_error());
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Io, "the database was closed")
+                .with_hint("nothing was committed; open it again"));
+        }
+        Ok(())
     }
 
     /// Leaves the files so that opening has nothing to do.
     fn close(&self) {
-        if self.options.read_only || self.is_poisoned() {
+        if self.options.read_only || self.is_poisoned() || self.closed.load(Ordering::Acquire) {
             return;
         }
         let flushed = if self.has_unflushed() { self.checkpoint().is_ok() } else { true };
@@ -462,16 +481,13 @@ impl Shared {
             // The log has it all: this is the last chance to say so to the disk.
             let _ = log.sync();
         }
+        self.closed.store(true, Ordering::Release);
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        self.shared.keeper.stop();
-        if let Some(keeper) = self.keeper.take() {
-            let _ = keeper.join();
-        }
-        self.shared.close();
+        self.close();
     }
 }
 
