@@ -129,8 +129,9 @@ impl SqlSession {
     pub fn new(store: Arc<Store>, options: SqlOptions) -> Result<Self> {
         let state = Arc::new(StatementState::default());
         let context = context(&state, &options).map_err(|e| super::error::from_datafusion(&e))?;
-        let transaction = SessionTransaction::new(Arc::clone(&store), options.read_only);
-        let shared = Shared { store, context, state, read_only: options.read_only, transaction };
+        let read_only = options.read_only || store.is_read_only();
+        let transaction = SessionTransaction::new(Arc::clone(&store), read_only);
+        let shared = Shared { store, context, state, read_only, transaction };
         Ok(Self { shared: Arc::new(shared) })
     }
 
