@@ -114,6 +114,14 @@ pub trait StorageBackend: Send + Sync {
     /// `OutOfSpace`, `Io`: nothing was applied. `Corrupt`.
     fn apply(&self, changes: &dyn Changes) -> Result<()>;
 
+    /// Bytes that can still be written, where that is known.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn available(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Opens the files again after a failure that left them as they were: a full disk, a block that
     /// could not be read. Snapshots taken before may fail; new ones work.
     ///

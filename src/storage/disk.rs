@@ -97,6 +97,14 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// What the operating system reports.
     fn sync(&self) -> io::Result<()>;
 
+    /// Bytes that can still be written, where that is known.
+    ///
+    /// # Errors
+    /// What the operating system reports.
+    fn available(&self) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// What a file is called in messages.
     fn shown(&self, name: &str) -> String;
 }
@@ -208,6 +216,11 @@ impl Disk for OsDisk {
 
     fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
+    }
+
+    fn available(&self) -> io::Result<Option<u64>> {
+        let figures = rustix::fs::statvfs(&self.path)?;
+        Ok(Some(figures.f_bavail.saturating_mul(figures.f_frsize)))
     }
 
     fn shown(&self, name: &str) -> String {

@@ -383,6 +383,14 @@ impl StorageBackend for RedbBackend {
         })
     }
 
+    fn available(&self) -> Result<Option<u64>> {
+        let Some(place) = &self.place else { return Ok(None) };
+        place
+            .disk
+            .available()
+            .map_err(|error| Error::io(format_args!("look for room in '{}'", place.disk.shown("")), &error))
+    }
+
     fn recover(&self) -> Result<()> {
         let Some(place) = &self.place else { return Ok(()) };
         if self.sync_failed() {

@@ -93,6 +93,7 @@ impl Shared {
             }
         };
         let bytes = memtables.iter().map(|memtable| memtable.bytes()).sum();
+        self.check_room(bytes)?;
         self.write_tables(&memtables, lsn, position)?;
         self.swap(&memtables)?;
         let before = self.flushed_lsn.swap(lsn, Ordering::AcqRel);
@@ -105,6 +106,22 @@ impl Shared {
             log.delete_until(if early { self.published.load().lsn() } else { before });
         }
         Ok(Checkpointed { flushed: Lsn(lsn), bytes })
+    }
+
+    /// Refuses a flush that would fill the disk: the engine below stops reading, too, once a write failed.
+    fn check_room(&self, bytes: u64) -> Result<()> {
+        // Copy on write, two checksums, a table that splits: more than what is written, and some pages.
+        const SPARE_BYTES: u64 = 4 << 20;
+        let needed = bytes.saturating_mul(2) + SPARE_BYTES;
+        match self.backend.available()? {
+            Some(room) if room < needed => Err(Error::out_of_space(format!(
+                "the disk has {} MiB left, writing to the tables may need {}",
+                room >> 20,
+                needed >> 20
+            ))
+            .with_hint("what is committed is safe in the log; make room")),
+            _ => Ok(()),
+        }
     }
 
     fn write_tables(&self, memtables: &[Arc<Memtable>], lsn: u64, position: Option<Position>) -> Result<()> {
