@@ -115,10 +115,12 @@ impl Bus {
         const LONGEST: Duration = Duration::from_secs(5);
         const LOOK_AGAIN: Duration = Duration::from_millis(1);
         self.shared.ending.notify_waiters();
-        self.shared.database.write().take();
+        let closing = self.shared.database.write().take().map(|database| database.store().until_closed());
         let started = Instant::now();
         // Every connection and request holds the shared part; the last one lets the database go.
-        while Arc::strong_count(&self.shared) > 1 && started.elapsed() < LONGEST {
+        // A statement that was stopped may hold the store a moment longer, which then closes its files.
+        let is_open = || closing.as_ref().is_some_and(|open| open.strong_count() > 0);
+        while (Arc::strong_count(&self.shared) > 1 || is_open()) && started.elapsed() < LONGEST {
             std::thread::sleep(LOOK_AGAIN);
         }
     }

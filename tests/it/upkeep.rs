@@ -115,7 +115,7 @@ fn a_log_is_followed_while_another_process_writes_it() {
             }
         }
     });
-    let mut wait_for = |action: &str| loop {
+    let wait_for = |action: &str| loop {
         let line = lines.recv_timeout(Duration::from_secs(60)).unwrap();
         let operation: serde_json::Value = serde_json::from_str(&line).unwrap();
         if operation["action"] == action {
