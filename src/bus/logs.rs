@@ -95,9 +95,7 @@ pub(super) fn perform(command: Command, reply: &Reply, cancel: &CancelToken) -> 
             Ok(Summary { verb: "WAL TAIL".to_owned(), rows: tail.sent, ..Summary::default() })
         }
         Command::WalVerify { path } => {
-            let (verification, torn) = verify(reader(&path)?, reply, cancel)?;
-            let note =
-                torn.map(|file| format!("something that was never acknowledged stands at the end of {file}"));
+            let (verification, note) = verify(&path, reply, cancel)?;
             Ok(Summary { note, ..answer(verification, "WAL VERIFY", reply)? })
         }
         other => Err(Error::internal(format!("'{}' does not read the log", other.name()))),
@@ -273,14 +271,15 @@ impl Seen {
 }
 
 /// Reads the whole log: heads, checksums, the chain from record to record and from segment to
-/// segment, and every entry. Behind damage it goes on at the next segment. Also gives the file at
-/// whose end something stands that was never acknowledged.
+/// segment, and every entry. Behind damage it goes on at the next segment. Also says whether something
+/// stands at its end that was never acknowledged, which is no damage.
 #[allow(clippy::cast_precision_loss)]
-fn verify(
-    mut reader: LogReader,
+pub(super) fn verify(
+    path: &Path,
     reply: &Reply,
     cancel: &CancelToken,
 ) -> Result<(Verification, Option<String>)> {
+    let mut reader = reader(path)?;
     let started = Instant::now();
     let mut told = started;
     let segments = reader.segments()?;
@@ -335,8 +334,11 @@ fn verify(
         CheckedPart::new("log records", records),
         CheckedPart::new("log entries", entries),
     ];
-    let torn = segments.into_iter().find(|s| s.torn).map(|s| s.name);
-    Ok((verification, torn))
+    let torn = segments.iter().find(|s| s.torn);
+    let note = torn.map(|s| {
+        format!("behind the last transaction in {} stands something that was never acknowledged", s.name)
+    });
+    Ok((verification, note))
 }
 
 fn damage(error: &Error, segments: &[SegmentInfo]) -> Finding {

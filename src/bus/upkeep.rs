@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Database;
 use crate::model::{CancelToken, Result};
-use crate::storage::{Finding, Verified};
+use crate::storage::{FINDINGS_KEPT, Finding, Verified};
 
 use super::server::Reply;
 use super::{EventBody, Progress, Summary};
@@ -34,6 +34,16 @@ pub struct CheckedPart {
 impl CheckedPart {
     pub(super) fn new(part: &str, count: u64) -> Self {
         Self { part: part.to_owned(), count }
+    }
+}
+
+impl Verification {
+    /// Adds what another part of the database gave.
+    fn absorb(&mut self, other: Verification) {
+        self.checked.extend(other.checked);
+        self.found += other.found;
+        let room = FINDINGS_KEPT.saturating_sub(self.findings.len());
+        self.findings.extend(other.findings.into_iter().take(room));
     }
 }
 
@@ -69,7 +79,14 @@ pub(super) fn verify(database: &Database, reply: &Reply, cancel: &CancelToken) -
             elapsed: started.elapsed(),
         }));
     })?;
-    answer(verified.into(), "VERIFY", reply)
+    let mut verification = Verification::from(verified);
+    let mut note = None;
+    if let Some(path) = database.path() {
+        let (log, torn) = super::logs::verify(path, reply, cancel)?;
+        verification.absorb(log);
+        note = torn;
+    }
+    Ok(Summary { note, ..answer(verification, "VERIFY", reply)? })
 }
 
 pub(super) fn checkpoint(database: &Database) -> Result<Summary> {

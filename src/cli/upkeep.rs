@@ -37,7 +37,7 @@ pub fn verified(session: &mut Session<'_>, command: Command, what: &str) -> Outc
         Ok(())
     });
     line.clear(&mut session.io);
-    let (_, elapsed) = outcome?;
+    let (summary, elapsed) = outcome?;
     let Some(verification) = found else {
         return Err(Error::internal("the engine did not answer with what it verified").into());
     };
@@ -45,6 +45,9 @@ pub fn verified(session: &mut Session<'_>, command: Command, what: &str) -> Outc
         print_json(session, &verification, elapsed)?;
     } else {
         print_rows(session, &verification)?;
+    }
+    if let Some(note) = &summary.note {
+        session.io.note(note);
     }
     let entries = verification.checked.iter().map(|part| part.count).sum::<u64>();
     let time = show_duration(elapsed);

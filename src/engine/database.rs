@@ -77,8 +77,6 @@ struct Inner {
     config: Config,
     path: Option<PathBuf>,
     created: bool,
-    // Last, so that the files are let go before the lock is.
-    _folder: Option<Folder>,
 }
 
 impl Database {
@@ -151,8 +149,10 @@ impl Database {
                 ..StoreOptions::new(options.clock, options.ids)
             },
         )?;
+        // The store may outlive the database: a statement under way holds it too.
+        folder.into_iter().for_each(|folder| store.keep(folder));
         let executor = options.executor.map_or_else(Executor::new, Ok)?;
-        Ok(Self(Arc::new(Inner { store, executor, config, path, created, _folder: folder })))
+        Ok(Self(Arc::new(Inner { store, executor, config, path, created })))
     }
 
     /// Its name.

@@ -9,3 +9,4 @@ mod pty;
 mod sql;
 mod transfer;
 mod tui;
+mod upkeep;

@@ -25,8 +25,8 @@ mod group;
 mod recover;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ use crate::model::{Clock, Error, ErrorKind, IdGenerator, Result, SyncMode};
 
 use super::backend::{BackendStats, StorageBackend};
 use super::disk::Disk;
+use super::folder::Folder;
 use super::intern::Interner;
 use super::log::{Ending, Files, Pending, check_log_formats};
 use super::memtable::Memtable;
@@ -148,6 +149,8 @@ pub struct LogStats {
 pub struct Store {
     shared: Arc<Shared>,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    /// The folder and its lock: let go after the files, whoever holds the store last.
+    folder: OnceLock<Folder>,
 }
 
 /// What the store shares with its background thread.
@@ -249,7 +252,14 @@ impl Store {
         } else {
             None
         };
-        Ok(Arc::new(Self { shared, keeper: Mutex::new(keeper) }))
+        Ok(Arc::new(Self { shared, keeper: Mutex::new(keeper), folder: OnceLock::new() }))
+    }
+
+    /// Keeps the database's folder locked until the store is closed. Statements under way may hold
+    /// the store longer than the database does.
+    pub fn keep(&self, folder: Folder) {
+        // A store has one folder: a second one is let go.
+        let _ = self.folder.set(folder);
     }
 
     /// The latest committed state.
