@@ -4,7 +4,8 @@
 //! The contestants of a section take turns in short blocks, so that whatever else the machine does
 //! meets all of them alike; medians over the blocks are compared. Everything lies in one folder of
 //! the build's target folder, so that all write to the same disk. Words choose sections by their
-//! name: `commit`, `readers`. Without one all of them run.
+//! name: `commit`, `interval`, `readers`, `recovery`, `open`. Without one all of them run but `open`,
+//! which first makes a database of 1 GiB.
 //!
 //! The row: a 16-byte key, an integer, a short text, a float. SQLite has it in a table without rowid
 //! (one B-tree, as the key is what it is looked up by), through a prepared statement, autocommitted.
@@ -31,17 +32,21 @@ struct Pace {
     block: Duration,
     /// Turns of each.
     rounds: usize,
+    /// Bytes of the log that is recovered.
+    log_bytes: u64,
+    /// Bytes of the database that is opened.
+    database_bytes: u64,
 }
 
-const MEASURE: Pace = Pace { block: Duration::from_millis(250), rounds: 12 };
+const MEASURE: Pace =
+    Pace { block: Duration::from_millis(250), rounds: 12, log_bytes: 64 << 20, database_bytes: 1 << 30 };
 /// Without `--bench`, which `cargo bench` gives: that everything runs, not how fast.
-const TRY: Pace = Pace { block: Duration::from_millis(10), rounds: 1 };
+const TRY: Pace =
+    Pace { block: Duration::from_millis(10), rounds: 1, log_bytes: 1 << 20, database_bytes: 4 << 20 };
 
 /// Committers at a time.
 const COMMITTERS: [usize; 3] = [1, 4, 16];
 const CACHE_BYTES: usize = 128 << 20;
-/// What the log takes for the row, near enough: the bare disk writes as much.
-const COMMIT_BYTES: usize = 256;
 
 fn main() {
     let pace = if std::env::args().any(|word| word == "--bench") { MEASURE } else { TRY };
@@ -50,8 +55,17 @@ fn main() {
     if wanted("commit") {
         ready(commits(pace));
     }
+    if wanted("interval") {
+        ready(intervals(pace));
+    }
     if wanted("readers") {
         ready(readers(pace));
+    }
+    if wanted("recovery") {
+        ready(recovery(pace));
+    }
+    if words.iter().any(|word| word == "open") {
+        ready(open_large(pace));
     }
 }
 
@@ -102,7 +116,7 @@ struct Ares {
     node_type: TypeId,
     properties: [PropertyId; 3],
     next: AtomicU64,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn options(sync: SyncMode) -> StoreOptions {
@@ -134,21 +148,40 @@ impl Ares {
         }
         tx.insert_node(node_type, None, values)?;
         store.commit(tx)?;
-        Ok(Self { store, node_type, properties, next: AtomicU64::new(1), _folder: folder })
+        Ok(Self { store, node_type, properties, next: AtomicU64::new(1), folder })
     }
 
-    fn insert(&self) -> Result<NodeId> {
-        let row = Row::new(self.next.fetch_add(1, Ordering::Relaxed));
+    fn insert(&self) -> Result<()> {
+        self.insert_many(1).map(|_| ())
+    }
+
+    /// What a commit of one row takes in the log.
+    fn commit_bytes(&self) -> Result<usize> {
+        const COMMITS: u64 = 16;
+        let written = || self.store.log_stats().map_or(0, |log| log.bytes_written);
+        let before = written();
+        for _ in 0..COMMITS {
+            self.insert()?;
+        }
+        Ok(((written() - before) / COMMITS) as usize)
+    }
+
+    /// So many rows in one commit.
+    fn insert_many(&self, rows: usize) -> Result<Vec<NodeId>> {
         let [n, name, score] = self.properties;
-        let values = vec![
-            (n, Value::Integer(row.number)),
-            (name, Value::String(row.name)),
-            (score, Value::Float(row.score)),
-        ];
+        let mut ids = Vec::with_capacity(rows);
         let mut tx = self.store.begin()?;
-        let (_, id) = tx.insert_node(self.node_type, None, values)?;
+        for _ in 0..rows {
+            let row = Row::new(self.next.fetch_add(1, Ordering::Relaxed));
+            let values = vec![
+                (n, Value::Integer(row.number)),
+                (name, Value::String(row.name)),
+                (score, Value::Float(row.score)),
+            ];
+            ids.push(tx.insert_node(self.node_type, None, values)?.1);
+        }
         self.store.commit(tx)?;
-        Ok(id)
+        Ok(ids)
     }
 }
 
@@ -158,7 +191,7 @@ impl Contestant for Ares {
     }
 
     fn committer(&self, _: usize) -> Committer<'_> {
-        Box::new(|| self.insert().map(|_| ()))
+        Box::new(|| self.insert())
     }
 }
 
@@ -236,6 +269,8 @@ impl Contestant for Sqlite {
 
 /// The disk alone: so many bytes written and synced, one after the other.
 struct Bare {
+    /// Bytes of one write.
+    bytes: usize,
     file: File,
     place: AtomicU64,
     _folder: tempfile::TempDir,
@@ -244,7 +279,7 @@ struct Bare {
 const BARE_FILE_BYTES: u64 = 64 << 20;
 
 impl Bare {
-    fn new() -> Result<Self> {
+    fn new(bytes: usize) -> Result<Self> {
         let folder = folder()?;
         let make = |path: &Path| -> std::io::Result<File> {
             let file = File::options().read(true).write(true).create_new(true).open(path)?;
@@ -256,20 +291,20 @@ impl Bare {
             Ok(file)
         };
         let file = make(&folder.path().join("bare")).map_err(|e| Error::io("write the bare file", &e))?;
-        Ok(Self { file, place: AtomicU64::new(0), _folder: folder })
+        Ok(Self { bytes, file, place: AtomicU64::new(0), _folder: folder })
     }
 }
 
 impl Contestant for Bare {
     fn name(&self) -> String {
-        format!("bare pwrite and fdatasync of {COMMIT_BYTES} bytes")
+        format!("bare pwrite and fdatasync of {} bytes", self.bytes)
     }
 
     fn committer(&self, _: usize) -> Committer<'_> {
-        let bytes = vec![7; COMMIT_BYTES];
+        let bytes = vec![7; self.bytes];
         Box::new(move || {
-            let place = self.place.fetch_add(COMMIT_BYTES as u64, Ordering::Relaxed);
-            let place = place % (BARE_FILE_BYTES - COMMIT_BYTES as u64);
+            let place = self.place.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            let place = place % (BARE_FILE_BYTES - bytes.len() as u64);
             self.file
                 .write_all_at(&bytes, place)
                 .and_then(|()| self.file.sync_data())
@@ -364,10 +399,12 @@ fn commit_table(title: &str, contestants: &[Box<dyn Contestant>], measured: &[Me
 /// Durable commits of one row.
 fn commits(pace: Pace) -> Result<()> {
     for threads in COMMITTERS {
+        let ares = Ares::new(options(SyncMode::Full))?;
+        let commit_bytes = ares.commit_bytes()?;
         let mut contestants: Vec<Box<dyn Contestant>> =
-            vec![Box::new(Ares::new(options(SyncMode::Full))?), Box::new(Sqlite::new(1, "FULL")?)];
+            vec![Box::new(ares), Box::new(Sqlite::new(1, "FULL")?)];
         if threads == 1 {
-            contestants.push(Box::new(Bare::new()?));
+            contestants.push(Box::new(Bare::new(commit_bytes)?));
         } else {
             contestants.push(Box::new(Sqlite::new(threads, "FULL")?));
         }
@@ -389,6 +426,99 @@ fn commits(pace: Pace) -> Result<()> {
     Ok(())
 }
 
+/// Commits that are put on the disk a little later, or whenever the system does it.
+fn intervals(pace: Pace) -> Result<()> {
+    for threads in [1, 4] {
+        let mut contestants: Vec<Box<dyn Contestant>> =
+            vec![Box::new(Ares::new(options(SyncMode::Interval))?), Box::new(Sqlite::new(1, "OFF")?)];
+        if threads > 1 {
+            contestants.push(Box::new(Sqlite::new(threads, "OFF")?));
+        }
+        let measured = contest(&contestants, threads, pace)?;
+        let s = if threads == 1 { "" } else { "s" };
+        let title = format!("sync = \"interval\" beside synchronous=OFF, {threads} committer{s}");
+        commit_table(&title, &contestants, &measured);
+        let Some((ares, others)) = measured.split_first() else { continue };
+        let best = others.iter().map(|other| median(&other.rates)).fold(0.0, f64::max);
+        println!("aresadb commits {:.2} times as many as SQLite at its best", median(&ares.rates) / best);
+    }
+    Ok(())
+}
+
+/// A store that writes its log and nothing else by itself.
+fn log_only() -> StoreOptions {
+    StoreOptions {
+        memtable_bytes: 1 << 40,
+        checkpoint_every: Duration::from_secs(1 << 20),
+        ..options(SyncMode::Off)
+    }
+}
+
+/// Times of opening what a killed program leaves: the folder as it is while the store is open.
+fn open_after_crash(ares: &Ares, times: usize) -> Result<Vec<f64>> {
+    let rows = ares.store.view().live_rows(ares.node_type)?;
+    let mut taken = Vec::new();
+    for _ in 0..times {
+        let copy = folder()?;
+        let io = |e: std::io::Error| Error::io("copy the database", &e);
+        std::fs::create_dir(copy.path().join("wal")).map_err(io)?;
+        for part in ["", "wal"] {
+            for entry in std::fs::read_dir(ares.folder.path().join(part)).map_err(io)? {
+                let entry = entry.map_err(io)?;
+                if entry.file_type().map_err(io)?.is_file() {
+                    let target = copy.path().join(part).join(entry.file_name());
+                    std::fs::copy(entry.path(), &target).map_err(io)?;
+                    File::open(&target).and_then(|file| file.sync_all()).map_err(io)?;
+                }
+            }
+        }
+        let began = Instant::now();
+        let backend = RedbBackend::open(copy.path(), CACHE_BYTES)?;
+        let store = Store::open(Box::new(backend), Some(log_of(copy.path())), options(SyncMode::Full))?;
+        let found = store.view().live_rows(ares.node_type)?;
+        taken.push(began.elapsed().as_secs_f64() * 1e3);
+        if found != rows {
+            return Err(Error::internal(format!("{found} rows were recovered, {rows} were committed")));
+        }
+    }
+    Ok(taken)
+}
+
+/// Opening when all that was committed is in the log alone.
+fn recovery(pace: Pace) -> Result<()> {
+    let ares = Ares::new(log_only())?;
+    let written = || ares.store.log_stats().map_or(u64::MAX, |log| log.bytes_written);
+    let mut commits = 0u64;
+    while !commits.is_multiple_of(100) || written() < pace.log_bytes {
+        ares.insert()?;
+        commits += 1;
+    }
+    let taken = open_after_crash(&ares, pace.rounds.min(5))?;
+    println!("\nrecovery of a log of {} MiB, {commits} transactions", written() >> 20);
+    println!("| | median | longest |\n|---|--:|--:|");
+    println!("| open | {:.0} ms | {:.0} ms |", median(&taken), quantile(&taken, 1.0));
+    Ok(())
+}
+
+/// Opening a large database whose last changes are in the log.
+fn open_large(pace: Pace) -> Result<()> {
+    let ares = Ares::new(log_only())?;
+    let data = ares.folder.path().join("data.redb");
+    let size = || std::fs::metadata(&data).map_or(u64::MAX, |data| data.len());
+    while size() < pace.database_bytes {
+        for _ in 0..20 {
+            ares.insert_many(5_000)?;
+        }
+        ares.store.checkpoint()?;
+    }
+    ares.insert_many(5_000)?;
+    let taken = open_after_crash(&ares, pace.rounds.min(3))?;
+    println!("\nopening a database of {} MiB after a crash", size() >> 20);
+    println!("| | median | longest |\n|---|--:|--:|");
+    println!("| open | {:.0} ms | {:.0} ms |", median(&taken), quantile(&taken, 1.0));
+    Ok(())
+}
+
 /// Rows that are read in the section of readers.
 const ROWS_READ: usize = 50_000;
 
@@ -397,18 +527,7 @@ fn readers(pace: Pace) -> Result<()> {
     let ares = Ares::new(options(SyncMode::Full))?;
     let mut ids = Vec::with_capacity(ROWS_READ);
     while ids.len() < ROWS_READ {
-        let mut tx = ares.store.begin()?;
-        for _ in 0..5_000 {
-            let row = Row::new(ids.len() as u64);
-            let [n, name, score] = ares.properties;
-            let values = vec![
-                (n, Value::Integer(row.number)),
-                (name, Value::String(row.name)),
-                (score, Value::Float(row.score)),
-            ];
-            ids.push(tx.insert_node(ares.node_type, None, values)?.1);
-        }
-        ares.store.commit(tx)?;
+        ids.extend(ares.insert_many(5_000)?);
     }
     let (mut alone, mut beside, mut written) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=pace.rounds {
