@@ -183,3 +183,83 @@ fn a_checkpoint_and_the_figures_of_the_log() {
         Command::new(env!("CARGO_BIN_EXE_aresadb")).args(["-d", "nowhere", "wal", "list"]).output().unwrap();
     assert_eq!(nowhere.status.code(), Some(1));
 }
+
+/// A log of several segments, one commit after the other.
+fn in_segments(shell: &Shell) -> Vec<PathBuf> {
+    use aresadb::model::{IdGenerator, Properties, SystemClock, TypeKind, Value};
+    use aresadb::storage::{OsDisk, RedbBackend, Store, StoreOptions};
+    use std::sync::Arc;
+
+    let files = shell.folder.path().join("db/.aresadb");
+    let options = StoreOptions {
+        segment_bytes: 4096,
+        background: false,
+        ..StoreOptions::new(Arc::new(SystemClock), Arc::new(IdGenerator::random()))
+    };
+    let backend = RedbBackend::open(&files, 1 << 20).unwrap();
+    let log = Arc::new(OsDisk::new(files.join("wal"), false));
+    let store = Store::open(Box::new(backend), Some(log), options).unwrap();
+    for n in 0..100 {
+        let mut tx = store.begin().unwrap();
+        let person = tx.ensure_type("person", TypeKind::Node).unwrap();
+        let properties = Properties::from([("n".to_owned(), Value::Integer(n))]);
+        let values = tx.resolve_properties(person, properties).unwrap();
+        tx.insert_node(person, None, values).unwrap();
+        store.commit(tx).unwrap();
+    }
+    drop(store);
+    let mut segments: Vec<_> =
+        std::fs::read_dir(files.join("wal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    assert!(segments.len() >= 4, "{segments:?}");
+    segments
+}
+
+/// The places of what `wal verify` finds.
+fn places(shell: &Shell) -> Vec<String> {
+    let ran = shell.run(&["wal", "verify", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    assert_eq!(ran.code, if findings.is_empty() { 0 } else { 4 }, "{}", ran.err);
+    findings
+        .iter()
+        .map(|finding| {
+            let place = finding["place"].as_str().unwrap();
+            place.rsplit('/').next().unwrap().to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn each_damaged_segment_is_found_and_a_missing_one() {
+    let shell = Shell::new();
+    let segments = in_segments(&shell);
+    assert_eq!(places(&shell), [""; 0]);
+    let flip = |segment: &PathBuf, at: usize| {
+        let mut bytes = std::fs::read(segment).unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(segment, bytes).unwrap();
+    };
+    // A record of the second, the head of the last.
+    flip(&segments[1], 128 + 60);
+    assert_eq!(places(&shell), ["0000000002.wal, byte 128"]);
+    let last = segments.last().unwrap();
+    flip(last, 30);
+    let name = last.file_name().unwrap().to_str().unwrap().to_owned();
+    assert_eq!(places(&shell), ["0000000002.wal, byte 128".to_owned(), format!("{name}, byte 0")]);
+    flip(&segments[1], 128 + 60);
+    flip(last, 30);
+    assert_eq!(places(&shell), [""; 0]);
+    std::fs::remove_file(&segments[1]).unwrap();
+    assert_eq!(places(&shell), ["0000000002.wal, byte 0"]);
+}
+
+#[test]
+fn definitions_are_told_once_although_each_segment_has_them() {
+    let shell = Shell::new();
+    in_segments(&shell);
+    let told = shell.run(&["wal", "tail", "--from", "1", "--format", "jsonl"]).objects();
+    let count = |action: &str| told.iter().filter(|o| o["action"] == action).count();
+    assert_eq!((count("define type"), count("insert"), count("checkpoint")), (1, 100, 1));
+    assert!(told.iter().all(|o| o["action"] == "checkpoint" || o["type"] == "person"));
+}

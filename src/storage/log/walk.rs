@@ -180,6 +180,13 @@ impl Walker<'_> {
             };
             match self.segment(*number, next.as_ref(), visit)? {
                 Left::ForNext => {}
+                // Later segments begin only behind this one's end: one between them is gone.
+                Left::At(Ending::Clean | Ending::Torn)
+                    if numbers.get(index + 1).is_some_and(|next| *next != *number + 1)
+                        && !self.planted.has(Bug::TruncateAtDamage) =>
+                {
+                    return Ok(Ending::Damaged(self.damage(*number + 1, 0, "the segment is missing")));
+                }
                 Left::At(ending) => return Ok(ending),
             }
         }
