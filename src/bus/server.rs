@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
@@ -324,7 +324,7 @@ impl Connection {
     ) -> Result<()> {
         // The old database is let go first: it may be the same folder.
         self.session.lock().take();
-        let closing = self.shared.database.write().take().map(|old| old.store().until_closed());
+        self.shared.database.write().take();
         let options = OpenOptions {
             create,
             name,
@@ -336,10 +336,6 @@ impl Connection {
         };
         let in_memory = path.as_os_str() == ":memory:";
         let work = move || {
-            // A statement of the old one that was stopped may hold it a moment longer.
-            if let Some(open) = closing {
-                wait_until_closed(&open, Duration::from_secs(1));
-            }
             if in_memory { Database::in_memory_with(options) } else { Database::open(path, options) }
         };
         let database = self.shared.executor.run_blocking(work).await?;
@@ -404,14 +400,6 @@ impl Connection {
         let id = CursorId(self.shared.next_cursor.fetch_add(1, Ordering::Relaxed));
         self.cursors.lock().insert(id, cursor);
         id
-    }
-}
-
-/// Waits until a store has closed its files, at most so long.
-fn wait_until_closed(open: &Weak<()>, longest: Duration) {
-    let started = Instant::now();
-    while open.strong_count() > 0 && started.elapsed() < longest {
-        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
