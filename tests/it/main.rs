@@ -3,6 +3,7 @@
 
 mod bus;
 mod cli;
+mod formats;
 mod isolation;
 mod layers;
 mod pty;
