@@ -40,8 +40,6 @@
 //! content takes for written, so all checksums are written again with the first sync after an opening.
 
 mod overlay;
-#[cfg(test)]
-pub(crate) mod sim;
 mod sums;
 
 use std::io;
