@@ -165,9 +165,9 @@ pub struct Cursor<'j> {
     at: usize,
     /// Steps made so far.
     pub steps: u64,
-    /// The number of the last transaction that was handed to the store.
+    /// The highest number of a transaction that was handed to the store.
     pub submitted: u64,
-    /// The number of the last transaction that the store said is durable.
+    /// The highest number of a transaction that the store said is durable.
     pub acknowledged: u64,
 }
 
@@ -184,8 +184,8 @@ impl Cursor<'_> {
                     self.image.forget_nameless();
                 }
             }
-            Entry::Mark(Mark::Submitted(number)) => self.submitted = *number,
-            Entry::Mark(Mark::Acknowledged(number)) => self.acknowledged = *number,
+            Entry::Mark(Mark::Submitted(number)) => self.submitted = self.submitted.max(*number),
+            Entry::Mark(Mark::Acknowledged(number)) => self.acknowledged = self.acknowledged.max(*number),
         }
         true
     }
@@ -221,6 +221,8 @@ struct Machine {
     fault: Option<Fault>,
     /// The power is gone.
     dead: bool,
+    /// What failed.
+    struck: Vec<(Step, String)>,
     journal: Option<Journal>,
 }
 
@@ -244,6 +246,7 @@ impl Machine {
             self.perform(op);
             return Ok(());
         };
+        self.struck.push((step_of(&op), self.path_of(&op)));
         match op {
             op if failure == Failure::PowerCut => {
                 // What was under way is in doubt, like all before it that was not synced.
@@ -270,6 +273,27 @@ impl Machine {
         if let Some(journal) = &mut self.journal {
             journal.entries.push(Entry::Op(op));
         }
+    }
+
+    /// What a step is about, for messages.
+    fn path_of(&self, op: &Op) -> String {
+        match op {
+            Op::Create { folder, name, .. } | Op::Remove { folder, name } => format!("{folder}/{name}"),
+            Op::Rename { folder, to, .. } => format!("{folder}/{to}"),
+            Op::SyncFolder { folder } => format!("{folder}/"),
+            Op::Write { file, .. } | Op::SetLen { file, .. } | Op::Sync { file } => self.name_of(*file),
+        }
+    }
+
+    fn name_of(&self, file: FileId) -> String {
+        let mut names = self.image.folders.iter().flat_map(|(folder, state)| {
+            state
+                .current
+                .iter()
+                .filter(|(_, id)| **id == file)
+                .map(move |(name, _)| format!("{folder}/{name}"))
+        });
+        names.next().unwrap_or_else(|| "a removed file".to_owned())
     }
 
     fn file_of(&self, folder: &str, name: &str) -> Option<FileId> {
@@ -307,6 +331,7 @@ impl SimDisk {
         let mut machine = self.machine.lock();
         (machine.steps, machine.reads) = (0, 0);
         machine.fault = Some(fault);
+        machine.struck.clear();
     }
 
     /// Ends a fault. Steps are counted anew.
@@ -320,6 +345,12 @@ impl SimDisk {
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.machine.lock().steps
+    }
+
+    /// What failed since the last [`SimDisk::fail`]: the step, and `folder/name`.
+    #[must_use]
+    pub fn struck(&self) -> Vec<(Step, String)> {
+        self.machine.lock().struck.clone()
     }
 
     /// The reads since then.
@@ -528,6 +559,8 @@ impl RawFile for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.with(|machine| {
             if let Some((failure, _)) = machine.failing(Step::Read) {
+                let name = machine.name_of(self.file);
+                machine.struck.push((Step::Read, name));
                 return Err(failure.error());
             }
             let state = machine.image.files.get(&self.file).ok_or(io::ErrorKind::NotFound)?;
