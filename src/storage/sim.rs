@@ -190,6 +190,12 @@ impl Cursor<'_> {
         true
     }
 
+    /// Which place it is: steps and marks before it.
+    #[must_use]
+    pub fn place(&self) -> u64 {
+        self.at as u64
+    }
+
     /// The disk after a loss of power at this place.
     pub fn crash(&self, rng: &mut Rng) -> SimDisk {
         let mut image = self.image.clone();

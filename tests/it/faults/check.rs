@@ -127,8 +127,18 @@ impl Content {
 }
 
 /// Reads everything, and checks that records, ids, adjacency in both directions, counts and catalog
-/// agree. `known` are ids that were there at some time.
-pub fn read(view: &View, known: &[Uuid]) -> Checked<Content> {
+/// agree.
+pub fn read(view: &View) -> Checked<Content> {
+    look(view, None)
+}
+
+/// As [`read`], and looks where nothing should be: at `known` ids, which were there at some time, and
+/// at every handle that a row ever had.
+pub fn read_thoroughly(view: &View, known: &[Uuid]) -> Checked<Content> {
+    look(view, Some(known))
+}
+
+fn look(view: &View, known: Option<&[Uuid]>) -> Checked<Content> {
     let mut content = Content::default();
     let mut handles = BTreeMap::new();
     let mut expected = BTreeSet::new();
@@ -172,8 +182,14 @@ pub fn read(view: &View, known: &[Uuid]) -> Checked<Content> {
         content.types.insert(definition.name.clone(), Arc::clone(definition));
         content.counts.insert(definition.id, (live, next));
     }
-    check_ids(view, &content, known)?;
-    check_adjacency(view, &content, &handles, &expected)?;
+    check_ids(view, &content, known.unwrap_or_default())?;
+    let mut nodes: BTreeSet<RowId> = content.rows.values().map(|stored| stored.at).collect();
+    if known.is_some() {
+        for (type_id, (_, next)) in &content.counts {
+            nodes.extend((0..*next).map(|sequence| RowId::new(*type_id, sequence)));
+        }
+    }
+    check_adjacency(view, &nodes, &handles, &expected)?;
     Ok(content)
 }
 
@@ -199,20 +215,15 @@ fn check_ids(view: &View, content: &Content, known: &[Uuid]) -> Checked {
 
 fn check_adjacency(
     view: &View,
-    content: &Content,
+    nodes: &BTreeSet<RowId>,
     handles: &BTreeMap<RowId, Uuid>,
     expected: &BTreeSet<(bool, RowId, RowId, RowId)>,
 ) -> Checked {
     let mut found = BTreeSet::new();
-    // Handles without a row, too: what hangs there should be gone.
-    let mut nodes: BTreeSet<RowId> = BTreeSet::new();
-    for (type_id, (_, next)) in &content.counts {
-        nodes.extend((0..*next).map(|sequence| RowId::new(*type_id, sequence)));
-    }
     for node in nodes {
         for outgoing in [true, false] {
-            view.adjacent(node, outgoing, None, &mut |edge, other| {
-                found.insert((outgoing, node, edge, other));
+            view.adjacent(*node, outgoing, None, &mut |edge, other| {
+                found.insert((outgoing, *node, edge, other));
                 Ok(ControlFlow::Continue(()))
             })?;
         }

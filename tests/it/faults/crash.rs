@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aresadb::storage::Planted;
 use aresadb::storage::sim::{Cursor, Failure, Fault, Rng, SimDisk};
 
-use super::check::{Checked, Wrong, lied, read};
+use super::check::{Checked, Wrong, read_thoroughly};
 use super::model::Workload;
-use super::{CHECKPOINTS, KINDS, Kind, Kit, Run, SMALL, contained, in_parallel, rng_for};
+use super::{KINDS, Kind, Kit, Run, contained, in_parallel, rng_for};
 
 /// Two runs of each kind of traffic.
 const SEEDS: [u64; 2] = [0x0a5e, 0xdb01];
@@ -34,7 +34,7 @@ pub fn crash_once(run: &Run, cursor: &Cursor<'_>, planted: Planted, rng: &mut Rn
         crash_in_recovery(&kit, &disk, rng, tally);
     }
     let store = kit.open(&disk)?;
-    let number = run.state_of(&store, from, to)?;
+    let number = run.state_of(&store, from, to, rng.below(6) == 0)?;
     match rng.below(8) {
         // What a reader has seen stays, whether the store was closed or not.
         way @ 0..=2 => {
@@ -44,7 +44,7 @@ pub fn crash_once(run: &Run, cursor: &Cursor<'_>, planted: Planted, rng: &mut Rn
             }
             drop(store);
             let store = kit.open(&disk)?;
-            run.state_of(&store, number, number)?;
+            run.state_of(&store, number, number, false)?;
             drop(store);
             Ok(())
         }
@@ -96,15 +96,13 @@ fn go_on(run: &Run, kit: &Kit, disk: &SimDisk, number: u64, rng: &mut Rng, tally
         disk.crash(rng);
     }
     tally.gone_on.fetch_add(1, Ordering::Relaxed);
-    let store = kit.open(disk)?;
-    let found = read(&store.view(), &run.known)?;
+    let on = |wrong| Wrong::Lied(format!("gone on from {number} with {acknowledged} commits, then: {wrong}"));
+    let store = kit.open(disk).map_err(|error| on(error.into()))?;
+    let found = read_thoroughly(&store.view(), &work.gone).map_err(on)?;
     if states[acknowledged..].iter().any(|state| found.agrees(state).is_ok()) {
         return Ok(());
     }
-    match found.agrees(&states[acknowledged]) {
-        Err(Wrong::Lied(what)) => lied(format!("{acknowledged} more commits were acknowledged: {what}")),
-        other => other,
-    }
+    found.agrees(&states[acknowledged]).map_err(on)
 }
 
 /// All places of a run, `images` crashes at each. Returns what is wrong, with the place.
@@ -127,7 +125,7 @@ pub fn crash_everywhere(
             }
             if step >= first && step % stride == 0 {
                 for image in 0..images {
-                    let mut rng = rng_for(run.seed, cursor.steps << 8 | image as u64);
+                    let mut rng = rng_for(run.seed, cursor.place() << 8 | image as u64);
                     contained(|| crash_once(run, &cursor, planted, &mut rng, tally)).map_err(|wrong| {
                         Wrong::Lied(format!("a crash after step {step}, image {image}: {wrong}"))
                     })?;
@@ -154,6 +152,7 @@ fn a_power_loss_at_any_step_loses_nothing_acknowledged_and_leaves_no_half_transa
     let steps: usize = runs.iter().map(|run| run.journal.steps().len()).sum();
     let images = (AT_LEAST as usize).div_ceil(steps) + 1;
     for run in &runs {
+        println!("{} {:#x}: {} steps", run.kind.name, run.seed, run.journal.steps().len());
         if let Some(wrong) = crash_everywhere(run, Planted::default(), images, 1, &tally) {
             panic!("{wrong}");
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aresadb::model::{Error, ErrorKind, Result};
 use aresadb::storage::sim::{Rng, SimDisk};
 use aresadb::storage::{
-    BackendStats, Batch, Planted, RedbBackend, Snapshot, StorageBackend, Store, StoreOptions,
+    BackendStats, Changes, Planted, RedbBackend, Snapshot, StorageBackend, Store, StoreOptions,
 };
 
 use super::check::{Checked, Wrong, lied, read};
@@ -49,12 +49,24 @@ impl StorageBackend for Tables {
         Ok(Arc::clone(&self.0))
     }
 
-    fn apply(&self, _: &Batch) -> Result<()> {
+    fn apply(&self, _: &dyn Changes) -> Result<()> {
         Err(Error::read_only("the tables are shared"))
     }
 
     fn stats(&self) -> Result<BackendStats> {
         Ok(BackendStats::default())
+    }
+
+    fn recover(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn has_failed(&self) -> bool {
+        false
+    }
+
+    fn sync_failed(&self) -> bool {
+        false
     }
 }
 
@@ -64,21 +76,21 @@ impl Logged {
         let disk = kit.new_disk()?;
         let store = kit.open(&disk)?;
         let mut work = Workload::new(seed, LOGGED.traffic);
-        let mut moments = vec![Moment { state: State::default(), content: read(&store.view(), &[])? }];
+        let mut moments = vec![Moment { state: State::default(), content: read(&store.view())? }];
         let mut ends = vec![(0, 0)];
         for number in 1..=flushed + logged {
             let (tx, state) = work.transaction(&store, &moments[number - 1].state)?;
             store.commit(tx)?;
-            let content = read(&store.view(), &[])?.share(&moments[number - 1].content);
+            let content = read(&store.view())?.share(&moments[number - 1].content);
             moments.push(Moment { state, content });
-            let log = store.log_stats();
+            let log = store.log_stats().expect("it has a log");
             ends.push((log.segment, log.offset));
             if number == flushed {
                 store.checkpoint()?;
             }
         }
         let killed = disk.fork();
-        let backend = RedbBackend::open(killed.fork().folder(""), CACHE_BYTES)?;
+        let backend = RedbBackend::open_in(killed.fork().folder(""), CACHE_BYTES, true, planted)?;
         let tables = backend.snapshot()?;
         // The snapshot reads from the backend's file, which is to stay open.
         std::mem::forget(backend);
@@ -99,7 +111,7 @@ impl Logged {
             Err(error) if error.kind() == ErrorKind::Corrupt && error.place().is_some() => return Ok(None),
             Err(error) => return lied(format!("it became {}", Wrong::Failed(error))),
         };
-        let found = match read(&store.view(), &[]) {
+        let found = match read(&store.view()) {
             Ok(found) => found,
             Err(Wrong::Failed(error)) => {
                 return lied(format!("it opened and became {}", Wrong::Failed(error)));
@@ -231,7 +243,7 @@ fn a_bit_of_a_closed_database_turned_over_is_no_wrong_answer() {
         let damaged = disk.fork();
         damaged.flip(&files[file].0, &files[file].1, bit);
         let content =
-            logged.kit.open(&damaged).map_err(Wrong::from).and_then(|store| read(&store.view(), &[]));
+            logged.kit.open(&damaged).map_err(Wrong::from).and_then(|store| read(&store.view()));
         match content {
             Ok(found) if found == *last => Ok(()),
             Ok(found) => lied(found.difference(last).unwrap_or_default()),

@@ -9,7 +9,7 @@ use aresadb::model::{Error, ErrorKind};
 use aresadb::storage::sim::{Failure, Fault, Rng, SimDisk, Step};
 use aresadb::storage::{Planted, Store};
 
-use super::check::{Checked, Wrong, lied, read};
+use super::check::{Checked, Wrong, lied, read_thoroughly};
 use super::model::{State, Traffic, Workload};
 use super::{Kind, Kit, in_parallel, rng_for};
 
@@ -69,7 +69,7 @@ impl Faulty {
 
     /// Reads give right answers, or fail by name.
     fn check_reads(&self, store: &Store) -> Checked {
-        match read(&store.view(), &self.work.gone) {
+        match read_thoroughly(&store.view(), &self.work.gone) {
             Ok(content) => content.agrees(&self.state),
             Err(Wrong::Failed(error)) => self.check_error(&error),
             Err(lied) => Err(lied),
@@ -109,7 +109,7 @@ impl Faulty {
     /// Opens the store again, and takes its state from what may be there.
     fn reopen(&mut self) -> Checked<Arc<Store>> {
         let store = self.kit.open(&self.disk)?;
-        let found = read(&store.view(), &self.work.gone)?;
+        let found = read_thoroughly(&store.view(), &self.work.gone)?;
         if let Err(Wrong::Lied(what)) = found.agrees(&self.state) {
             match self.unknown.iter().find(|state| found.agrees(state).is_ok()) {
                 Some(state) => self.state = state.clone(),
@@ -180,7 +180,7 @@ fn run_with(
 impl Faulty {
     /// As [`Faulty::reopen`], while the fault may still be there.
     fn check_reads_after_reopening(&mut self, store: &Store) -> Checked {
-        let found = match read(&store.view(), &self.work.gone) {
+        let found = match read_thoroughly(&store.view(), &self.work.gone) {
             Ok(found) => found,
             Err(Wrong::Failed(error)) => return self.check_error(&error),
             Err(lied) => return Err(lied),

@@ -56,9 +56,9 @@ fn there(folder: &Path, recover: bool) -> Checked<BTreeSet<i64>> {
     let kit = Kit::new(SMALL, Planted::default(), 1, 2);
     let options = StoreOptions { read_only: !recover, ..kit.options() };
     let disk = |path| Arc::new(OsDisk::new(path, !recover));
-    let backend = RedbBackend::open(disk(files.clone()), CACHE_BYTES)?;
+    let backend = RedbBackend::open_in(disk(files.clone()), CACHE_BYTES, !recover, Planted::default())?;
     let store = Store::open(Box::new(backend), Some(disk(files.join("wal"))), options)?;
-    let content = read(&store.view(), &[])?;
+    let content = read(&store.view())?;
     let mut rows = BTreeSet::new();
     for stored in content.rows.values() {
         match (stored.row.properties.get("batch"), stored.row.properties.get("n")) {

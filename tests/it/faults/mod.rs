@@ -32,7 +32,7 @@ use aresadb::storage::{Planted, RedbBackend, Store, StoreOptions};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use check::{Checked, Content, Wrong, lied, read};
+use check::{Checked, Content, Wrong, lied, read, read_thoroughly};
 use model::{State, Traffic, Workload};
 
 const CACHE_BYTES: usize = 256 << 10;
@@ -114,12 +114,12 @@ impl Kit {
     /// An empty disk with the data files of a new database.
     fn new_disk(&self) -> Result<SimDisk> {
         let disk = SimDisk::new();
-        drop(RedbBackend::create(disk.folder(""), CACHE_BYTES)?);
+        drop(RedbBackend::create_in(disk.folder(""), CACHE_BYTES, self.planted)?);
         Ok(disk)
     }
 
     fn open(&self, disk: &SimDisk) -> Result<Arc<Store>> {
-        let backend = RedbBackend::open(disk.folder(""), CACHE_BYTES)?;
+        let backend = RedbBackend::open_in(disk.folder(""), CACHE_BYTES, false, self.planted)?;
         Store::open(Box::new(backend), Some(disk.folder("wal")), self.options())
     }
 }
@@ -140,8 +140,6 @@ struct Run {
     moments: Vec<Moment>,
     /// Every id there ever was.
     known: Vec<Uuid>,
-    /// The disk at its end, closed in good order.
-    disk: SimDisk,
 }
 
 impl Run {
@@ -152,14 +150,14 @@ impl Run {
         disk.record();
         let mut store = kit.open(&disk)?;
         let mut work = Workload::new(seed, kind.traffic);
-        let mut moments = vec![Moment { state: State::default(), content: read(&store.view(), &[])? }];
+        let mut moments = vec![Moment { state: State::default(), content: read(&store.view())? }];
         for number in 1..=transactions {
             let last = &moments[moments.len() - 1];
             let (tx, state) = work.transaction(&store, &last.state)?;
             disk.mark(Mark::Submitted(number));
             store.commit(tx)?;
             disk.mark(Mark::Acknowledged(number));
-            let content = read(&store.view(), &work.gone)?.share(&last.content);
+            let content = read_thoroughly(&store.view(), &work.gone)?.share(&last.content);
             content.agrees(&state)?;
             moments.push(Moment { state, content });
             if work.rng.below(kind.checkpoint_one_in) == 0 {
@@ -176,12 +174,13 @@ impl Run {
         }
         drop(store);
         let known = moments.iter().flat_map(|moment| moment.state.rows.keys().copied()).collect();
-        Ok(Run { kind, seed, journal: disk.recorded(), moments, known, disk })
+        Ok(Run { kind, seed, journal: disk.recorded(), moments, known })
     }
 
     /// Which state a database is in; it must be one of `from..=to`.
-    fn state_of(&self, store: &Store, from: u64, to: u64) -> Checked<u64> {
-        let found = read(&store.view(), &self.known)?;
+    fn state_of(&self, store: &Store, from: u64, to: u64, thoroughly: bool) -> Checked<u64> {
+        let view = store.view();
+        let found = if thoroughly { read_thoroughly(&view, &self.known)? } else { read(&view)? };
         for number in (from..=to).rev() {
             if self.moments[number as usize].content == found {
                 return Ok(number);

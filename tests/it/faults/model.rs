@@ -136,13 +136,10 @@ impl Workload {
             28..=37 if !full => self.insert_city(tx, state),
             38..=60 if !full => self.insert_edge(tx, state),
             61..=78 => self.update(tx, state),
-            n if n % 3 == 0 => {
-                let nodes = state.nodes();
-                self.delete(tx, state, &nodes)
-            }
-            _ => {
-                let edges = state.edges();
-                self.delete(tx, state, &edges)
+            n => {
+                let edges = if n % 3 == 0 { Vec::new() } else { state.edges() };
+                let ids = if edges.is_empty() { state.nodes() } else { edges };
+                self.delete(tx, state, &ids)
             }
         }
     }

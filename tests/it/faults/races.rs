@@ -63,7 +63,7 @@ pub fn pairs(planted: Planted, seed: u64) -> Checked {
         deletes.delete(b)?;
         let (first, second) = if edge_first { (adds, deletes) } else { (deletes, adds) };
         second_conflicts(&store, first, second, "an edge on a deleted node")?;
-        read(&store.view(), &[])?;
+        read(&store.view())?;
     }
     Ok(())
 }
@@ -142,7 +142,7 @@ fn commit_one(store: &Arc<Store>, disk: &SimDisk, counter: RowId, who: u64, numb
 impl Together {
     /// After a crash: all transactions up to some lsn, whole, and at least what was acknowledged.
     fn check(&self, store: &Store, acknowledged: u64) -> Checked {
-        let content = read(&store.view(), &[])?;
+        let content = read(&store.view())?;
         let lsn = store.view().lsn();
         if lsn < acknowledged {
             return lied(format!("{acknowledged} was acknowledged, {lsn} is there"));
