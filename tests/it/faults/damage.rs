@@ -242,8 +242,7 @@ fn a_bit_of_a_closed_database_turned_over_is_no_wrong_answer() {
         let (file, bit) = place(index);
         let damaged = disk.fork();
         damaged.flip(&files[file].0, &files[file].1, bit);
-        let content =
-            logged.kit.open(&damaged).map_err(Wrong::from).and_then(|store| read(&store.view()));
+        let content = logged.kit.open(&damaged).map_err(Wrong::from).and_then(|store| read(&store.view()));
         match content {
             Ok(found) if found == *last => Ok(()),
             Ok(found) => lied(found.difference(last).unwrap_or_default()),
