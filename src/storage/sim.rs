@@ -53,7 +53,10 @@ impl Rng {
 #[allow(missing_docs)]
 pub enum Step {
     Write,
-    SetLen,
+    /// A new length that is not smaller.
+    Grow,
+    /// A smaller length.
+    Cut,
     Sync,
     Create,
     Rename,
@@ -65,7 +68,7 @@ pub enum Step {
 /// How steps fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// No room: a part of a write may be done; lengths and new files fail; syncs do not.
+    /// No room: a part of a write may be done; greater lengths and new files fail; the rest does not.
     Full,
     /// The device refuses any change; what was to be done is not done, and stays to be done.
     Device,
@@ -84,7 +87,7 @@ impl Failure {
     #[must_use]
     pub fn concerns(self, step: Step) -> bool {
         match self {
-            Failure::Full => matches!(step, Step::Write | Step::SetLen | Step::Create),
+            Failure::Full => matches!(step, Step::Write | Step::Grow | Step::Create),
             Failure::Device => step != Step::Read,
             Failure::ShortWrite => step == Step::Write,
             Failure::LostSync => step == Step::Sync,
@@ -126,7 +129,7 @@ pub enum Mark {
 
 #[derive(Debug, Clone)]
 enum Entry {
-    Op(Op),
+    Op(Op, Step),
     Mark(Mark),
 }
 
@@ -144,7 +147,7 @@ impl Journal {
         self.entries
             .iter()
             .filter_map(|entry| match entry {
-                Entry::Op(op) => Some(step_of(op)),
+                Entry::Op(_, step) => Some(*step),
                 Entry::Mark(_) => None,
             })
             .collect()
@@ -177,7 +180,7 @@ impl Cursor<'_> {
         let Some(entry) = self.journal.entries.get(self.at) else { return false };
         self.at += 1;
         match entry {
-            Entry::Op(op) => {
+            Entry::Op(op, _) => {
                 self.steps += 1;
                 self.image.apply(op);
                 if matches!(op, Op::SyncFolder { .. }) {
@@ -201,18 +204,6 @@ impl Cursor<'_> {
         let mut image = self.image.clone();
         image.crash(rng);
         SimDisk::of(image)
-    }
-}
-
-fn step_of(op: &Op) -> Step {
-    match op {
-        Op::Write { .. } => Step::Write,
-        Op::SetLen { .. } => Step::SetLen,
-        Op::Sync { .. } => Step::Sync,
-        Op::Create { .. } => Step::Create,
-        Op::Rename { .. } => Step::Rename,
-        Op::Remove { .. } => Step::Remove,
-        Op::SyncFolder { .. } => Step::SyncFolder,
     }
 }
 
@@ -247,12 +238,28 @@ impl Machine {
         (counted && due && fault.failure.concerns(step)).then(|| (fault.failure, Rng(fault.seed ^ at)))
     }
 
+    fn step_of(&self, op: &Op) -> Step {
+        match op {
+            Op::Write { .. } => Step::Write,
+            Op::SetLen { file, len } => {
+                let now = self.image.files.get(file).map_or(0, |file| file.current.len);
+                if *len < now { Step::Cut } else { Step::Grow }
+            }
+            Op::Sync { .. } => Step::Sync,
+            Op::Create { .. } => Step::Create,
+            Op::Rename { .. } => Step::Rename,
+            Op::Remove { .. } => Step::Remove,
+            Op::SyncFolder { .. } => Step::SyncFolder,
+        }
+    }
+
     fn run(&mut self, op: Op) -> io::Result<()> {
-        let Some((failure, mut rng)) = self.failing(step_of(&op)) else {
+        let step = self.step_of(&op);
+        let Some((failure, mut rng)) = self.failing(step) else {
             self.perform(op);
             return Ok(());
         };
-        self.struck.push((step_of(&op), self.path_of(&op)));
+        self.struck.push((step, self.path_of(&op)));
         match op {
             op if failure == Failure::PowerCut => {
                 // What was under way is in doubt, like all before it that was not synced.
@@ -275,9 +282,10 @@ impl Machine {
     }
 
     fn perform(&mut self, op: Op) {
+        let step = self.step_of(&op);
         self.image.apply(&op);
         if let Some(journal) = &mut self.journal {
-            journal.entries.push(Entry::Op(op));
+            journal.entries.push(Entry::Op(op, step));
         }
     }
 

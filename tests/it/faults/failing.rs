@@ -36,22 +36,29 @@ struct Faulty {
     /// Transactions whose commit failed at a sync: nobody knows.
     unknown: Vec<State>,
     failure: Failure,
+    /// What had failed when the store was opened.
+    struck_before: usize,
 }
 
 impl Faulty {
+    /// What failed since the store was opened.
+    fn struck(&self) -> Vec<(Step, String)> {
+        self.disk.struck().split_off(self.struck_before)
+    }
+
     fn sync_failed(&self) -> bool {
-        self.disk.struck().iter().any(|(step, _)| matches!(step, Step::Sync | Step::SyncFolder))
+        self.struck().iter().any(|(step, _)| matches!(step, Step::Sync | Step::SyncFolder))
     }
 
     /// The log's own sync failed: nothing more may be written before the store is opened again.
     fn log_sync_failed(&self) -> bool {
-        self.disk.struck().iter().any(|(step, name)| *step == Step::Sync && name.starts_with("wal/"))
+        self.struck().iter().any(|(step, name)| *step == Step::Sync && name.starts_with("wal/"))
     }
 
     /// All that failed are writes to the log: there is no reason to refuse more, once it works again.
     fn only_log_writes_failed(&self) -> bool {
-        let struck = self.disk.struck();
-        let harmless = |step: Step| matches!(step, Step::Write | Step::SetLen | Step::Create);
+        let struck = self.struck();
+        let harmless = |step: Step| matches!(step, Step::Write | Step::Grow | Step::Create);
         !struck.is_empty() && struck.iter().all(|(step, name)| harmless(*step) && name.starts_with("wal/"))
     }
 
@@ -76,7 +83,8 @@ impl Faulty {
         }
     }
 
-    fn try_open(&self) -> Checked<Open> {
+    fn try_open(&mut self) -> Checked<Open> {
+        self.struck_before = self.disk.struck().len();
         match self.kit.open(&self.disk) {
             Ok(store) => Ok(Some(store)),
             Err(error) => self.check_error(&error).map(|()| None),
@@ -108,6 +116,7 @@ impl Faulty {
 
     /// Opens the store again, and takes its state from what may be there.
     fn reopen(&mut self) -> Checked<Arc<Store>> {
+        self.struck_before = self.disk.struck().len();
         let store = self.kit.open(&self.disk)?;
         let found = read_thoroughly(&store.view(), &self.work.gone)?;
         if let Err(Wrong::Lied(what)) = found.agrees(&self.state) {
@@ -143,12 +152,12 @@ fn run_with(
     disk.fail(fault.clone());
     let work = Workload::new(seed, kind.traffic);
     let (state, unknown) = (State::default(), Vec::new());
-    let mut run = Faulty { kit, disk, work, state, unknown, failure: fault.failure };
+    let mut run = Faulty { kit, disk, work, state, unknown, failure: fault.failure, struck_before: 0 };
     let mut store = run.try_open()?;
     let mut after = 0;
     for _ in 0..transactions {
         let Some(open) = store.take() else { break };
-        let struck = !run.disk.struck().is_empty();
+        let struck = !run.struck().is_empty();
         let committed = run.transact(&open)?;
         if struck && !fault.persistent && !committed && run.only_log_writes_failed() {
             return lied("commits do not work again, although the disk does");

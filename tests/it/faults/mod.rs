@@ -115,7 +115,8 @@ impl Kit {
     fn new_disk(&self) -> Result<SimDisk> {
         let disk = SimDisk::new();
         drop(RedbBackend::create_in(disk.folder(""), CACHE_BYTES, self.planted)?);
-        Ok(disk)
+        // As the folder of a new database is made: it has its name once all in it is durable.
+        Ok(disk.fork())
     }
 
     fn open(&self, disk: &SimDisk) -> Result<Arc<Store>> {
