@@ -53,9 +53,9 @@ impl Rng {
 #[allow(missing_docs)]
 pub enum Step {
     Write,
-    /// A new length that is not smaller.
+    /// A greater length.
     Grow,
-    /// A smaller length.
+    /// A length that is not greater.
     Cut,
     Sync,
     Create,
@@ -199,6 +199,13 @@ impl Cursor<'_> {
         self.at as u64
     }
 
+    /// The disk after the process was killed at this place, and the machine was not: all is there, and
+    /// what was not synced is still in doubt.
+    #[must_use]
+    pub fn kill(&self) -> SimDisk {
+        SimDisk::of(self.image.clone())
+    }
+
     /// The disk after a loss of power at this place.
     pub fn crash(&self, rng: &mut Rng) -> SimDisk {
         let mut image = self.image.clone();
@@ -243,7 +250,7 @@ impl Machine {
             Op::Write { .. } => Step::Write,
             Op::SetLen { file, len } => {
                 let now = self.image.files.get(file).map_or(0, |file| file.current.len);
-                if *len < now { Step::Cut } else { Step::Grow }
+                if *len <= now { Step::Cut } else { Step::Grow }
             }
             Op::Sync { .. } => Step::Sync,
             Op::Create { .. } => Step::Create,
@@ -389,6 +396,12 @@ impl SimDisk {
         let mut image = self.machine.lock().image.clone();
         image.sync_all();
         Self::of(image)
+    }
+
+    /// A disk of its own as this one is, with what is in doubt.
+    #[must_use]
+    pub fn copy(&self) -> SimDisk {
+        Self::of(self.machine.lock().image.clone())
     }
 
     /// Starts to record. What readers see now counts as durable.

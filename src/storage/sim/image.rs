@@ -135,7 +135,19 @@ impl FileState {
         if end > self.current.len {
             self.current.len = end;
             self.pending.push(Change::Length(end));
+        } else if self.lost && end > self.length_under_way() {
+            // Writing a page back also makes the length durable that it lies in.
+            self.pending.push(Change::Length(end));
         }
+    }
+
+    /// The length that the next sync makes durable.
+    fn length_under_way(&self) -> u64 {
+        let last = self.pending.iter().rev().find_map(|change| match change {
+            Change::Length(len) => Some(*len),
+            Change::Write { .. } => None,
+        });
+        last.unwrap_or(self.durable.len)
     }
 
     fn set_len(&mut self, len: u64) {

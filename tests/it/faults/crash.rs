@@ -27,9 +27,17 @@ pub struct Tally {
 /// Crashes at the place of `cursor`, once, and follows one way from there.
 pub fn crash_once(run: &Run, cursor: &Cursor<'_>, planted: Planted, rng: &mut Rng, tally: &Tally) -> Checked {
     let (from, to) = (cursor.acknowledged, cursor.submitted);
+    let kit = Kit::new(run.kind, planted, rng.next(), 1);
+    if rng.below(10) == 0 {
+        // The process dies, the next one goes on, and then the power goes.
+        let disk = cursor.kill();
+        let store = kit.open(&disk.copy())?;
+        let number = run.state_of(&store, from, to, false)?;
+        tally.crashes.fetch_add(1, Ordering::Relaxed);
+        return go_on(run, &kit, &disk, number, rng, tally);
+    }
     let disk = cursor.crash(rng);
     tally.crashes.fetch_add(1, Ordering::Relaxed);
-    let kit = Kit::new(run.kind, planted, rng.next(), 1);
     if rng.below(6) == 0 {
         crash_in_recovery(&kit, &disk, rng, tally);
     }
