@@ -24,6 +24,9 @@ mod memtable;
 mod merge;
 mod planted;
 mod record;
+#[cfg(any(test, debug_assertions))]
+#[doc(hidden)]
+pub mod sim;
 mod store;
 mod tables;
 mod verify;

@@ -102,9 +102,8 @@ fn a_database_of_format_1_is_read_as_it_is_and_brought_up_to_date_by_a_writer() 
 fn a_database_of_format_2_with_a_log_behind_its_tables_is_whole() {
     let folder = unpacked("format-2");
     let before = files_of(folder.path());
-    let shown = |db: &Database| {
-        ["person", "note", "knows"].map(|name| rows(db, name).join("\n")).join("\n--\n")
-    };
+    let shown =
+        |db: &Database| ["person", "note", "knows"].map(|name| rows(db, name).join("\n")).join("\n--\n");
     let db = Database::open(folder.path(), read_only()).unwrap();
     let content = shown(&db);
     insta::assert_snapshot!(content, @r#"

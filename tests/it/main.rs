@@ -3,6 +3,8 @@
 
 mod bus;
 mod cli;
+#[cfg(debug_assertions)]
+mod faults;
 mod formats;
 mod isolation;
 mod layers;

@@ -37,11 +37,11 @@
 //! A failed write leaves a block of unknown content; by G nothing reaches it. A failed sync leaves
 //! everything since the last one unknown: [`Fault`] remembers it, and the store has to be opened again. Blocks
 //! that were lost then are not reached, by G; a lost checksum would be one that a later write of the same
-//! content takes for written, so all checksums are written again with the first sync after an opening.
+//! content takes for written, so all checksums are written again with the first sync after an opening. The
+//! length and block 0 may be lost as well while reads still show them: the first sync after an opening begins
+//! with writing the last block and block 0 as they were found, and syncs that.
 
 mod overlay;
-#[cfg(test)]
-pub(crate) mod sim;
 mod sums;
 
 use std::io;
@@ -134,6 +134,8 @@ struct Header {
     durable_sum: u32,
     /// The data file durably has at least as many blocks.
     durable_blocks: u64,
+    /// Block 0 and the length are durable as they were found.
+    secured: bool,
 }
 
 impl CheckedFile {
@@ -162,7 +164,13 @@ impl CheckedFile {
             fault: Arc::default(),
             planted: Planted::default(),
             entries: RwLock::new(Entries::empty()),
-            header: Mutex::new(Header { content, dirty: false, durable_sum, durable_blocks: 0 }),
+            header: Mutex::new(Header {
+                content,
+                dirty: false,
+                durable_sum,
+                durable_blocks: 0,
+                secured: true,
+            }),
         })
     }
 
@@ -206,6 +214,7 @@ impl CheckedFile {
                 dirty: false,
                 durable_sum,
                 durable_blocks: head.durable_blocks,
+                secured: false,
             }),
         })
     }
@@ -312,6 +321,10 @@ impl CheckedFile {
     /// What the operating system reports: the file then has to be opened again.
     pub fn sync(&self) -> io::Result<()> {
         let mut header = self.header.lock();
+        if !header.secured {
+            self.secure()?;
+            header.secured = true;
+        }
         let new_sum = checksum(0, &header.content);
         let (writes, blocks) = {
             let mut entries = self.entries.write();
@@ -345,6 +358,21 @@ impl CheckedFile {
         header.durable_sum = new_sum;
         header.durable_blocks = blocks;
         Ok(())
+    }
+
+    /// Makes durable what was found at opening and may be in the operating system's cache alone.
+    fn secure(&self) -> io::Result<()> {
+        let mut block = vec![0; BLOCK_BYTES];
+        let run = |block: &mut [u8]| -> io::Result<()> {
+            let last = (self.data.len()? / BLOCK).saturating_sub(1);
+            for at in [last * BLOCK, 0] {
+                self.data.read_at(block, at)?;
+                self.data.write_at(block, at)?;
+            }
+            Ok(())
+        };
+        run(&mut block).map_err(|error| self.failed("write", &self.names.data, error))?;
+        self.data.sync().map_err(|error| self.failed("sync", &self.names.data, error))
     }
 
     /// Syncs what is left, unless something failed: then the files stay as they are.

@@ -1,25 +1,30 @@
 //! The checked file alone: what is read is what was written, or an error.
 
-use super::sim::{Rng, SimDisk};
 use super::*;
 use crate::model::ErrorKind;
+use crate::storage::disk::Disk;
+use crate::storage::sim::{Failure, Fault as SimFault, Rng, SimDisk};
 
 fn names() -> FileNames {
     FileNames { data: "data".into(), sums: "sums".into() }
 }
 
 fn create(disk: &SimDisk) -> CheckedFile {
-    CheckedFile::create(disk.file(0), disk.file(1), names()).unwrap()
+    let folder = disk.folder("");
+    let file = |name| folder.create(name).unwrap();
+    CheckedFile::create(file("data"), file("sums"), names()).unwrap()
 }
 
 fn open(disk: &SimDisk) -> Result<CheckedFile> {
-    CheckedFile::open(disk.file(0), disk.file(1), names())
+    let folder = disk.folder("");
+    let file = |name| folder.open(name).unwrap();
+    CheckedFile::open(file("data"), file("sums"), names())
 }
 
 #[test]
 fn random_writes_and_lengths_read_back_as_in_a_plain_buffer() {
     let mut rng = Rng(7);
-    let disk = SimDisk::default();
+    let disk = SimDisk::new();
     let mut file = create(&disk);
     let mut model: Vec<u8> = Vec::new();
     for step in 0..2_000 {
@@ -58,16 +63,16 @@ fn random_writes_and_lengths_read_back_as_in_a_plain_buffer() {
 
 #[test]
 fn a_flipped_bit_is_an_error_with_the_offset_of_its_block() {
-    let disk = SimDisk::default();
+    let disk = SimDisk::new();
     let file = create(&disk);
     file.set_len(4 * BLOCK).unwrap();
     file.write(BLOCK, &[3; BLOCK_BYTES]).unwrap();
     file.sync().unwrap();
     drop(file);
     // Block 1 was written, block 2 never.
-    for (block, at) in [(1, 4096 + 17), (2, 2 * 4096 + 4095)] {
+    for (block, at) in [(1, 4096 + 17), (2, 2 * 4096 + 4095u64)] {
         let damaged = disk.fork();
-        damaged.with_bytes(0, |bytes| bytes[at] ^= 16);
+        damaged.flip("", "data", at * 8 + 4);
         let file = open(&damaged).unwrap();
         let mut out = [0; 10];
         // A part of the block is read: the whole of it is checked.
@@ -83,33 +88,38 @@ fn a_flipped_bit_is_an_error_with_the_offset_of_its_block() {
 
 #[test]
 fn two_blocks_that_changed_places_do_not_pass() {
-    let disk = SimDisk::default();
+    let disk = SimDisk::new();
     let file = create(&disk);
     file.set_len(3 * BLOCK).unwrap();
     file.write(BLOCK, &[1; BLOCK_BYTES]).unwrap();
     file.write(2 * BLOCK, &[2; BLOCK_BYTES]).unwrap();
     file.sync().unwrap();
-    disk.with_bytes(0, |bytes| bytes[BLOCK_BYTES..].rotate_left(BLOCK_BYTES));
+    disk.edit("", "data", |bytes| bytes[BLOCK_BYTES..].rotate_left(BLOCK_BYTES));
     assert!(file.read(BLOCK, &mut [0; BLOCK_BYTES]).is_err());
 }
 
 #[test]
 fn the_first_block_reaches_the_disk_with_a_sync_and_is_old_or_new_after_a_crash() {
     let mut rng = Rng(3);
-    let disk = SimDisk::default();
+    let disk = SimDisk::new();
     let file = create(&disk);
     file.set_len(2 * BLOCK).unwrap();
     file.write(0, &[1; 320]).unwrap();
     file.sync().unwrap();
     file.write(0, &[2; 320]).unwrap();
-    assert_eq!(disk.with_bytes(0, |bytes| bytes[0]), 1);
+    assert_eq!(disk.bytes("", "data").unwrap()[0], 1);
     let mut outcomes = [0; 2];
     for failing in 0..6 {
         for _ in 0..20 {
             let disk = disk.fork();
             let file = open(&disk).unwrap();
             file.write(0, &[2; 320]).unwrap();
-            disk.fail_after(failing, io::ErrorKind::Other);
+            disk.fail(SimFault {
+                at: failing,
+                failure: Failure::PowerCut,
+                persistent: true,
+                seed: rng.next(),
+            });
             let synced = file.sync().is_ok();
             drop(file);
             disk.crash(&mut rng);
@@ -124,7 +134,7 @@ fn the_first_block_reaches_the_disk_with_a_sync_and_is_old_or_new_after_a_crash(
 
 #[test]
 fn files_that_are_cut_off_or_something_else_are_refused_and_stay_as_they_are() {
-    let disk = SimDisk::default();
+    let disk = SimDisk::new();
     let file = create(&disk);
     file.set_len(8 * BLOCK).unwrap();
     file.write(7 * BLOCK, &[9; BLOCK_BYTES]).unwrap();
@@ -133,21 +143,21 @@ fn files_that_are_cut_off_or_something_else_are_refused_and_stay_as_they_are() {
     file.sync().unwrap();
     drop(file);
     type Damage = dyn Fn(&mut Vec<u8>);
-    let cases: [(usize, &Damage); 7] = [
-        (0, &|bytes| bytes.clear()),
-        (0, &|bytes| bytes.truncate(7 * BLOCK_BYTES)),
-        (0, &|bytes| bytes.truncate(BLOCK_BYTES + 9)),
-        (0, &|bytes| bytes[..BLOCK_BYTES].fill(b'x')),
-        (1, &|bytes| bytes.clear()),
-        (1, &|bytes| bytes.truncate(BLOCK_BYTES + 8)),
-        (1, &|bytes| bytes.fill(b'x')),
+    let cases: [(&str, &Damage); 7] = [
+        ("data", &|bytes| bytes.clear()),
+        ("data", &|bytes| bytes.truncate(7 * BLOCK_BYTES)),
+        ("data", &|bytes| bytes.truncate(BLOCK_BYTES + 9)),
+        ("data", &|bytes| bytes[..BLOCK_BYTES].fill(b'x')),
+        ("sums", &|bytes| bytes.clear()),
+        ("sums", &|bytes| bytes.truncate(BLOCK_BYTES + 8)),
+        ("sums", &|bytes| bytes.fill(b'x')),
     ];
-    for (case, (index, damage)) in cases.into_iter().enumerate() {
+    for (case, (name, damage)) in cases.into_iter().enumerate() {
         let damaged = disk.fork();
-        damaged.with_bytes(index, damage);
-        let before = [0, 1].map(|index| damaged.with_bytes(index, |bytes| bytes.clone()));
+        damaged.edit("", name, damage);
+        let before = ["data", "sums"].map(|name| damaged.bytes("", name));
         assert_eq!(open(&damaged).unwrap_err().kind(), ErrorKind::Corrupt, "case {case}");
-        let after = [0, 1].map(|index| damaged.with_bytes(index, |bytes| bytes.clone()));
+        let after = ["data", "sums"].map(|name| damaged.bytes("", name));
         assert!(before == after, "case {case}");
     }
 }

@@ -71,7 +71,7 @@ pub(crate) struct Files {
 struct Io {
     state: State,
     /// The segment at `state.end`, once it was written to.
-    file: Option<Box<dyn RawFile>>,
+    file: Option<Arc<dyn RawFile>>,
     /// Up to where the segment has bytes of its own.
     allocated: u64,
     unsynced: bool,
@@ -203,9 +203,17 @@ impl Files {
     /// # Errors
     /// `Io`: nobody knows what the log holds until it is opened again.
     pub(crate) fn sync(&self) -> Result<()> {
-        let mut io = self.io.lock();
-        let lsn = io.state.end.lsn;
-        self.sync_file(&mut io, lsn)
+        let (file, end) = {
+            let io = self.io.lock();
+            (io.file.clone().filter(|_| io.unsynced), io.state.end)
+        };
+        // Others go on writing meanwhile: what they write is not counted as durable.
+        if let Some(file) = file.filter(|_| !self.planted.has(Bug::SkipLogSync)) {
+            file.sync().map_err(|error| self.failed("sync", end.segment, &error))?;
+            self.syncs.fetch_add(1, Ordering::Relaxed);
+        }
+        self.durable_lsn.fetch_max(end.lsn, Ordering::AcqRel);
+        Ok(())
     }
 
     /// Deletes the segments that hold nothing after `lsn`. What cannot be deleted now is deleted later.
@@ -263,7 +271,7 @@ impl Files {
             let file = self.disk.open(&segment_name(io.state.end.segment))?;
             // A segment is gone on with only where nothing but zeros follows.
             io.allocated = io.allocated.max(file.len()?);
-            io.file = Some(file);
+            io.file = Some(Arc::from(file));
         }
         if let Some(file) = &io.file {
             io.allocated = io.allocated.max(at + bytes.len() as u64);
@@ -314,7 +322,7 @@ impl Files {
         if !self.planted.has(Bug::SkipFolderSync) {
             self.disk.sync().map_err(|e| broken(&e))?;
         }
-        io.file = Some(file);
+        io.file = Some(Arc::from(file));
         io.allocated = HEAD_BYTES as u64;
         io.unsynced = false;
         io.segments.push_back((number, first.lsn));
@@ -365,7 +373,7 @@ impl Files {
                 return Ok(());
             }
             if io.file.is_none() {
-                io.file = Some(self.disk.open(&segment_name(before))?);
+                io.file = Some(Arc::from(self.disk.open(&segment_name(before))?));
             }
             if let Some(file) = &io.file
                 && (io.unsynced || file.len()? > io.state.end.offset)

@@ -180,6 +180,8 @@ pub(super) fn secure(
     }
     let name = segment_name(end.segment);
     let failed = |error: &std::io::Error| Error::io(format_args!("secure '{}'", disk.shown(&name)), error);
+    // The process before may have died, or failed, between giving a segment its name and this.
+    disk.sync().map_err(|e| failed(&e))?;
     let torn = matches!(walked.ending, Ending::Torn);
     if end.lsn == from.lsn && !torn {
         return Ok((true, None));

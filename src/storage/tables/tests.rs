@@ -1,11 +1,11 @@
 //! The backend as a whole: what it stores, what a crash leaves, what damage becomes.
 
 use std::collections::BTreeMap;
-use std::io;
 
 use super::*;
 use crate::storage::backend::Batch;
-use crate::storage::blocks::sim::{Rng, SimDisk};
+use crate::storage::disk::Disk;
+use crate::storage::sim::{Failure, Fault as SimFault, Rng, SimDisk};
 
 type Model = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
@@ -16,11 +16,19 @@ fn names() -> FileNames {
 }
 
 fn create(disk: &SimDisk) -> Result<RedbBackend> {
-    RedbBackend::create_on(disk.file(0), disk.file(1), names(), CACHE)
+    let folder = disk.folder("");
+    let file = |name| folder.create(name).map_err(|e| Error::io("create it", &e));
+    RedbBackend::create_on(file(DATA_FILE)?, file(SUMS_FILE)?, names(), CACHE)
 }
 
 fn open(disk: &SimDisk) -> Result<RedbBackend> {
-    RedbBackend::open_on(disk.file(0), disk.file(1), names(), CACHE)
+    let folder = disk.folder("");
+    let file = |name| folder.open(name).map_err(|e| Error::io("open it", &e));
+    RedbBackend::open_on(file(DATA_FILE)?, file(SUMS_FILE)?, names(), CACHE)
+}
+
+fn cut(at: u64) -> SimFault {
+    SimFault { at, failure: Failure::PowerCut, persistent: true, seed: at }
 }
 
 fn batch(operations: impl IntoIterator<Item = (Table, Vec<u8>, Option<Vec<u8>>)>) -> Batch {
@@ -135,13 +143,13 @@ fn what_was_applied_is_there_after_reopening() {
 fn a_power_loss_at_any_write_leaves_a_prefix_of_the_batches_and_all_acknowledged_ones() {
     let mut rng = Rng(23);
     let batches: Vec<Batch> = (0..6).map(|_| random_batch(&mut rng, 40)).collect();
-    let empty = SimDisk::default();
+    let empty = SimDisk::new();
     drop(create(&empty).unwrap());
     let counted = empty.fork();
     let backend = open(&counted).unwrap();
     batches.iter().for_each(|batch| backend.apply(batch).unwrap());
     drop(backend);
-    let operations = counted.operations();
+    let operations = counted.steps();
 
     let mut prefixes = vec![Model::new()];
     for batch in &batches {
@@ -151,7 +159,7 @@ fn a_power_loss_at_any_write_leaves_a_prefix_of_the_batches_and_all_acknowledged
     }
     for failing in 0..=operations {
         let disk = empty.fork();
-        disk.fail_after(failing, io::ErrorKind::Other);
+        disk.fail(cut(failing));
         let mut acknowledged = 0;
         // Opening an orderly closed database may itself be where the power goes.
         if let Ok(backend) = open(&disk) {
@@ -159,7 +167,7 @@ fn a_power_loss_at_any_write_leaves_a_prefix_of_the_batches_and_all_acknowledged
         }
         // A second loss, in the recovery of the first.
         disk.crash(&mut rng);
-        disk.fail_after(rng.below(12) as u64, io::ErrorKind::Other);
+        disk.fail(cut(rng.below(12) as u64));
         drop(open(&disk));
         disk.crash(&mut rng);
 
@@ -181,7 +189,7 @@ fn a_power_loss_at_any_write_leaves_a_prefix_of_the_batches_and_all_acknowledged
 /// A closed database with some content.
 fn filled() -> (SimDisk, Model) {
     let mut rng = Rng(31);
-    let disk = SimDisk::default();
+    let disk = SimDisk::new();
     let backend = create(&disk).unwrap();
     let mut model = Model::new();
     for _ in 0..8 {
@@ -199,18 +207,17 @@ fn a_flipped_bit_anywhere_is_the_right_content_or_a_corrupt_error() {
     let mut reported = 0;
     for round in 0..600 {
         let damaged = disk.fork();
-        let index = rng.below(4) / 3;
-        let at = damaged.with_bytes(index, |bytes| {
-            // The heads of both files hold much in few bytes: aim at them as well.
-            let at = rng.below(if round % 4 == 0 { 400 } else { bytes.len() });
-            bytes[at] ^= 1 << rng.below(8);
-            at
-        });
+        let name = [DATA_FILE, DATA_FILE, DATA_FILE, SUMS_FILE][rng.below(4)];
+        // The heads of both files hold much in few bytes: aim at them as well.
+        let bytes = if round % 4 == 0 { 400 } else { damaged.bytes("", name).unwrap().len() };
+        let bit = rng.below(bytes * 8) as u64;
+        damaged.flip("", name, bit);
+        let at = bit / 8;
         match open(&damaged).and_then(|backend| content(&backend)) {
-            Ok(found) => assert_eq!(found, model, "file {index}, byte {at}"),
+            Ok(found) => assert_eq!(found, model, "{name}, byte {at}"),
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::Corrupt, "file {index}, byte {at}: {error}");
-                assert!(error.place().is_some(), "file {index}, byte {at}: {error}");
+                assert_eq!(error.kind(), ErrorKind::Corrupt, "{name}, byte {at}: {error}");
+                assert!(error.place().is_some(), "{name}, byte {at}: {error}");
                 assert!(!error.message().contains("stopped over"), "redb panicked: {error}");
                 reported += 1;
             }
@@ -222,7 +229,8 @@ fn a_flipped_bit_anywhere_is_the_right_content_or_a_corrupt_error() {
 #[test]
 fn a_cut_file_is_corrupt_and_stays_as_it_is() {
     let (disk, model) = filled();
-    let lengths = [0, 1].map(|index| disk.with_bytes(index, |bytes| bytes.len()));
+    let files = [DATA_FILE, SUMS_FILE];
+    let lengths = files.map(|name| disk.bytes("", name).unwrap().len());
     let mut rng = Rng(43);
     let mut cuts: Vec<(usize, usize)> = (0..60)
         .map(|round| (round % 2, rng.below(lengths[round % 2]) / if round % 3 == 0 { 4096 } else { 1 }))
@@ -230,7 +238,7 @@ fn a_cut_file_is_corrupt_and_stays_as_it_is() {
     cuts.extend([(0, 0), (0, 4096), (0, lengths[0] - 4096), (1, 0), (1, 36)]);
     for (index, length) in cuts {
         let damaged = disk.fork();
-        damaged.with_bytes(index, |bytes| bytes.truncate(length));
+        damaged.edit("", files[index], |bytes| bytes.truncate(length));
         match open(&damaged).and_then(|backend| content(&backend)) {
             // Entries of blocks that hold nothing may be missing.
             Ok(found) => {
@@ -243,11 +251,8 @@ fn a_cut_file_is_corrupt_and_stays_as_it_is() {
         if index == 1 && length > 4096 {
             continue;
         }
-        let after = damaged.with_bytes(index, |bytes| bytes.clone());
-        assert!(
-            after == disk.with_bytes(index, |bytes| bytes[..length].to_vec()),
-            "file {index} cut to {length}"
-        );
+        let (after, before) = (damaged.bytes("", files[index]), disk.bytes("", files[index]));
+        assert!(after.unwrap() == before.unwrap()[..length], "file {index} cut to {length}");
     }
 }
 
@@ -255,7 +260,8 @@ fn a_cut_file_is_corrupt_and_stays_as_it_is() {
 fn a_newer_format_of_the_engine_is_corrupt() {
     let (disk, _) = filled();
     // Slots of a version that does not exist, under right checksums: what a later program would write.
-    let (data, sums) = (disk.file(0), disk.file(1));
+    let folder = disk.folder("");
+    let (data, sums) = (folder.open(DATA_FILE).unwrap(), folder.open(SUMS_FILE).unwrap());
     let file = CheckedFile::open(data, sums, names()).unwrap();
     for slot in [64, 64 + 128] {
         file.write(slot, &[77]).unwrap();
@@ -274,12 +280,12 @@ fn a_full_disk_says_so_takes_nothing_and_is_whole_after_reopening() {
     let large = batch((0..200u16).map(|i| (Table::Edges, i.to_be_bytes().to_vec(), Some(vec![1; 5_000]))));
     for failing in [0, 1, 2, 5, 20] {
         let backend = open(&disk).unwrap();
-        disk.fail_after(failing, io::ErrorKind::StorageFull);
+        disk.fail(SimFault { at: failing, failure: Failure::Full, persistent: true, seed: failing });
         let error = backend.apply(&large).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::OutOfSpace, "{error}");
         assert!(error.hint().unwrap().contains("open the database again"));
         // The store takes no more, even with room again.
-        disk.repair();
+        disk.heal();
         assert_eq!(backend.apply(&large).unwrap_err(), error);
         drop(backend);
         let backend = open(&disk).unwrap();

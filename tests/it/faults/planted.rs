@@ -1,0 +1,89 @@
+//! Mistakes put into the store, one at a time: the harness has to find each of them.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+
+use aresadb::storage::sim::Failure;
+use aresadb::storage::{Bug, Planted};
+
+use super::crash::{Tally, crash_everywhere};
+use super::damage::{Logged, cut_everywhere, flip_log};
+use super::failing::{MIXED, fail_everywhere};
+use super::races::{crash_together, pairs};
+use super::{CHECKPOINTS, Kind, ROTATIONS, Run, SMALL};
+
+/// A way of the harness to find something. Returns what it found.
+type Hunt = fn(Planted) -> Option<String>;
+
+fn crashes_of(kind: Kind, seed: u64, planted: Planted) -> Option<String> {
+    match Run::record(kind, seed, 40, planted) {
+        Ok(run) => crash_everywhere(&run, planted, 2, 1, &Tally::default()),
+        Err(wrong) => Some(format!("{}, seed {seed:#x}, without a fault: {wrong}", kind.name)),
+    }
+}
+
+fn small(planted: Planted) -> Option<String> {
+    crashes_of(SMALL, 0xb06, planted)
+}
+
+fn rotations(planted: Planted) -> Option<String> {
+    crashes_of(ROTATIONS, 0xb06, planted)
+}
+
+fn checkpoints(planted: Planted) -> Option<String> {
+    crashes_of(CHECKPOINTS, 0xb06, planted)
+}
+
+fn failures(planted: Planted) -> Option<String> {
+    let failures = [Failure::LostSync, Failure::Full, Failure::ShortWrite];
+    fail_everywhere(MIXED, 0xb06, &failures, planted, &AtomicUsize::new(0))
+}
+
+fn damage(planted: Planted) -> Option<String> {
+    match Logged::new(0xb06, 4, 14, planted) {
+        Ok(logged) => flip_log(&logged, 0xb06, 3_000).or_else(|| cut_everywhere(&logged)),
+        Err(wrong) => Some(format!("without damage: {wrong}")),
+    }
+}
+
+fn races(planted: Planted) -> Option<String> {
+    let found = pairs(planted, 0xb06).err().map(|wrong| wrong.to_string());
+    found.or_else(|| crash_together(planted, 0xb06, &AtomicU64::new(0)))
+}
+
+/// The ways in the order of their cost.
+const HUNTS: [(&str, Hunt); 6] = [
+    ("races", races),
+    ("crashes, small", small),
+    ("crashes, rotations", rotations),
+    ("crashes, checkpoints", checkpoints),
+    ("damage", damage),
+    ("failures", failures),
+];
+
+/// Where each is known to be found; the first in `HUNTS` that finds it counts.
+fn find(bug: Bug) -> Option<(&'static str, String)> {
+    let planted = Planted::bug(bug);
+    HUNTS.iter().find_map(|(name, hunt)| hunt(planted).map(|found| (*name, found)))
+}
+
+#[test]
+fn every_planted_mistake_is_found() {
+    // What a planted mistake makes panic is found, too, and need not be shown.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut missed = Vec::new();
+    for bug in Bug::ALL {
+        let started = std::time::Instant::now();
+        match find(bug) {
+            Some((hunt, found)) => {
+                println!("{bug:?}: found by {hunt} in {:?}: {found:.300}", started.elapsed());
+            }
+            None => {
+                println!("{bug:?}: NOT FOUND in {:?}", started.elapsed());
+                missed.push(bug);
+            }
+        }
+    }
+    let _ = std::panic::take_hook();
+    println!("{} of {} found", Bug::ALL.len() - missed.len(), Bug::ALL.len());
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
