@@ -66,6 +66,9 @@ pub struct Batch {
     pub operations: Vec<(Table, Vec<u8>, Option<Vec<u8>>)>,
 }
 
+/// What takes a table, a key, and its new value or `None` for a delete.
+pub type Put<'p> = dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<()> + 'p;
+
 /// Writes that take effect together.
 pub trait Changes {
     /// Calls `put` with each table, key, and new value or `None` for a delete; sorted by table and
@@ -73,11 +76,11 @@ pub trait Changes {
     ///
     /// # Errors
     /// What `put` fails with.
-    fn visit(&self, put: &mut dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<()>) -> Result<()>;
+    fn visit(&self, put: &mut Put<'_>) -> Result<()>;
 }
 
 impl Changes for Batch {
-    fn visit(&self, put: &mut dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<()>) -> Result<()> {
+    fn visit(&self, put: &mut Put<'_>) -> Result<()> {
         self.operations.iter().try_for_each(|(table, key, value)| put(*table, key, value.as_deref()))
     }
 }

@@ -30,6 +30,7 @@ const ENTRY_BYTES: u64 = 96;
 const PROBE_BYTES: usize = 40;
 
 type List = SkipList<Box<[u8]>, Option<Box<[u8]>>>;
+type ListEntry<'g> = Entry<'g, 'g, Box<[u8]>, Option<Box<[u8]>>>;
 
 // Of our own, so that a long scan holds up no other library's garbage.
 static COLLECTOR: LazyLock<Collector> = LazyLock::new(Collector::new);
@@ -201,7 +202,7 @@ impl Memtable {
 pub(crate) enum Range<'g> {
     Nothing,
     Run(std::collections::btree_map::Range<'g, Vec<u8>, Option<Vec<u8>>>),
-    List { next: Option<Entry<'g, 'g, Box<[u8]>, Option<Box<[u8]>>>>, end: Bound<&'g [u8]>, lsn: u64 },
+    List { next: Option<ListEntry<'g>>, end: Bound<&'g [u8]>, lsn: u64 },
 }
 
 impl<'g> Iterator for Range<'g> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crossbeam_epoch::Guard;
 
-use super::backend::{Snapshot, Table, Visitor};
+use super::backend::{Put, Snapshot, Table, Visitor};
 use super::memtable::{self, Memtable};
 use crate::model::Result;
 
@@ -161,10 +161,7 @@ pub(crate) fn scan(
 ///
 /// # Errors
 /// What the visitor fails with.
-pub(crate) fn newest(
-    memtables: &[Arc<Memtable>],
-    visit: &mut dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<()>,
-) -> Result<()> {
+pub(crate) fn newest(memtables: &[Arc<Memtable>], visit: &mut Put<'_>) -> Result<()> {
     let guard = memtable::pin();
     for table in Table::ALL {
         let everything = (Bound::Unbounded, Bound::Unbounded);

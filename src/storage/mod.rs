@@ -33,7 +33,7 @@ mod verify;
 mod view;
 mod write;
 
-pub use backend::{BackendStats, Batch, Changes, Snapshot, StorageBackend, Table, TableStats};
+pub use backend::{BackendStats, Batch, Changes, Put, Snapshot, StorageBackend, Table, TableStats};
 pub use catalog::{Catalog, closest};
 pub use contain::panic_is_contained;
 pub use disk::{Disk, OsDisk, RawFile};

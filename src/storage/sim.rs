@@ -242,7 +242,7 @@ impl Machine {
         let fault = self.fault.as_ref()?;
         let counted = (step == Step::Read) == (fault.failure == Failure::Read);
         let due = if fault.persistent { at >= fault.at } else { at == fault.at };
-        (counted && due && fault.failure.concerns(step)).then(|| (fault.failure, Rng(fault.seed ^ at)))
+        (counted && due && fault.failure.concerns(step)).then_some((fault.failure, Rng(fault.seed ^ at)))
     }
 
     fn step_of(&self, op: &Op) -> Step {

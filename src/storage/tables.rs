@@ -35,6 +35,7 @@ pub(crate) const DATA_FILE: &str = "data.redb";
 pub(crate) const SUMS_FILE: &str = "data.crc";
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type WriteTable<'txn> = redb::Table<'txn, &'static [u8], &'static [u8]>;
 type ReadTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 fn definition(table: Table) -> Definition {
@@ -354,7 +355,7 @@ impl StorageBackend for RedbBackend {
 
     fn apply(&self, changes: &dyn Changes) -> Result<()> {
         self.write(|write| {
-            let mut target: Option<(Table, redb::Table<'_, &'static [u8], &'static [u8]>)> = None;
+            let mut target: Option<(Table, WriteTable<'_>)> = None;
             let mut failure = None;
             let visited = changes.visit(&mut |table, key, value| {
                 let mut put = || -> Result<(), Failure> {

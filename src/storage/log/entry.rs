@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::model::{Error, Result, RowId, TypeId};
-use crate::storage::backend::Table;
+use crate::storage::backend::{Put, Table};
 use crate::storage::keys::{adjacency_key, type_key};
 use crate::storage::record::RecordView;
 use crate::storage::view::CountChange;
@@ -106,9 +106,6 @@ pub enum LogEntry<'a> {
         flushed: u64,
     },
 }
-
-/// What [`LogEntry::operations`] calls with each put (`Some`) and delete (`None`).
-pub(crate) type Put<'p> = dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<()> + 'p;
 
 impl<'a> LogEntry<'a> {
     /// Appends the entry's bytes to `out`.

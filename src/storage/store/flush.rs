@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::model::{Error, ErrorKind, Result};
-use crate::storage::backend::{Changes, Table};
+use crate::storage::backend::{Changes, Put, Table};
 use crate::storage::keys::meta;
 use crate::storage::log::{LogEntry, Position};
 use crate::storage::memtable::Memtable;
@@ -38,7 +38,7 @@ struct Flush<'m> {
 }
 
 impl Changes for Flush<'_> {
-    fn visit(&self, put: &mut dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<()>) -> Result<()> {
+    fn visit(&self, put: &mut Put<'_>) -> Result<()> {
         // `meta` is the first table, and stands in no memtable.
         for (name, value) in &self.facts {
             put(Table::Meta, name, Some(value))?;
