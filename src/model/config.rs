@@ -152,6 +152,9 @@ impl Config {
         if config.cache.max_size_mb == 0 {
             return Err(Error::bad_input("cache.max_size_mb must be at least 1").at_file(path, None, None));
         }
+        if !(1..=60_000).contains(&config.wal.interval_ms) {
+            return Err(Error::bad_input("wal.interval_ms must be from 1 to 60000").at_file(path, None, None));
+        }
         Ok(config)
     }
 
