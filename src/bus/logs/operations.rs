@@ -205,7 +205,8 @@ fn operations<'e>(
                 let definition = parse(definition)?;
                 let known = own.get(&id).or_else(|| definitions.get(id));
                 if known != Some(&definition) {
-                    operations.push(defined(&definition));
+                    let name = |id| own.get(&id).or_else(|| definitions.get(id)).map(|t| t.name.clone());
+                    operations.push(defined(&definition, name));
                 }
                 own.insert(id, definition);
             }
@@ -273,12 +274,13 @@ fn operation(
 }
 
 /// `define type package node (name TEXT NOT NULL, size INTEGER)`
-fn defined(definition: &TypeDef) -> LogOperation {
+fn defined(definition: &TypeDef, name: impl Fn(TypeId) -> Option<String>) -> LogOperation {
     let kind = match definition.kind {
         TypeKind::Node => "node".to_owned(),
         TypeKind::Edge(EdgeEnds { from: None, to: None }) => "edge".to_owned(),
         TypeKind::Edge(EdgeEnds { from, to }) => {
-            let end = |id: Option<TypeId>| id.map_or_else(|| "any".to_owned(), |id| format!("type {}", id.0));
+            let named = |id: TypeId| name(id).unwrap_or_else(|| format!("type {}", id.0));
+            let end = |id: Option<TypeId>| id.map_or_else(|| "any".to_owned(), named);
             format!("edge from {} to {}", end(from), end(to))
         }
     };

@@ -18,14 +18,14 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::model::{Error, ErrorKind, Result, TypeDef, TypeId};
+use crate::model::{Error, ErrorKind, Result, TypeDef, TypeId, TypeKind};
 use crate::storage::catalog::Catalog;
 use crate::storage::disk::{Disk, RawFile};
 use crate::storage::planted::{Bug, Planted};
 
 use super::entry::LogEntry;
 use super::format::{HEAD_BYTES, Head, Payload, RecordHead, encode_record};
-use super::walk::Walked;
+use super::walk::{Walked, read_head, segments};
 use super::{Position, segment_name};
 
 /// Zeros are written ahead in steps: a part of what the segment has, within these limits.
@@ -107,13 +107,8 @@ impl Files {
             open: append && walked.end.segment != 0,
             defined: Arc::default(),
         };
-        let io = Io {
-            state,
-            file: None,
-            allocated: walked.end.offset,
-            unsynced: false,
-            segments: walked.segments.iter().copied().collect(),
-        };
+        let segments = older_segments(disk.as_ref(), walked).chain(walked.segments.iter().copied()).collect();
+        let io = Io { state, file: None, allocated: walked.end.offset, unsynced: false, segments };
         Files {
             disk,
             database,
@@ -219,12 +214,18 @@ impl Files {
     /// Deletes the segments that hold nothing after `lsn`. What cannot be deleted now is deleted later.
     pub(crate) fn delete_until(&self, lsn: u64) {
         let mut io = self.io.lock();
+        let mut deleted = false;
         while let (Some((number, _)), Some((_, next_first))) = (io.segments.front(), io.segments.get(1)) {
             let holds_more = *next_first > lsn + 1;
             if holds_more || self.disk.remove(&segment_name(*number)).is_err() {
                 break;
             }
             io.segments.pop_front();
+            deleted = true;
+        }
+        if deleted {
+            // Best effort: a segment that comes back is one that nobody needs.
+            let _ = self.disk.sync();
         }
     }
 
@@ -421,6 +422,16 @@ impl Files {
     }
 }
 
+/// The segments before those of a walk, to be deleted in their turn. One that cannot be read now stays.
+fn older_segments(disk: &dyn Disk, walked: &Walked) -> impl Iterator<Item = (u64, u64)> {
+    let first = walked.segments.first().map_or(u64::MAX, |(number, _)| *number);
+    let numbers = segments(disk).unwrap_or_default().into_iter().filter(move |number| *number < first);
+    numbers.filter_map(move |number| {
+        let head = Head::decode(&read_head(disk, number).ok()?).ok()?;
+        Some((number, head.first_lsn))
+    })
+}
+
 /// The definitions that a transaction's entries need and that do not stand in the segment yet.
 fn missing_definitions(state: &mut State, pending: &Pending) -> Vec<Payload> {
     let stale = |id: &&TypeId| match (state.defined.get(id), pending.catalog.by_id(**id)) {
@@ -428,9 +439,16 @@ fn missing_definitions(state: &mut State, pending: &Pending) -> Vec<Payload> {
         (None, Some(_)) => true,
         (_, None) => false,
     };
+    // An edge type's definition names its ends by their numbers.
+    let ends = pending.types.iter().filter_map(|id| match pending.catalog.by_id(*id)?.kind {
+        TypeKind::Edge(ends) => Some([ends.from, ends.to]),
+        TypeKind::Node => None,
+    });
+    let ends: Vec<TypeId> = ends.flatten().flatten().collect();
     let missing: BTreeMap<TypeId, Arc<TypeDef>> = pending
         .types
         .iter()
+        .chain(&ends)
         .filter(stale)
         .filter_map(|id| Some((*id, Arc::clone(pending.catalog.by_id(*id)?))))
         .collect();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{Error, Result, TypeDef, TypeId};
+use crate::model::{Error, Result, TypeDef, TypeId, TypeKind};
 use crate::storage::backend::Table;
 use crate::storage::catalog::Catalog;
 use crate::storage::keys::{row_from, type_key};
@@ -119,6 +119,9 @@ impl Change {
         for id in effects.redefined.keys() {
             // A type made and dropped in one transaction has no definition any more.
             let Some(definition) = catalog.by_id(*id) else { continue };
+            if let TypeKind::Edge(ends) = definition.kind {
+                self.types.extend([ends.from, ends.to].into_iter().flatten());
+            }
             let definition = encode_definition(definition)?;
             put(&mut self.layer, LogEntry::DefineType { id: *id, definition: &definition })?;
         }

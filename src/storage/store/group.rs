@@ -71,10 +71,15 @@ impl Group {
             }
             *leading = true;
             drop(leading);
+            let ended = Ended(self);
             lead();
+            drop(ended);
+            if slot.result().is_none() {
+                // Whoever led before this one did not come to its end.
+                slot.finish(Err(Error::internal("a commit was lost before it was written")
+                    .with_hint("open the database again, and look whether the change is there")));
+            }
             leading = self.leading.lock();
-            *leading = false;
-            self.changed.notify_all();
         }
     }
 
@@ -89,6 +94,16 @@ impl Group {
     pub(super) fn sizes(&self) -> (u64, u64, u64) {
         let get = |number: &AtomicU64| number.load(Ordering::Relaxed);
         (get(&self.groups), get(&self.members), get(&self.largest))
+    }
+}
+
+/// Lets another one lead, however leading ends.
+struct Ended<'g>(&'g Group);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        *self.0.leading.lock() = false;
+        self.0.changed.notify_all();
     }
 }
 
