@@ -16,7 +16,7 @@ use crate::storage::write::Transaction;
 
 use super::change::Change;
 use super::checks::{check, merged_catalog};
-use super::group::{Slot, unknown_outcome};
+use super::group::{Lead, Slot, unknown_outcome};
 use super::{Frozen, Lsn, Queued, Shared, Writer};
 
 /// A transaction of this size goes into the memtable as a run of its own.
@@ -83,7 +83,7 @@ impl Shared {
 
     /// Waits until a transaction is decided.
     pub(super) fn wait(&self, slot: &Slot) -> Result<()> {
-        self.group.wait(slot, || self.lead())
+        self.group.wait(slot, self)
     }
 
     fn enqueue(&self, writer: &mut Writer, pending: Pending) -> Arc<Slot> {
@@ -152,7 +152,7 @@ impl Shared {
     }
 
     /// Writes what is queued, for all who wait.
-    fn lead(&self) {
+    fn write_group(&self) {
         let (queue, target) = {
             let mut writer = self.writer.lock();
             (std::mem::take(&mut writer.queue), writer.appended.clone())
@@ -259,6 +259,16 @@ impl Shared {
             // The commit stands. A failure is kept, and told when memory runs out.
             let _ = self.checkpoint();
         }
+    }
+}
+
+impl Lead for Shared {
+    fn lead(&self) {
+        self.write_group();
+    }
+
+    fn first_queued(&self) -> Option<Arc<Slot>> {
+        self.writer.lock().queue.first().map(|queued| Arc::clone(&queued.slot))
     }
 }
 

@@ -1,15 +1,23 @@
 //! Group commit: those who wait for the disk at one time share one write and one sync.
 //!
 //! Whoever finds no leader leads: takes all that is queued, writes and syncs it, publishes the state
-//! after it, and tells every member. Those who come meanwhile queue up for the next leader.
+//! after it, and wakes every member. Those who come meanwhile queue up. A leader goes on with what has been
+//! queued a few times before it goes its way: the disk then never waits for a thread to wake up. Each waits on
+//! its own, so that nobody is woken in vain.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
-
-use parking_lot::{Condvar, Mutex};
+use std::thread::{self, Thread};
+use std::time::Duration;
 
 use crate::model::{Error, Result};
 use crate::storage::log::Logged;
+
+/// How many groups one leader writes at most: its own caller waits for all of them.
+const GROUPS_LED: u32 = 3;
+
+/// How often a second waiter of a slot looks.
+const LOOK_AGAIN: Duration = Duration::from_micros(200);
 
 /// What becomes of a transaction that was appended.
 #[derive(Debug, Default)]
@@ -17,6 +25,8 @@ pub(super) struct Slot {
     result: OnceLock<Result<()>>,
     /// Where it ends in the log; set before the result.
     end: OnceLock<Logged>,
+    /// Who waits for it.
+    waiter: OnceLock<Thread>,
 }
 
 impl Slot {
@@ -36,6 +46,16 @@ impl Slot {
 
     pub(super) fn finish(&self, result: Result<()>) {
         let _ = self.result.set(result);
+        self.wake();
+    }
+
+    /// Lets the one who waits look again.
+    pub(super) fn wake(&self) {
+        // Either this sees the waiter, or the waiter sees what was done before.
+        fence(Ordering::SeqCst);
+        if let Some(waiter) = self.waiter.get() {
+            waiter.unpark();
+        }
     }
 
     pub(super) fn result(&self) -> Option<Result<()>> {
@@ -47,39 +67,56 @@ impl Slot {
     }
 }
 
+/// The work of a leader.
+pub(super) trait Lead {
+    /// Writes what is queued, and finishes its slots.
+    fn lead(&self);
+
+    /// The slot that has been queued longest.
+    fn first_queued(&self) -> Option<Arc<Slot>>;
+}
+
 /// Who leads, and how large groups are.
 #[derive(Default)]
 pub(super) struct Group {
-    leading: Mutex<bool>,
-    changed: Condvar,
+    leading: AtomicBool,
     groups: AtomicU64,
     members: AtomicU64,
     largest: AtomicU64,
 }
 
 impl Group {
-    /// Waits until a slot is decided; leads with `lead` where nobody does.
-    pub(super) fn wait(&self, slot: &Slot, lead: impl Fn()) -> Result<()> {
-        let mut leading = self.leading.lock();
+    /// Waits until a slot is decided; leads where nobody does.
+    pub(super) fn wait(&self, slot: &Slot, work: &impl Lead) -> Result<()> {
         loop {
             if let Some(result) = slot.result() {
                 return result;
             }
-            if *leading {
-                self.changed.wait(&mut leading);
+            if !self.leading.swap(true, Ordering::SeqCst) {
+                let ended = Ended { group: self, work };
+                for _ in 0..GROUPS_LED {
+                    work.lead();
+                    if work.first_queued().is_none() {
+                        break;
+                    }
+                }
+                drop(ended);
+                if slot.result().is_none() {
+                    // Whoever led before this one did not come to its end.
+                    slot.finish(Err(Error::internal("a commit was lost before it was written")
+                        .with_hint("open the database again, and look whether the change is there")));
+                }
                 continue;
             }
-            *leading = true;
-            drop(leading);
-            let ended = Ended(self);
-            lead();
-            drop(ended);
-            if slot.result().is_none() {
-                // Whoever led before this one did not come to its end.
-                slot.finish(Err(Error::internal("a commit was lost before it was written")
-                    .with_hint("open the database again, and look whether the change is there")));
+            // Only one can be woken. A checkpoint that waits for another's transaction looks now and then.
+            if slot.waiter.get_or_init(thread::current).id() != thread::current().id() {
+                thread::sleep(LOOK_AGAIN);
+                continue;
             }
-            leading = self.leading.lock();
+            fence(Ordering::SeqCst);
+            if slot.result().is_none() && self.leading.load(Ordering::SeqCst) {
+                thread::park();
+            }
         }
     }
 
@@ -98,12 +135,18 @@ impl Group {
 }
 
 /// Lets another one lead, however leading ends.
-struct Ended<'g>(&'g Group);
+struct Ended<'g, W: Lead> {
+    group: &'g Group,
+    work: &'g W,
+}
 
-impl Drop for Ended<'_> {
+impl<W: Lead> Drop for Ended<'_, W> {
     fn drop(&mut self) {
-        *self.0.leading.lock() = false;
-        self.0.changed.notify_all();
+        self.group.leading.store(false, Ordering::SeqCst);
+        // Whoever queued before this saw a leader and sleeps; whoever queues after finds none.
+        if let Some(next) = self.work.first_queued() {
+            next.wake();
+        }
     }
 }
 
