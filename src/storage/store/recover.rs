@@ -271,6 +271,8 @@ impl Replay<'_> {
             LogEntry::DefineType { definition, .. } => self.define(definition)?,
             LogEntry::DropType { id, name } => {
                 self.interner.forget_type(name, *id);
+                // A type made and dropped in one transaction has no definition that would tell.
+                self.interner.start_types_at(id.0 + 1);
                 self.catalog.remove(*id);
                 self.counters.insert(*id, None);
             }

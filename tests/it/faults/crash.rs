@@ -31,8 +31,12 @@ pub fn crash_once(run: &Run, cursor: &Cursor<'_>, planted: Planted, rng: &mut Rn
     if rng.below(10) == 0 {
         // The process dies, the next one goes on, and then the power goes.
         let disk = cursor.kill();
-        let store = kit.open(&disk.copy())?;
+        let store = kit.open(&disk)?;
         let number = run.state_of(&store, from, to, false)?;
+        // No orderly end: nothing of it reaches the disk.
+        disk.fail(Fault { at: 0, failure: Failure::Device, persistent: true, seed: 0 });
+        drop(store);
+        disk.heal();
         tally.crashes.fetch_add(1, Ordering::Relaxed);
         return go_on(run, &kit, &disk, number, rng, tally);
     }
