@@ -135,7 +135,7 @@ pub fn crash_everywhere(
             if step > end || (step == end && part + 1 < parts) {
                 return Ok(());
             }
-            if step >= first && step % stride == 0 {
+            if step >= first && step.is_multiple_of(stride) {
                 for image in 0..images {
                     let mut rng = rng_for(run.seed, cursor.place() << 8 | image as u64);
                     contained(|| crash_once(run, &cursor, planted, &mut rng, tally)).map_err(|wrong| {

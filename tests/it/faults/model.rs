@@ -159,7 +159,7 @@ impl Workload {
         };
         let people = self.rng.below(9_000_000);
         let mut given = Properties::from([("name".to_owned(), Value::String(self.text(12)))]);
-        if people % 3 > 0 {
+        if !people.is_multiple_of(3) {
             given.insert("people".to_owned(), Value::Float(people as f64));
         }
         self.insert(tx, state, "city", type_id, None, given)
@@ -334,7 +334,7 @@ impl Workload {
             let (name, value) = match self.rng.below(12) {
                 0 | 1 => ("i", Value::Integer(n as i64)),
                 2 => ("f", Value::Float((n >> 12) as f64 / 7.0)),
-                3 => ("b", Value::Bool(n % 2 == 0)),
+                3 => ("b", Value::Bool(n.is_multiple_of(2))),
                 4 => ("s", Value::String(self.text(40))),
                 5 => ("a", Value::Array(vec![Value::Integer(n as i64 % 5), Value::Null, Value::from("x")])),
                 6 => ("o", Value::Object([("k".to_owned(), Value::Integer(n as i64 % 9))].into())),

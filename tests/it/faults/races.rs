@@ -124,7 +124,7 @@ fn commit_one(store: &Arc<Store>, disk: &SimDisk, counter: RowId, who: u64, numb
         for part in 0..3 {
             insert(&mut tx, &format!("by{who}"), &[("number", number as i64), ("part", part)])?;
         }
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             let node = tx.view().node_at(counter)?;
             let Some(Value::Integer(n)) = node.and_then(|node| node.properties.get("n").cloned()) else {
                 return lied("the counter is gone");
