@@ -5,7 +5,7 @@
 //! number is ever given twice for different things while the store is open, and what became durable
 //! keeps its number for good.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,6 +23,8 @@ pub(crate) struct Interner {
 #[derive(Debug, Default)]
 struct Names {
     types: HashMap<String, TypeId>,
+    /// Numbers of types that were dropped: never given to a name again.
+    retired: HashSet<TypeId>,
     next_type: u32,
     properties: HashMap<TypeId, HashMap<String, PropertyId>>,
     next_property: HashMap<TypeId, u32>,
@@ -92,9 +94,15 @@ impl Interner {
     /// Forgets the name of a type that was dropped: the name's next use is another type.
     pub(crate) fn forget_type(&self, name: &str, id: TypeId) {
         let mut names = self.names.lock();
+        names.retired.insert(id);
         if names.types.get(name) == Some(&id) {
             names.types.remove(name);
         }
+    }
+
+    /// Whether a type of this number was dropped.
+    pub(crate) fn is_retired(&self, id: TypeId) -> bool {
+        self.names.lock().retired.contains(&id)
     }
 
     /// The number of a property's name.

@@ -92,7 +92,7 @@ impl Memtable {
         let mut bytes = 0;
         for (list, changes) in lists.iter().zip(layer.tables) {
             for (key, value) in changes {
-                bytes += ENTRY_BYTES + (key.len() + value.as_ref().map_or(0, Vec::len)) as u64;
+                bytes += entry_bytes(key.len(), value.as_deref());
                 list.insert(versioned(key, lsn), value.map(Vec::into_boxed_slice), &guard).release(&guard);
             }
         }
@@ -159,12 +159,24 @@ impl Memtable {
     pub(crate) fn forget_after(&self, lsn: u64) {
         let Content::Lists(lists) = &self.content else { return };
         let guard = pin();
+        let (mut taken, mut left) = (0, 0);
         for list in lists.iter() {
-            for entry in list.iter(&guard).filter(|entry| version_of(entry.key()).1 > lsn) {
-                entry.remove();
+            for entry in list.iter(&guard) {
+                let (key, version) = version_of(entry.key());
+                if version > lsn && entry.remove() {
+                    taken += entry_bytes(key.len(), entry.value().as_deref());
+                } else {
+                    left += 1;
+                }
             }
         }
-        self.last_lsn.fetch_min(lsn, Ordering::AcqRel);
+        self.bytes.fetch_sub(taken, Ordering::Relaxed);
+        if left == 0 {
+            self.first_lsn.store(u64::MAX, Ordering::Relaxed);
+            self.last_lsn.store(0, Ordering::Release);
+        } else {
+            self.last_lsn.fetch_min(lsn, Ordering::AcqRel);
+        }
     }
 
     /// Its entries of a key range as a reader at `lsn` sees them, in ascending order.
@@ -239,6 +251,10 @@ impl<'g> Iterator for Range<'g> {
             },
         }
     }
+}
+
+fn entry_bytes(key: usize, value: Option<&[u8]>) -> u64 {
+    ENTRY_BYTES + (key + value.map_or(0, <[u8]>::len)) as u64
 }
 
 fn list_of(lists: &[List; Table::ALL.len()], table: Table) -> &List {

@@ -182,11 +182,9 @@ impl Files {
             taken.push(state.end);
         }
         self.put(&mut io, &buffer, at).map_err(|e| self.undo(&mut io, &begun, e))?;
-        let written = buffer.len() as u64;
         if sync {
             self.sync_file(&mut io, state.end.lsn).map_err(Failure::Broken)?;
         }
-        self.bytes.fetch_add(written, Ordering::Relaxed);
         io.state = state;
         taken.into_iter().enumerate().for_each(|(index, position)| logged(index, position));
         self.write_ahead(&mut io);
@@ -211,12 +209,13 @@ impl Files {
         Ok(())
     }
 
-    /// Deletes the segments that hold nothing after `lsn`. What cannot be deleted now is deleted later.
-    pub(crate) fn delete_until(&self, lsn: u64) {
+    /// Deletes the segments before `needed` that hold nothing after `lsn`. What cannot be deleted now is
+    /// deleted later.
+    pub(crate) fn delete_until(&self, lsn: u64, needed: u64) {
         let mut io = self.io.lock();
         let mut deleted = false;
         while let (Some((number, _)), Some((_, next_first))) = (io.segments.front(), io.segments.get(1)) {
-            let holds_more = *next_first > lsn + 1;
+            let holds_more = *next_first > lsn + 1 || *number >= needed;
             if holds_more || self.disk.remove(&segment_name(*number)).is_err() {
                 break;
             }
@@ -278,6 +277,7 @@ impl Files {
             io.allocated = io.allocated.max(at + bytes.len() as u64);
             io.unsynced = true;
             file.write_at(bytes, at)?;
+            self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -354,6 +354,10 @@ impl Files {
             io.state.end.offset = io.allocated.next_multiple_of(8);
             return Failure::Undone(error);
         }
+        if begun.is_empty() && io.file.is_none() {
+            // It could not even be opened.
+            return Failure::Undone(error);
+        }
         let before = begun.first().map_or(io.state.end.segment, |first| first - 1);
         let run = |io: &mut Io| -> io::Result<()> {
             if !begun.is_empty() {
@@ -364,9 +368,10 @@ impl Files {
                             _ => {}
                         }
                     }
+                    // One by one, the newest first: a crash leaves no gap between them.
+                    self.disk.sync()?;
                     io.segments.retain(|(n, _)| n != number);
                 }
-                self.disk.sync()?;
                 io.file = None;
                 io.state.end.segment = before;
             }

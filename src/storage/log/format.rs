@@ -243,13 +243,15 @@ impl<'a> Record<'a> {
         let head = bytes.first_chunk::<RECORD_BYTES>()?;
         let raw_bytes = u32_at(head, 44);
         let flags = head[41];
-        if head[40] != KIND_ENTRIES
+        let stored_bytes = u32_at(head, 0) as usize;
+        if stored_bytes > PAYLOAD_MAX_BYTES
+            || head[40] != KIND_ENTRIES
             || flags & !(FLAG_LAST | FLAG_LZ4) != 0
             || raw_bytes as usize > PAYLOAD_MAX_BYTES
         {
             return None;
         }
-        let stored = bytes.get(RECORD_BYTES..)?.get(..u32_at(head, 0) as usize)?;
+        let stored = bytes.get(RECORD_BYTES..)?.get(..stored_bytes)?;
         Some(Record {
             head: RecordHead {
                 lsn: u64_at(head, 8),

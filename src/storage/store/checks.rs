@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::model::{Error, Result, RowId, TypeDef, TypeKind};
 use crate::storage::catalog::{Catalog, is_extension, is_observed};
+use crate::storage::intern::Interner;
 use crate::storage::planted::{Bug, Planted};
 use crate::storage::view::View;
 use crate::storage::write::{Finished, NeededNode, edge_at_type};
@@ -86,7 +87,11 @@ fn check_gained_no_edge(finished: &Finished, latest: &View, node: RowId) -> Resu
 }
 
 /// The latest catalog with the transaction's changes to it.
-pub(super) fn merged_catalog(finished: &Finished, latest: &View) -> Result<Arc<Catalog>> {
+pub(super) fn merged_catalog(
+    finished: &Finished,
+    latest: &View,
+    interner: &Interner,
+) -> Result<Arc<Catalog>> {
     let effects = &finished.effects;
     if effects.redefined.is_empty() && effects.dropped.is_empty() {
         return Ok(Arc::clone(latest.catalog()));
@@ -101,6 +106,9 @@ pub(super) fn merged_catalog(finished: &Finished, latest: &View) -> Result<Arc<C
     for (id, before) in &effects.redefined {
         // A type made and dropped in one transaction has no definition any more.
         let Some(ours) = finished.catalog.by_id(*id) else { continue };
+        if before.is_none() && interner.is_retired(*id) {
+            return Err(conflict("a type of the same name was made and dropped by another"));
+        }
         let merged =
             merged_definition(before.as_deref(), ours, latest.catalog().by_id(*id).map(Arc::as_ref))?;
         if catalog.get(&merged.name).is_some_and(|other| other.id != *id) {

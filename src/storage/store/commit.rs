@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use parking_lot::MutexGuard;
 
@@ -36,7 +37,7 @@ impl Shared {
         if latest.lsn() != finished.base.lsn() {
             check(&finished, &latest, self.options.planted)?;
         }
-        let catalog = merged_catalog(&finished, &latest)?;
+        let catalog = merged_catalog(&finished, &latest, &self.interner)?;
         let lsn = latest.lsn() + 1;
         let (layer, payloads, types) = change.seal(&finished.effects, &latest, &catalog, lsn)?;
         drop(latest);
@@ -163,9 +164,15 @@ impl Shared {
         self.group.note(queue.len());
         let (pending, slots): (Vec<Pending>, Vec<Arc<Slot>>) =
             queue.into_iter().map(|queued| (queued.pending, queued.slot)).unzip();
+        let unwinding = Unwinding { shared: self, slots: &slots };
+        if self.is_poisoned() {
+            // Nothing of it reaches the disk.
+            slots.iter().for_each(|slot| slot.finish(Err(self.poison_error())));
+            std::mem::forget(unwinding);
+            return;
+        }
         let written = match &self.log {
             None => Ok(()),
-            Some(_) if self.is_poisoned() => Err(Failure::Broken(self.poison_error())),
             Some(log) => log.write(&pending, self.options.sync == SyncMode::Full, &mut |index, end| {
                 if let Some(slot) = slots.get(index) {
                     slot.set_end(end);
@@ -183,6 +190,16 @@ impl Shared {
             Err(Failure::Undone(error)) => self.take_back(&slots, &error),
             Err(Failure::Broken(error)) => self.break_off(&target, &slots, &error),
         }
+        std::mem::forget(unwinding);
+    }
+
+    /// What a leader that stopped half way leaves: nobody knows what of it is in the log.
+    fn abandon(&self, slots: &[Arc<Slot>]) {
+        let error = Error::internal("writing the log stopped");
+        self.poison(&error);
+        let behind = std::mem::take(&mut self.writer.lock().queue);
+        let all = slots.iter().chain(behind.iter().map(|queued| &queued.slot));
+        all.for_each(|slot| slot.finish(Err(unknown_outcome(&error))));
     }
 
     /// The group was not written: neither it nor what was appended behind it has happened.
@@ -194,7 +211,11 @@ impl Shared {
         if !self.options.planted.has(Bug::KeepFailedWrite) {
             let tree = Arc::clone(writer.appended.tree());
             tree.memtables.iter().for_each(|memtable| memtable.forget_after(lsn));
-            let gone = |memtable: &Arc<Memtable>| memtable.is_run() && memtable.last_lsn() > lsn;
+            let active = Arc::clone(&writer.active);
+            let gone = |memtable: &Arc<Memtable>| {
+                let taken_back = memtable.is_run() && memtable.last_lsn() > lsn;
+                (taken_back || memtable.is_empty()) && !Arc::ptr_eq(memtable, &active)
+            };
             writer.frozen.retain(|frozen| !gone(&frozen.memtable));
             self.change_tree(&mut writer, |tree| tree.memtables.retain(|memtable| !gone(memtable)));
         }
@@ -230,21 +251,27 @@ impl Shared {
 
     /// The writer, once there is room in memory for what it adds.
     fn writer_with_room(&self) -> Result<MutexGuard<'_, Writer>> {
+        // A flush may end without telling: nobody waits longer than this without looking.
+        const LOOK_AGAIN: Duration = Duration::from_secs(1);
+        let refused = |error: &Error| {
+            Error::new(
+                ErrorKind::OutOfSpace,
+                format!("too much is waiting to be written to the tables: {}", error.message()),
+            )
+            .with_hint("nothing was committed; clear the cause and try again")
+        };
         let mut writer = self.writer.lock();
         while self.memtable_bytes(&writer) >= self.options.memtable_bytes.saturating_mul(2) {
-            if let Some(error) = self.flush_error.lock().clone() {
-                return Err(Error::new(
-                    ErrorKind::OutOfSpace,
-                    format!("too much is waiting to be written to the tables: {}", error.message()),
-                )
-                .with_hint("nothing was committed; clear the cause and try again"));
-            }
+            self.check_usable()?;
             if self.options.background {
+                if let Some(error) = self.flush_error.lock().as_ref() {
+                    return Err(refused(error));
+                }
                 self.keeper.ask();
-                self.flushed.wait(&mut writer);
+                self.flushed.wait_for(&mut writer, LOOK_AGAIN);
             } else {
                 drop(writer);
-                self.checkpoint()?;
+                self.checkpoint().map_err(|error| refused(&error))?;
                 writer = self.writer.lock();
             }
         }
@@ -259,6 +286,18 @@ impl Shared {
             // The commit stands. A failure is kept, and told when memory runs out.
             let _ = self.checkpoint();
         }
+    }
+}
+
+/// Ends what a leader that panics has begun.
+struct Unwinding<'s> {
+    shared: &'s Shared,
+    slots: &'s [Arc<Slot>],
+}
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        self.shared.abandon(self.slots);
     }
 }
 

@@ -96,6 +96,7 @@ impl Shared {
         self.check_room(bytes)?;
         self.write_tables(&memtables, lsn, position)?;
         self.swap(&memtables)?;
+        let needed = position.map_or(0, |position| position.segment);
         let before = self.flushed_lsn.swap(lsn, Ordering::AcqRel);
         self.checkpointed_micros.store(self.options.clock.now_micros(), Ordering::Relaxed);
         if let Some(log) = &self.log {
@@ -103,7 +104,9 @@ impl Shared {
             let note = self.append_note(&LogEntry::Checkpoint { flushed: lsn })?;
             self.wait(&note)?;
             let early = self.options.planted.has(Bug::DeleteSegmentsEarly);
-            log.delete_until(if early { self.published.load().lsn() } else { before });
+            let (until, needed) =
+                if early { (self.published.load().lsn(), u64::MAX) } else { (before, needed) };
+            log.delete_until(until, needed);
         }
         Ok(Checkpointed { flushed: Lsn(lsn), bytes })
     }
@@ -148,7 +151,8 @@ impl Shared {
         })
     }
 
-    /// Opens the backend's files again and gives everybody a snapshot of them.
+    /// Opens the backend's files again and gives everybody a snapshot of them. Only while `flushing` is
+    /// held: nothing may be written to the files meanwhile.
     pub(super) fn recover_backend(&self) -> Result<()> {
         self.backend.recover()?;
         let snapshot = self.backend.snapshot()?;
@@ -181,33 +185,39 @@ impl Shared {
     /// What the background thread does, until it is told to stop.
     pub(super) fn keep(&self) {
         let every = self.options.checkpoint_every;
-        let interval = matches!(self.options.sync, crate::model::SyncMode::Interval);
-        let pause = if interval { self.options.sync_interval.min(RETRY) } else { RETRY };
         let mut waited = Duration::ZERO;
-        while let Some(asked) = self.keeper.wait(pause) {
+        while let Some(asked) = self.keeper.wait(RETRY) {
             if self.is_poisoned() {
                 continue;
             }
-            if interval
-                && let Some(log) = &self.log
-                && log.durable_lsn() < log.end().lsn
-                && let Err(error) = log.sync()
+            waited = if asked { every } else { waited + RETRY };
+            if self.backend.has_failed()
+                && !self.backend.sync_failed()
+                && let Some(_one) = self.flushing.try_lock()
             {
-                self.poison(&error);
-                continue;
-            }
-            waited = if asked { every } else { waited + pause };
-            if self.backend.has_failed() && !self.backend.sync_failed() {
                 // A block that could not be read must not keep the others from being read.
                 let _ = self.recover_backend();
             }
-            if waited >= every {
+            if waited >= every && !self.options.read_only {
                 waited = Duration::ZERO;
                 if self.has_unflushed() {
                     // Kept and told by `checkpoint`; the next round tries again.
                     let failed = self.checkpoint().is_err_and(|e| e.kind() != ErrorKind::ReadOnly);
                     waited = if failed { every.saturating_sub(RETRY) } else { Duration::ZERO };
                 }
+            }
+        }
+    }
+
+    /// Syncs the log every so often, until it is told to stop.
+    pub(super) fn keep_synced(&self) {
+        while self.syncer.wait(self.options.sync_interval).is_some() {
+            if let Some(log) = &self.log
+                && !self.is_poisoned()
+                && log.durable_lsn() < log.end().lsn
+                && let Err(error) = log.sync()
+            {
+                self.poison(&error);
             }
         }
     }

@@ -148,7 +148,7 @@ pub struct LogStats {
 /// The database's data. See the module's head.
 pub struct Store {
     shared: Arc<Shared>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     /// The folder and its lock: let go after the files, whoever holds the store last.
     folder: OnceLock<Folder>,
 }
@@ -172,6 +172,7 @@ struct Shared {
     flushed: Condvar,
     flush_error: Mutex<Option<Error>>,
     keeper: Keeper,
+    syncer: Keeper,
     flushed_lsn: AtomicU64,
     logged_bytes_flushed: AtomicU64,
     checkpointed_micros: AtomicI64,
@@ -245,14 +246,21 @@ impl Store {
             }
         };
         let shared = Arc::new(Shared::new(backend, files, options, snapshot, &base, recovered, interner));
-        let keeper = if shared.options.background && !shared.options.read_only {
+        let mut threads = Vec::new();
+        let mut start = |name: &str, work: fn(&Shared)| -> Result<()> {
             let shared = Arc::clone(&shared);
-            let thread = std::thread::Builder::new().name("aresadb-keeper".into());
-            Some(thread.spawn(move || shared.keep()).map_err(|e| Error::io("start a thread", &e))?)
-        } else {
-            None
+            let thread = std::thread::Builder::new().name(name.into());
+            let started = thread.spawn(move || work(&shared));
+            threads.push(started.map_err(|e| Error::io("start a thread", &e))?);
+            Ok(())
         };
-        Ok(Arc::new(Self { shared, keeper: Mutex::new(keeper), folder: OnceLock::new() }))
+        if shared.options.background {
+            start("aresadb-keeper", Shared::keep)?;
+            if shared.log.is_some() && shared.options.sync == SyncMode::Interval {
+                start("aresadb-syncer", Shared::keep_synced)?;
+            }
+        }
+        Ok(Arc::new(Self { shared, threads: Mutex::new(threads), folder: OnceLock::new() }))
     }
 
     /// Keeps the database's folder locked until the store is closed. Statements under way may hold
@@ -287,6 +295,9 @@ impl Store {
     /// relies on: run it again. `OutOfSpace`, `Io`: nothing was committed, unless the message says that this
     /// is not known.
     pub fn commit(&self, transaction: Transaction) -> Result<Lsn> {
+        if !transaction.is_of(self) {
+            return Err(Error::internal("a transaction of another database cannot be committed here"));
+        }
         self.shared.commit(transaction)
     }
 
@@ -302,8 +313,9 @@ impl Store {
     /// reading. Dropping the store does the same.
     pub fn close(&self) {
         self.shared.keeper.stop();
-        if let Some(keeper) = self.keeper.lock().take() {
-            let _ = keeper.join();
+        self.shared.syncer.stop();
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            let _ = thread.join();
         }
         self.shared.close();
     }
@@ -433,6 +445,7 @@ impl Shared {
             flushed: Condvar::new(),
             flush_error: Mutex::new(None),
             keeper: Keeper::default(),
+            syncer: Keeper::default(),
             flushed_lsn: AtomicU64::new(base.position.lsn),
             logged_bytes_flushed: AtomicU64::new(0),
             checkpointed_micros: AtomicI64::new(i64::MIN),
@@ -455,6 +468,7 @@ impl Shared {
     fn poison(&self, error: &Error) {
         self.poison.lock().get_or_insert_with(|| error.clone());
         self.poisoned.store(true, Ordering::Release);
+        self.flushed.notify_all();
     }
 
     fn poison_error(&self) -> Error {
@@ -492,6 +506,7 @@ impl Shared {
             let _ = log.sync();
         }
         self.closed.store(true, Ordering::Release);
+        self.flushed.notify_all();
     }
 }
 

@@ -141,6 +141,11 @@ impl Transaction {
             && self.all_effects().all(|e| e.redefined.is_empty() && e.dropped.is_empty())
     }
 
+    /// Whether it is a transaction of this store.
+    pub(crate) fn is_of(&self, store: &Store) -> bool {
+        std::ptr::eq(Arc::as_ptr(&self.store), store)
+    }
+
     /// Starts a statement; a running one is ended first.
     pub fn begin_statement(&mut self) {
         self.end_statement();

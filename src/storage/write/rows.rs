@@ -180,6 +180,7 @@ impl Transaction {
         // A node deleted later in the transaction takes its edges along; no edge may follow.
         if let Some(known) = self.all_effects().find_map(|effects| effects.needed.get(&row))
             && !self.is_deleted(row)
+            && self.catalog.by_id(row.type_id()).is_some()
         {
             return Ok(known.id);
         }
