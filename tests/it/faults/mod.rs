@@ -21,6 +21,7 @@ mod kill;
 mod model;
 mod planted;
 mod races;
+mod regressions;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
