@@ -6,7 +6,7 @@ use aresadb::storage::sim::Failure;
 use aresadb::storage::{Bug, Planted};
 
 use super::crash::{Tally, crash_everywhere};
-use super::damage::{Logged, cut_everywhere, flip_log};
+use super::damage::{Logged, cut_everywhere, flip_log, splice};
 use super::failing::{MIXED, fail_everywhere};
 use super::races::{crash_together, pairs};
 use super::{CHECKPOINTS, Kind, ROTATIONS, Run, SMALL};
@@ -39,8 +39,10 @@ fn failures(planted: Planted) -> Option<String> {
 }
 
 fn damage(planted: Planted) -> Option<String> {
-    match Logged::new(0xb06, 4, 14, planted) {
-        Ok(logged) => flip_log(&logged, 0xb06, 3_000).or_else(|| cut_everywhere(&logged)),
+    match Logged::new(0xb06, 3, 9, planted) {
+        Ok(logged) => {
+            splice(&logged).or_else(|| flip_log(&logged, 0xb06, 2_000)).or_else(|| cut_everywhere(&logged, 7))
+        }
         Err(wrong) => Some(format!("without damage: {wrong}")),
     }
 }
@@ -60,10 +62,19 @@ const HUNTS: [(&str, Hunt); 6] = [
     ("failures", failures),
 ];
 
-/// Where each is known to be found; the first in `HUNTS` that finds it counts.
+/// The first hunt that finds it; the one that is made for it goes first.
 fn find(bug: Bug) -> Option<(&'static str, String)> {
+    let first = match bug {
+        Bug::RetryFailedSync
+        | Bug::GoOnAfterFailedSync
+        | Bug::KeepFailedWrite
+        | Bug::GoOnBehindFailedWrite => "failures",
+        Bug::IgnoreChain | Bug::IgnoreChecksum | Bug::TruncateAtDamage => "damage",
+        _ => "races",
+    };
     let planted = Planted::bug(bug);
-    HUNTS.iter().find_map(|(name, hunt)| hunt(planted).map(|found| (*name, found)))
+    let (own, others): (Vec<_>, Vec<_>) = HUNTS.into_iter().partition(|(name, _)| *name == first);
+    own.into_iter().chain(others).find_map(|(name, hunt)| hunt(planted).map(|found| (name, found)))
 }
 
 /// All of them: a hook that is not there, or a mistake that cannot be found, is a hole in the proof.
