@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aresadb::model::{Error, ErrorKind, Result};
+use aresadb::model::{Error, ErrorKind, Result, SyncMode};
 use aresadb::storage::sim::{Rng, SimDisk};
 use aresadb::storage::{
     BackendStats, Changes, Planted, RedbBackend, Snapshot, StorageBackend, Store, StoreOptions,
@@ -24,6 +24,7 @@ const LOGGED: Kind = Kind {
     traffic: Traffic { changes_max: 2, rows: 8, large_one_in: 30, large_max: 400 },
     segment_bytes: 5 << 10,
     memtable_bytes: 1 << 20,
+    sync: SyncMode::Full,
     checkpoint_one_in: usize::MAX,
     reopen_one_in: usize::MAX,
 };

@@ -7,9 +7,9 @@ use aresadb::storage::{Bug, Planted};
 
 use super::crash::{Tally, crash_everywhere};
 use super::damage::{Logged, cut_everywhere, flip_log, splice};
-use super::failing::{MIXED, fail_everywhere};
+use super::failing::{LONG, MIXED, fail_everywhere};
 use super::races::{crash_together, pairs};
-use super::{CHECKPOINTS, Kind, ROTATIONS, Run, SMALL};
+use super::{CHECKPOINTS, Kind, ROTATIONS, Run, SMALL, UNSYNCED};
 
 /// A way of the harness to find something. Returns what it found.
 type Hunt = fn(Planted) -> Option<String>;
@@ -33,6 +33,15 @@ fn checkpoints(planted: Planted) -> Option<String> {
     crashes_of(CHECKPOINTS, 0xb06, planted)
 }
 
+fn unsynced(planted: Planted) -> Option<String> {
+    crashes_of(UNSYNCED, 0xb06, planted)
+}
+
+fn long_segments(planted: Planted) -> Option<String> {
+    let failures = [Failure::ShortWrite, Failure::Full];
+    fail_everywhere(LONG, 0xb06, &failures, planted, &AtomicUsize::new(0))
+}
+
 fn failures(planted: Planted) -> Option<String> {
     let failures = [Failure::LostSync, Failure::Full, Failure::ShortWrite];
     fail_everywhere(MIXED, 0xb06, &failures, planted, &AtomicUsize::new(0))
@@ -53,22 +62,23 @@ fn races(planted: Planted) -> Option<String> {
 }
 
 /// The ways in the order of their cost.
-const HUNTS: [(&str, Hunt); 6] = [
+const HUNTS: [(&str, Hunt); 8] = [
     ("races", races),
     ("crashes, small", small),
     ("crashes, rotations", rotations),
     ("crashes, checkpoints", checkpoints),
+    ("crashes, unsynced", unsynced),
     ("damage", damage),
+    ("failures, long segments", long_segments),
     ("failures", failures),
 ];
 
 /// The first hunt that finds it; the one that is made for it goes first.
 fn find(bug: Bug) -> Option<(&'static str, String)> {
     let first = match bug {
-        Bug::RetryFailedSync
-        | Bug::GoOnAfterFailedSync
-        | Bug::KeepFailedWrite
-        | Bug::GoOnBehindFailedWrite => "failures",
+        Bug::RetryFailedSync | Bug::GoOnAfterFailedSync | Bug::KeepFailedWrite => "failures",
+        Bug::GoOnBehindFailedWrite => "failures, long segments",
+        Bug::FlushBeforeSync => "crashes, unsynced",
         Bug::IgnoreChain | Bug::IgnoreChecksum | Bug::TruncateAtDamage => "damage",
         _ => "races",
     };
