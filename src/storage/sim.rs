@@ -21,6 +21,7 @@ mod tests;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -227,6 +228,7 @@ struct Machine {
     dead: bool,
     /// What failed.
     struck: Vec<(Step, String)>,
+    sync_time: Duration,
     journal: Option<Journal>,
 }
 
@@ -353,6 +355,11 @@ impl SimDisk {
         (machine.steps, machine.reads) = (0, 0);
         machine.fault = Some(fault);
         machine.struck.clear();
+    }
+
+    /// How long a sync of a file takes: with some time, committers meet in groups.
+    pub fn set_sync_time(&self, time: Duration) {
+        self.machine.lock().sync_time = time;
     }
 
     /// Ends a fault. Steps are counted anew.
@@ -611,6 +618,10 @@ impl RawFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        let time = self.machine.lock().sync_time;
+        if !time.is_zero() {
+            std::thread::sleep(time);
+        }
         self.with(|machine| machine.run(Op::Sync { file: self.file }))
     }
 }

@@ -234,6 +234,10 @@ impl Store {
                 let (append, notice) =
                     recover::secure(disk.as_ref(), base.position, &recovered.walked, options.planted)?;
                 recovered.notices.extend(notice);
+                if append && matches!(recovered.walked.ending, Ending::Torn) {
+                    // Planted: `Bug::AppendBehindTorn`.
+                    recovered.walked.end.offset += 512;
+                }
                 let owners = (base.uuid, base.replica);
                 let (bytes, planted) = (options.segment_bytes, options.planted);
                 Some(Files::new(disk, owners, bytes, planted, &recovered.walked, append))

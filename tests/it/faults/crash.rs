@@ -3,12 +3,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use aresadb::model::SyncMode;
 use aresadb::storage::Planted;
 use aresadb::storage::sim::{Cursor, Failure, Fault, Rng, SimDisk};
 
 use super::check::{Checked, Wrong, read_thoroughly};
 use super::model::Workload;
-use super::{KINDS, Kind, Kit, Run, contained, in_parallel, rng_for};
+use super::{KINDS, Kind, Kit, Run, UNSYNCED, contained, in_parallel, rng_for};
 
 /// Two runs of each kind of traffic.
 const SEEDS: [u64; 2] = [0x0a5e, 0xdb01];
@@ -26,7 +27,8 @@ pub struct Tally {
 
 /// Crashes at the place of `cursor`, once, and follows one way from there.
 pub fn crash_once(run: &Run, cursor: &Cursor<'_>, planted: Planted, rng: &mut Rng, tally: &Tally) -> Checked {
-    let (from, to) = (cursor.acknowledged, cursor.submitted);
+    let promised = run.kind.sync == SyncMode::Full;
+    let (from, to) = (if promised { cursor.acknowledged } else { 0 }, cursor.submitted);
     let kit = Kit::new(run.kind, planted, rng.next(), 1);
     if rng.below(10) == 0 {
         // The process dies, the next one goes on, and then the power goes.
@@ -97,7 +99,7 @@ fn go_on(run: &Run, kit: &Kit, disk: &SimDisk, number: u64, rng: &mut Rng, tally
             if store.commit(tx).is_err() {
                 break;
             }
-            acknowledged += 1;
+            acknowledged += usize::from(kit.kind.sync == SyncMode::Full);
             state = next;
         }
         if rng.below(2) == 0 {
@@ -149,6 +151,16 @@ pub fn crash_everywhere(
         }
     });
     wrong.map(|(_, wrong)| format!("{}, seed {:#x}: {wrong}", run.kind.name, run.seed))
+}
+
+#[test]
+fn a_power_loss_without_syncs_leaves_a_prefix() {
+    for seed in SEEDS {
+        let run = record(UNSYNCED, seed, TRANSACTIONS / 2);
+        if let Some(wrong) = crash_everywhere(&run, Planted::default(), 1, 1, &Tally::default()) {
+            panic!("{wrong}");
+        }
+    }
 }
 
 fn record(kind: Kind, seed: u64, transactions: u64) -> Run {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aresadb::model::{Error, ErrorKind, Result};
+use aresadb::model::{Error, ErrorKind, Result, SyncMode};
 use aresadb::storage::sim::{Rng, SimDisk};
 use aresadb::storage::{
     BackendStats, Changes, Planted, RedbBackend, Snapshot, StorageBackend, Store, StoreOptions,
@@ -24,6 +24,7 @@ const LOGGED: Kind = Kind {
     traffic: Traffic { changes_max: 2, rows: 8, large_one_in: 30, large_max: 400 },
     segment_bytes: 5 << 10,
     memtable_bytes: 1 << 20,
+    sync: SyncMode::Full,
     checkpoint_one_in: usize::MAX,
     reopen_one_in: usize::MAX,
 };
@@ -146,13 +147,13 @@ impl Logged {
     }
 }
 
-/// Cuts the log at each byte. Returns what is wrong.
-pub fn cut_everywhere(logged: &Logged) -> Option<String> {
+/// Cuts the log at each byte, or each of so many. Returns what is wrong.
+pub fn cut_everywhere(logged: &Logged, stride: usize) -> Option<String> {
     let segments = logged.segments();
     let last = segments.iter().map(|(_, number, _)| *number).max().unwrap_or(0);
     let mut cuts = Vec::new();
     for (name, number, used) in &segments {
-        cuts.extend((0..=*used).map(|at| (name.clone(), *number, at)));
+        cuts.extend((0..=*used).step_by(stride).map(|at| (name.clone(), *number, at)));
     }
     let (read_only_errors, opened) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let wrong = in_parallel(cuts.len(), |index| {
@@ -177,6 +178,30 @@ pub fn cut_everywhere(logged: &Logged) -> Option<String> {
         segments.len()
     );
     wrong.map(|(index, wrong)| format!("the log cut at {:?}: {wrong}", cuts[index]))
+}
+
+/// Takes each transaction out of the log, and doubles each: every record is whole, and the log is not.
+pub fn splice(logged: &Logged) -> Option<String> {
+    let ends = &logged.ends;
+    let wrong = in_parallel(ends.len() * 2, |index| {
+        let (number, doubled) = (index / 2, index % 2 == 1);
+        let (segment, end) = ends[number];
+        // Within a segment, and behind what the tables have.
+        if number <= logged.flushed + 1 || ends[number - 1].0 != segment {
+            return Ok(());
+        }
+        let range = ends[number - 1].1 as usize..end as usize;
+        let disk = logged.disk.copy();
+        disk.edit("wal", &format!("{segment:010}.wal"), |bytes| {
+            let record = bytes[range.clone()].to_vec();
+            let put = if doubled { record.repeat(2) } else { Vec::new() };
+            bytes.splice(range.clone(), put);
+        });
+        // That the last one was durable stands nowhere.
+        let at_least = logged.moments.len() - 2;
+        logged.check(logged.open_read_only(&disk), at_least).map(|_| ())
+    });
+    wrong.map(|(index, wrong)| format!("transaction {} taken out or doubled: {wrong}", index / 2))
 }
 
 /// Turns over bits of the log, one at a time. Returns what is wrong.
@@ -212,7 +237,16 @@ fn logged(seed: u64) -> Logged {
 #[test]
 fn a_log_cut_at_any_byte_is_a_prefix_or_a_named_error() {
     for seed in SEEDS {
-        if let Some(wrong) = cut_everywhere(&logged(seed)) {
+        if let Some(wrong) = cut_everywhere(&logged(seed), 1) {
+            panic!("seed {seed:#x}: {wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_transaction_taken_out_of_the_log_or_doubled_is_noticed() {
+    for seed in SEEDS {
+        if let Some(wrong) = splice(&logged(seed)) {
             panic!("seed {seed:#x}: {wrong}");
         }
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aresadb::model::{Error, ErrorKind};
+use aresadb::model::{Error, ErrorKind, SyncMode};
 use aresadb::storage::sim::{Failure, Fault, Rng, SimDisk, Step};
 use aresadb::storage::{Planted, Store};
 
@@ -22,9 +22,13 @@ pub const MIXED: Kind = Kind {
     traffic: Traffic { changes_max: 10, rows: 25, large_one_in: 12, large_max: 4_000 },
     segment_bytes: 4 << 10,
     memtable_bytes: 24 << 10,
+    sync: SyncMode::Full,
     checkpoint_one_in: 5,
     reopen_one_in: 7,
 };
+
+/// Segments that hold several transactions: what a failed write leaves stands before the next ones.
+pub const LONG: Kind = Kind { name: "long segments", segment_bytes: 64 << 10, ..MIXED };
 
 /// Where a run with a fault stands.
 struct Faulty {
@@ -293,8 +297,10 @@ fn count(kind: Kind, seed: u64, planted: Planted) -> Checked<(Vec<Step>, u64)> {
 fn fail_at_every_step(failures: &[Failure]) {
     let tally = AtomicUsize::new(0);
     for seed in SEEDS {
-        if let Some(wrong) = fail_everywhere(MIXED, seed, failures, Planted::default(), &tally) {
-            panic!("{wrong}");
+        for kind in [MIXED, LONG] {
+            if let Some(wrong) = fail_everywhere(kind, seed, failures, Planted::default(), &tally) {
+                panic!("{wrong}");
+            }
         }
     }
     let count = tally.load(Ordering::Relaxed);

@@ -105,7 +105,7 @@ fn two_hundred_kills_lose_nothing_that_was_answered() {
         let folder = tempfile::tempdir().expect("there is a place for it");
         for words in [
             ["init", "db"].as_slice(),
-            &["-d", "db", "-e", "CREATE TABLE t (batch INTEGER, n INTEGER, words TEXT)"],
+            &["-d", "db", "--exec", "CREATE TABLE t (batch INTEGER, n INTEGER, words TEXT)"],
         ] {
             let program = Command::new(env!("CARGO_BIN_EXE_aresadb"))
                 .args(words)

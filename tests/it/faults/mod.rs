@@ -27,7 +27,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aresadb::model::{FixedClock, IdGenerator, Result};
+use aresadb::model::{FixedClock, IdGenerator, Result, SyncMode};
 use aresadb::storage::sim::{Journal, Mark, Rng, SimDisk};
 use aresadb::storage::{Planted, RedbBackend, Store, StoreOptions};
 use parking_lot::Mutex;
@@ -45,6 +45,7 @@ struct Kind {
     traffic: Traffic,
     segment_bytes: u64,
     memtable_bytes: u64,
+    sync: SyncMode,
     /// After one transaction of so many there is a checkpoint.
     checkpoint_one_in: usize,
     /// After one transaction of so many the store is closed and opened.
@@ -56,6 +57,7 @@ const SMALL: Kind = Kind {
     traffic: Traffic { changes_max: 6, rows: 40, large_one_in: 40, large_max: 3_000 },
     segment_bytes: 64 << 10,
     memtable_bytes: 1 << 20,
+    sync: SyncMode::Full,
     checkpoint_one_in: 25,
     reopen_one_in: 40,
 };
@@ -65,6 +67,7 @@ const ROTATIONS: Kind = Kind {
     traffic: Traffic { changes_max: 50, rows: 60, large_one_in: 12, large_max: 12_000 },
     segment_bytes: 4 << 10,
     memtable_bytes: 1 << 20,
+    sync: SyncMode::Full,
     checkpoint_one_in: 15,
     reopen_one_in: 60,
 };
@@ -74,9 +77,13 @@ const CHECKPOINTS: Kind = Kind {
     traffic: Traffic { changes_max: 12, rows: 40, large_one_in: 20, large_max: 6_000 },
     segment_bytes: 8 << 10,
     memtable_bytes: 12 << 10,
+    sync: SyncMode::Full,
     checkpoint_one_in: 4,
     reopen_one_in: 9,
 };
+
+/// Nothing is promised of what no checkpoint took, but a prefix.
+const UNSYNCED: Kind = Kind { name: "unsynced", sync: SyncMode::Off, ..CHECKPOINTS };
 
 const KINDS: [Kind; 3] = [SMALL, ROTATIONS, CHECKPOINTS];
 
@@ -105,6 +112,7 @@ impl Kit {
         StoreOptions {
             segment_bytes: self.kind.segment_bytes,
             memtable_bytes: self.kind.memtable_bytes,
+            sync: self.kind.sync,
             transaction_max_bytes: 1 << 26,
             background: false,
             planted: self.planted,

@@ -6,10 +6,10 @@ use aresadb::storage::sim::Failure;
 use aresadb::storage::{Bug, Planted};
 
 use super::crash::{Tally, crash_everywhere};
-use super::damage::{Logged, cut_everywhere, flip_log};
-use super::failing::{MIXED, fail_everywhere};
+use super::damage::{Logged, cut_everywhere, flip_log, splice};
+use super::failing::{LONG, MIXED, fail_everywhere};
 use super::races::{crash_together, pairs};
-use super::{CHECKPOINTS, Kind, ROTATIONS, Run, SMALL};
+use super::{CHECKPOINTS, Kind, ROTATIONS, Run, SMALL, UNSYNCED};
 
 /// A way of the harness to find something. Returns what it found.
 type Hunt = fn(Planted) -> Option<String>;
@@ -33,14 +33,25 @@ fn checkpoints(planted: Planted) -> Option<String> {
     crashes_of(CHECKPOINTS, 0xb06, planted)
 }
 
+fn unsynced(planted: Planted) -> Option<String> {
+    crashes_of(UNSYNCED, 0xb06, planted)
+}
+
+fn long_segments(planted: Planted) -> Option<String> {
+    let failures = [Failure::ShortWrite, Failure::Full];
+    fail_everywhere(LONG, 0xb06, &failures, planted, &AtomicUsize::new(0))
+}
+
 fn failures(planted: Planted) -> Option<String> {
     let failures = [Failure::LostSync, Failure::Full, Failure::ShortWrite];
     fail_everywhere(MIXED, 0xb06, &failures, planted, &AtomicUsize::new(0))
 }
 
 fn damage(planted: Planted) -> Option<String> {
-    match Logged::new(0xb06, 4, 14, planted) {
-        Ok(logged) => flip_log(&logged, 0xb06, 3_000).or_else(|| cut_everywhere(&logged)),
+    match Logged::new(0xb06, 3, 9, planted) {
+        Ok(logged) => {
+            splice(&logged).or_else(|| flip_log(&logged, 0xb06, 2_000)).or_else(|| cut_everywhere(&logged, 7))
+        }
         Err(wrong) => Some(format!("without damage: {wrong}")),
     }
 }
@@ -51,19 +62,29 @@ fn races(planted: Planted) -> Option<String> {
 }
 
 /// The ways in the order of their cost.
-const HUNTS: [(&str, Hunt); 6] = [
+const HUNTS: [(&str, Hunt); 8] = [
     ("races", races),
     ("crashes, small", small),
     ("crashes, rotations", rotations),
     ("crashes, checkpoints", checkpoints),
+    ("crashes, unsynced", unsynced),
     ("damage", damage),
+    ("failures, long segments", long_segments),
     ("failures", failures),
 ];
 
-/// Where each is known to be found; the first in `HUNTS` that finds it counts.
+/// The first hunt that finds it; the one that is made for it goes first.
 fn find(bug: Bug) -> Option<(&'static str, String)> {
+    let first = match bug {
+        Bug::RetryFailedSync | Bug::GoOnAfterFailedSync | Bug::KeepFailedWrite => "failures",
+        Bug::GoOnBehindFailedWrite => "failures, long segments",
+        Bug::FlushBeforeSync => "crashes, unsynced",
+        Bug::IgnoreChain | Bug::IgnoreChecksum | Bug::TruncateAtDamage => "damage",
+        _ => "races",
+    };
     let planted = Planted::bug(bug);
-    HUNTS.iter().find_map(|(name, hunt)| hunt(planted).map(|found| (*name, found)))
+    let (own, others): (Vec<_>, Vec<_>) = HUNTS.into_iter().partition(|(name, _)| *name == first);
+    own.into_iter().chain(others).find_map(|(name, hunt)| hunt(planted).map(|found| (name, found)))
 }
 
 /// All of them: a hook that is not there, or a mistake that cannot be found, is a hole in the proof.

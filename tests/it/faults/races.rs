@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use aresadb::model::{EdgeEnds, ErrorKind, Properties, Result, RowId, TypeKind, Value};
 use aresadb::storage::sim::{Journal, Mark, Rng, SimDisk};
@@ -74,6 +75,7 @@ struct Together {
     journal: Journal,
     /// Committer and number, by lsn.
     by_lsn: BTreeMap<u64, (u64, u64)>,
+    largest_group: u64,
 }
 
 /// Each committer inserts three rows a time and raises one counter that all share.
@@ -85,6 +87,7 @@ fn together(planted: Planted, seed: u64) -> Checked<Together> {
     let counter = insert(&mut tx, "counter", &[("n", 0)])?;
     store.commit(tx)?;
     disk.record();
+    disk.set_sync_time(Duration::from_micros(300));
     let by_lsn = Mutex::new(BTreeMap::new());
     let wrong = Mutex::new(None);
     std::thread::scope(|scope| {
@@ -109,12 +112,13 @@ fn together(planted: Planted, seed: u64) -> Checked<Together> {
         return Err(wrong);
     }
     let journal = disk.recorded();
+    let largest_group = store.log_stats().map_or(0, |log| log.largest_group);
     let value = store.view().node_at(counter)?.and_then(|node| node.properties.get("n").cloned());
     let expected = Value::Integer((COMMITTERS * EACH) as i64 / 3);
     if value != Some(expected.clone()) {
         return lied(format!("the counter is {value:?} and not {expected:?}"));
     }
-    Ok(Together { kit, journal, by_lsn: by_lsn.into_inner() })
+    Ok(Together { kit, journal, by_lsn: by_lsn.into_inner(), largest_group })
 }
 
 /// Three rows; every third time also the counter. Runs again after a conflict.
@@ -177,6 +181,7 @@ pub fn crash_together(planted: Planted, seed: u64, crashes: &AtomicU64) -> Optio
         Ok(run) => run,
         Err(wrong) => return Some(format!("seed {seed:#x}, without a crash: {wrong}")),
     };
+    println!("seed {seed:#x}: {} transactions, at most {} in a group", run.by_lsn.len(), run.largest_group);
     let wrong = in_parallel(4, |part| {
         let mut cursor = run.journal.cursor();
         loop {
