@@ -91,6 +91,7 @@ impl Shared {
         let slot = Arc::new(Slot::default());
         writer.last = Arc::clone(&slot);
         writer.queue.push(Queued { pending, slot: Arc::clone(&slot) });
+        self.queued.store(writer.queue.len(), Ordering::Release);
         slot
     }
 
@@ -156,6 +157,7 @@ impl Shared {
     fn write_group(&self) {
         let (queue, target) = {
             let mut writer = self.writer.lock();
+            self.queued.store(0, Ordering::Release);
             (std::mem::take(&mut writer.queue), writer.appended.clone())
         };
         if queue.is_empty() {
@@ -193,11 +195,17 @@ impl Shared {
         std::mem::forget(unwinding);
     }
 
+    fn take_queue(&self) -> Vec<Queued> {
+        let mut writer = self.writer.lock();
+        self.queued.store(0, Ordering::Release);
+        std::mem::take(&mut writer.queue)
+    }
+
     /// What a leader that stopped half way leaves: nobody knows what of it is in the log.
     fn abandon(&self, slots: &[Arc<Slot>]) {
         let error = Error::internal("writing the log stopped");
         self.poison(&error);
-        let behind = std::mem::take(&mut self.writer.lock().queue);
+        let behind = self.take_queue();
         let all = slots.iter().chain(behind.iter().map(|queued| &queued.slot));
         all.for_each(|slot| slot.finish(Err(unknown_outcome(&error))));
     }
@@ -206,6 +214,7 @@ impl Shared {
     fn take_back(&self, slots: &[Arc<Slot>], error: &Error) {
         let mut writer = self.writer.lock();
         let behind = std::mem::take(&mut writer.queue);
+        self.queued.store(0, Ordering::Release);
         let published = self.published.load_full();
         let lsn = published.lsn();
         if !self.options.planted.has(Bug::KeepFailedWrite) {
@@ -242,7 +251,7 @@ impl Shared {
             return;
         }
         self.poison(error);
-        let behind = std::mem::take(&mut self.writer.lock().queue);
+        let behind = self.take_queue();
         let unknown = unknown_outcome(error);
         slots.iter().for_each(|slot| slot.finish(Err(unknown.clone())));
         // These were not even written.
@@ -304,6 +313,14 @@ impl Drop for Unwinding<'_> {
 impl Lead for Shared {
     fn lead(&self) {
         self.write_group();
+    }
+
+    fn queued(&self) -> usize {
+        self.queued.load(Ordering::Acquire)
+    }
+
+    fn syncs(&self) -> bool {
+        self.log.is_some() && self.options.sync == SyncMode::Full
     }
 
     fn first_queued(&self) -> Option<Arc<Slot>> {

@@ -25,7 +25,7 @@ mod group;
 mod recover;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -166,6 +166,8 @@ struct Shared {
     tree: Mutex<Arc<Tree>>,
     writer: Mutex<Writer>,
     group: Group,
+    /// Transactions in the writer's queue.
+    queued: AtomicUsize,
     /// One flush at a time.
     flushing: Mutex<()>,
     /// Memory was let go, or could not be.
@@ -445,6 +447,7 @@ impl Shared {
             tree: Mutex::new(tree),
             writer: Mutex::new(writer),
             group: Group::default(),
+            queued: AtomicUsize::new(0),
             flushing: Mutex::new(()),
             flushed: Condvar::new(),
             flush_error: Mutex::new(None),
