@@ -364,7 +364,7 @@ impl CheckedFile {
     fn secure(&self) -> io::Result<()> {
         let mut block = vec![0; BLOCK_BYTES];
         let run = |block: &mut [u8]| -> io::Result<()> {
-            let last = (self.data.len()? / BLOCK).saturating_sub(1);
+            let Some(last) = (self.data.len()? / BLOCK).checked_sub(1) else { return Ok(()) };
             for at in [last * BLOCK, 0] {
                 self.data.read_at(block, at)?;
                 self.data.write_at(block, at)?;
