@@ -94,6 +94,9 @@ impl Shared {
         };
         let bytes = memtables.iter().map(|memtable| memtable.bytes()).sum();
         self.check_room(bytes)?;
+        if let Some(log) = self.log.as_ref().filter(|_| self.options.planted.has(Bug::DeleteSegmentsEarly)) {
+            log.delete_until(lsn, u64::MAX);
+        }
         self.write_tables(&memtables, lsn, position)?;
         self.swap(&memtables)?;
         let needed = position.map_or(0, |position| position.segment);
@@ -103,10 +106,7 @@ impl Shared {
             self.logged_bytes_flushed.store(log.bytes_written(), Ordering::Relaxed);
             let note = self.append_note(&LogEntry::Checkpoint { flushed: lsn })?;
             self.wait(&note)?;
-            let early = self.options.planted.has(Bug::DeleteSegmentsEarly);
-            let (until, needed) =
-                if early { (self.published.load().lsn(), u64::MAX) } else { (before, needed) };
-            log.delete_until(until, needed);
+            log.delete_until(before, needed);
         }
         Ok(Checkpointed { flushed: Lsn(lsn), bytes })
     }

@@ -28,7 +28,7 @@ pub const MIXED: Kind = Kind {
 };
 
 /// Segments that hold several transactions: what a failed write leaves stands before the next ones.
-pub const LONG: Kind = Kind { name: "long segments", segment_bytes: 64 << 10, ..MIXED };
+pub const LONG: Kind = Kind { name: "long segments", segment_bytes: 1 << 20, ..MIXED };
 
 /// Where a run with a fault stands.
 struct Faulty {
