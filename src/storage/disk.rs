@@ -109,6 +109,14 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     fn shown(&self, name: &str) -> String;
 }
 
+/// Removes a file, unless it is gone already.
+pub(crate) fn remove_if_there(disk: &dyn Disk, name: &str) -> io::Result<()> {
+    match disk.remove(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 impl RawFile for File {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.read_exact_at(buffer, offset)

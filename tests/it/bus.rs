@@ -5,17 +5,20 @@ use std::path::PathBuf;
 use aresadb::ErrorKind;
 use aresadb::bus::{Bus, BusOptions, Client, Command, Delivery, EventBody, Events, RequestId};
 
-fn start() -> (Bus, Client, Events) {
-    let bus = Bus::start(BusOptions::new(std::env::temp_dir())).unwrap();
-    let (client, mut events) = bus.connect();
-    let open = Command::Open {
+fn open_memory() -> Command {
+    Command::Open {
         path: PathBuf::from(":memory:"),
         create: true,
         name: None,
         read_only: false,
         salvage: false,
-    };
-    let request = client.send(open).unwrap();
+    }
+}
+
+fn start() -> (Bus, Client, Events) {
+    let bus = Bus::start(BusOptions::new(std::env::temp_dir())).unwrap();
+    let (client, mut events) = bus.connect();
+    let request = client.send(open_memory()).unwrap();
     assert!(matches!(last_of(&mut events, request), EventBody::Done { .. }));
     (bus, client, events)
 }
@@ -246,12 +249,5 @@ fn a_client_is_told_once_when_a_transaction_opens_and_ends_however_it_ends() {
     assert_eq!(done(&client, &mut events, Command::Rollback).1, Some(false));
     // Another database has no part of it.
     done(&client, &mut events, Command::Begin { read_only: false });
-    let open = Command::Open {
-        path: PathBuf::from(":memory:"),
-        create: true,
-        name: None,
-        read_only: false,
-        salvage: false,
-    };
-    assert_eq!(done(&client, &mut events, open).1, Some(false));
+    assert_eq!(done(&client, &mut events, open_memory()).1, Some(false));
 }

@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::model::{Error, ErrorKind, Result, TypeDef, TypeId, TypeKind};
 use crate::storage::catalog::Catalog;
-use crate::storage::disk::{Disk, RawFile};
+use crate::storage::disk::{Disk, RawFile, remove_if_there};
 use crate::storage::planted::{Bug, Planted};
 
 use super::entry::LogEntry;
@@ -310,10 +310,7 @@ impl Files {
         let unnamed = format!("{name}.new");
         let undone = |error: &io::Error| Failure::Undone(self.failed("create", number, error));
         let broken = |error: &io::Error| Failure::Broken(self.failed("sync", number, error));
-        match self.disk.remove(&unnamed) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(undone(&error)),
-            _ => {}
-        }
+        remove_if_there(self.disk.as_ref(), &unnamed).map_err(|e| undone(&e))?;
         let file = self.disk.create(&unnamed).map_err(|e| undone(&e))?;
         file.write_at(&head.encode(), 0).map_err(|e| undone(&e))?;
         if !self.planted.has(Bug::SkipHeadSync) {
@@ -363,10 +360,7 @@ impl Files {
             if !begun.is_empty() {
                 for number in begun.iter().rev() {
                     for name in [segment_name(*number), format!("{}.new", segment_name(*number))] {
-                        match self.disk.remove(&name) {
-                            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                            _ => {}
-                        }
+                        remove_if_there(self.disk.as_ref(), &name)?;
                     }
                     // One by one, the newest first: a crash leaves no gap between them.
                     self.disk.sync()?;

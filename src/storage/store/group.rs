@@ -8,20 +8,13 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
+use std::time::Duration;
 
 use crate::model::{Error, Result};
 use crate::storage::log::Logged;
 
 /// How many groups one leader writes at most: its own caller waits for all of them.
 const GROUPS_LED: u32 = 3;
-/// A leader waits this long at most for those of the group before it, who are about to come again: a sync
-/// takes longer, and one that comes a moment too late waits for two of them.
-const GATHER_MAX: Duration = Duration::from_micros(60);
-/// Those of a group that ended longer ago are not about to come.
-const STILL_THERE: Duration = Duration::from_millis(1);
 /// How often one who waits for a write without a sync looks before it goes to sleep.
 const QUICK_LOOKS: u32 = 64;
 
@@ -95,8 +88,6 @@ pub(super) trait Lead {
 #[derive(Default)]
 pub(super) struct Group {
     leading: AtomicBool,
-    /// How many committed at one time when the last group ended, and when that was.
-    last: Mutex<Option<(usize, Instant)>>,
     groups: AtomicU64,
     members: AtomicU64,
     largest: AtomicU64,
@@ -113,12 +104,8 @@ impl Group {
             if !self.leading.swap(true, Ordering::SeqCst) {
                 let ended = Ended { group: self, work };
                 for _ in 0..GROUPS_LED {
-                    self.gather(work);
-                    let members = work.queued();
                     work.lead();
-                    let left = work.queued();
-                    *self.last.lock() = Some((members + left, Instant::now()));
-                    if left == 0 {
+                    if work.queued() == 0 {
                         break;
                     }
                 }
@@ -144,19 +131,6 @@ impl Group {
             if slot.result().is_none() && self.leading.load(Ordering::SeqCst) {
                 thread::park();
             }
-        }
-    }
-
-    /// Waits a moment for those who committed with the last group: they write one group then, not two in
-    /// turn. Who commits alone waits for nobody.
-    fn gather(&self, work: &impl Lead) {
-        let Some((expected, ended)) = *self.last.lock() else { return };
-        if !work.syncs() || expected < 2 || ended.elapsed() > STILL_THERE {
-            return;
-        }
-        let began = Instant::now();
-        while work.queued() < expected && began.elapsed() < GATHER_MAX {
-            thread::yield_now();
         }
     }
 

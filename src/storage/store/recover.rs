@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::model::{Error, Place, Result, TypeDef, TypeId};
 use crate::storage::backend::{Batch, Snapshot, StorageBackend, Table};
 use crate::storage::catalog::Catalog;
-use crate::storage::disk::Disk;
+use crate::storage::disk::{Disk, remove_if_there};
 use crate::storage::intern::Interner;
 use crate::storage::keys::{Counter, meta, type_key, u32_from, u64_from};
 use crate::storage::log::{
@@ -209,10 +209,7 @@ pub(super) fn secure(
     tail.truncate(used);
     let aside = format!("{name}.{}.torn", end.offset);
     let keep = || -> std::io::Result<()> {
-        match disk.remove(&aside) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove_if_there(disk, &aside)?;
         let copy = disk.create(&aside)?;
         copy.write_at(&tail, 0)?;
         copy.sync()?;
