@@ -99,6 +99,12 @@ impl<'s> Changed<'s> {
     }
 }
 
+/// The query for handles and values of all rows of a type.
+pub(super) fn values_query(type_name: &str, values: Vec<Expr>) -> Result<Query> {
+    let name = object_name(&[type_name]);
+    Changed { name: &name, alias: None }.select(type_name, values, &[], None)
+}
+
 fn definition<'c>(run: &Run, catalog: &'c Catalog, name: &ObjectName) -> Result<&'c TypeDef> {
     let wanted = table_name(run, name)?;
     match catalog.get(&wanted) {
@@ -323,7 +329,7 @@ pub(super) fn in_column(error: Error, def: &TypeDef, column: &str) -> Error {
     }
 }
 
-fn handles(batch: &RecordBatch) -> Result<Vec<u64>> {
+pub(super) fn handles(batch: &RecordBatch) -> Result<Vec<u64>> {
     let rows = batch.columns().first().and_then(|array| array.as_primitive_opt::<UInt64Type>());
     let rows = rows.ok_or_else(|| Error::internal("a query without row handles"))?;
     if rows.null_count() > 0 {

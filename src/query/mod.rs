@@ -13,7 +13,9 @@
 //! SQL, let a wrong answer of the planner pass (see `semantics`).
 
 mod access;
+mod alter;
 mod arrow_value;
+mod checks;
 mod columns;
 mod ddl;
 mod dialect;
@@ -25,6 +27,7 @@ mod insert;
 mod literal;
 mod provider;
 mod rewrite;
+mod rules;
 mod scan;
 mod semantics;
 mod session;
@@ -35,6 +38,7 @@ mod types;
 
 pub use access::{PlanStep, QueryPlan};
 pub use arrow_value::{property_type_of, value_at};
+pub use checks::Conditions;
 pub use error::from_datafusion_at as error_from;
 pub use session::{CommandResult, Outcome, SqlOptions, SqlSession};
 pub use statement::{relocate, split_statements, statement_at};

@@ -42,7 +42,7 @@ use super::statement::{self, CreateEdgeTable, Statement};
 use super::sum::checked_sum;
 use super::transaction::{Control, SessionTransaction, read_only_session};
 use super::types::SqlTypes;
-use super::{ddl, dml};
+use super::{alter, ddl, dml};
 
 /// How often a statement is begun anew because another transaction committed first.
 const ATTEMPTS: usize = 16;
@@ -190,7 +190,7 @@ fn ticks() -> Interval {
     ticks
 }
 
-fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResult<SessionContext> {
+pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResult<SessionContext> {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_create_default_catalog_and_schema(false)
@@ -234,6 +234,8 @@ fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResul
 /// A statement that writes.
 enum Change {
     CreateTable(ast::CreateTable),
+    AlterTable(ast::AlterTable),
+    CreateIndex(ast::CreateIndex),
     CreateEdgeTable(CreateEdgeTable),
     Drop(ast::Statement),
     Insert(ast::Insert),
@@ -245,6 +247,8 @@ impl Change {
     async fn apply(&self, run: &Run, transaction: &mut Transaction) -> Result<CommandResult> {
         match self {
             Change::CreateTable(create) => ddl::create_table(run, transaction, create),
+            Change::AlterTable(alter) => alter::alter_table(run, transaction, alter).await,
+            Change::CreateIndex(create) => alter::create_index(run, transaction, create),
             Change::CreateEdgeTable(create) => ddl::create_edge_table(run, transaction, create),
             Change::Drop(drop) => ddl::drop_table(run, transaction, drop),
             Change::Insert(insert) => dml::insert(run, transaction, insert).await,
@@ -292,6 +296,8 @@ impl Run {
             ast::Statement::Update(update) => self.write(Change::Update(update)).await,
             ast::Statement::Delete(delete) => self.write(Change::Delete(delete)).await,
             ast::Statement::CreateTable(create) => self.write(Change::CreateTable(create)).await,
+            ast::Statement::AlterTable(alter) => self.write(Change::AlterTable(alter)).await,
+            ast::Statement::CreateIndex(create) => self.write(Change::CreateIndex(create)).await,
             drop @ ast::Statement::Drop { .. } => self.write(Change::Drop(drop)).await,
             other => match ddl::as_query(&other)? {
                 Some(sql) => {
@@ -415,6 +421,7 @@ impl Run {
             return self.autocommit(change).await;
         };
         let result = change.apply(self, transaction).await?;
+        transaction.check_statement()?;
         self.started_writing()?;
         turn.keep();
         Ok(Outcome::Done(result))
@@ -425,6 +432,7 @@ impl Run {
             let mut transaction = self.shared.store.begin()?;
             transaction.begin_statement();
             let result = change.apply(self, &mut transaction).await?;
+            transaction.check_statement()?;
             transaction.end_statement();
             self.started_writing()?;
             let store = Arc::clone(&self.shared.store);
