@@ -224,6 +224,10 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         return wal::run(session, path, command);
     }
     let opened = open(session, &arguments)?;
+    if let Some(timeout) = arguments.timeout {
+        let sql = format!("SET statement_timeout = {}", timeout.as_millis().max(1));
+        session.query(sql, Vec::new(), 0)?;
+    }
     let format = arguments.format;
     match arguments.command {
         None if !arguments.scripts.is_empty() => {

@@ -28,6 +28,7 @@ mod rewrite;
 mod scan;
 mod semantics;
 mod session;
+mod settings;
 mod statement;
 mod sum;
 mod transaction;
