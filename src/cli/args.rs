@@ -98,9 +98,9 @@ pub enum Format {
     Markdown,
     /// One line a value
     Vertical,
-    /// An Arrow IPC stream (not available yet)
+    /// An Arrow IPC stream
     Arrow,
-    /// A Parquet file (not available yet)
+    /// A Parquet file
     Parquet,
 }
 
@@ -282,7 +282,7 @@ enum DirectionArgument {
 /// The arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArguments {
-    /// The files, gzip and Zstandard are unpacked
+    /// The files, gzip and Zstandard are unpacked; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The node type; the file's name without extensions otherwise

@@ -80,6 +80,8 @@ pub struct Io<'io> {
     pub in_is_terminal: bool,
     /// Columns of the terminal, where standard output is one.
     pub width: Option<u16>,
+    /// Results that were printed as Arrow or Parquet.
+    pub binary_results: u64,
 }
 
 /// How results are shown.

@@ -85,8 +85,12 @@ pub(super) fn no_table(
     wanted: &str,
     catalog: &crate::storage::Catalog,
 ) -> Error {
-    let error = at_name(run, Error::not_found(format!("no table {}", super::error::quoted(wanted)))
-        .with_sqlstate(crate::model::sqlstate::UNDEFINED_TABLE), name);
+    let error = at_name(
+        run,
+        Error::not_found(format!("no table {}", super::error::quoted(wanted)))
+            .with_sqlstate(crate::model::sqlstate::UNDEFINED_TABLE),
+        name,
+    );
     match near_type(wanted, catalog) {
         Some(hint) => error.with_hint(hint),
         None => error,
@@ -277,7 +281,9 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
         ast::Statement::CreateView(_) => "use WITH in the query",
         ast::Statement::AlterTable(_) => "make a new table and INSERT INTO it ... SELECT",
         ast::Statement::Truncate(_) => "use DELETE FROM without WHERE",
-        ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => "the one setting is statement_timeout",
+        ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => {
+            "the one setting is statement_timeout"
+        }
         _ => {
             "statements are SELECT, INSERT, UPDATE, DELETE, CREATE TABLE, CREATE EDGE TABLE, DROP TABLE, BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, EXPLAIN, SHOW TABLES, DESCRIBE"
         }

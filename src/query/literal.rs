@@ -162,15 +162,10 @@ fn number(digits: &str) -> Result<Value> {
                 .with_hint("write it with a fraction to make it a float, or store it as DECIMAL or TEXT")
         });
     }
-    digits
-        .parse::<f64>()
-        .ok()
-        .filter(|f| f.is_finite())
-        .map(Value::Float)
-        .ok_or_else(|| {
-            Error::bad_input(format!("{digits} is out of the range of 64-bit floats"))
-                .with_sqlstate(sqlstate::NUMERIC_OUT_OF_RANGE)
-        })
+    digits.parse::<f64>().ok().filter(|f| f.is_finite()).map(Value::Float).ok_or_else(|| {
+        Error::bad_input(format!("{digits} is out of the range of 64-bit floats"))
+            .with_sqlstate(sqlstate::NUMERIC_OUT_OF_RANGE)
+    })
 }
 
 /// Text read as a type.

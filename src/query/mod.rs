@@ -13,7 +13,6 @@
 //! SQL, let a wrong answer of the planner pass (see `semantics`).
 
 mod access;
-mod arrow_value;
 mod columns;
 mod ddl;
 mod dialect;
@@ -21,6 +20,7 @@ mod dml;
 mod domain;
 mod error;
 mod exact;
+mod functions;
 mod insert;
 mod literal;
 mod provider;
@@ -34,9 +34,11 @@ mod sum;
 mod transaction;
 mod types;
 
+use crate::columnar as arrow_value;
+pub use crate::columnar::{property_type_of, value_at};
 pub use access::{PlanStep, QueryPlan};
-pub use arrow_value::{property_type_of, value_at};
 pub use error::from_datafusion_at as error_from;
+pub use functions::function_names;
 pub use session::{CommandResult, Outcome, SqlOptions, SqlSession};
 pub use statement::{relocate, split_statements, statement_at};
 pub use transaction::{SessionTransaction, TransactionState};

@@ -80,7 +80,10 @@ impl Setting {
                 known(&variable.to_string())?;
                 if let Some(scope @ (ContextModifier::Local | ContextModifier::Global)) = scope {
                     let scope = scope.to_string();
-                    return Err(refuse(&format!("SET {}", scope.trim()), "SET without it lasts for the session"));
+                    return Err(refuse(
+                        &format!("SET {}", scope.trim()),
+                        "SET without it lasts for the session",
+                    ));
                 }
                 match values.as_slice() {
                     [value] => timeout(value).map(|ms| Some(Setting::SetTimeout(ms))),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::model::{sqlstate, EdgeId, Error, NodeId, PropertyId, Result, RowId, TypeDef, TypeId, TypeKind, Value};
+use crate::model::{
+    EdgeId, Error, NodeId, PropertyId, Result, RowId, TypeDef, TypeId, TypeKind, Value, sqlstate,
+};
 use crate::storage::log::LogEntry;
 use crate::storage::record::{EdgeEndsRef, NewRecord, RecordView};
 
