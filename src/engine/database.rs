@@ -21,8 +21,6 @@ use super::session::Session;
 const TRANSACTION_MAX_BYTES: u64 = 1 << 30;
 /// The part of the cache budget that goes to the pages of the key-value store.
 const PAGE_CACHE_SHARE: u64 = 2;
-/// Memory of queries (sorts, joins, groups) before they spill to disk.
-const QUERY_MEMORY_BYTES: usize = 2 << 30;
 
 /// How a database is opened.
 #[derive(Clone)]
@@ -223,7 +221,7 @@ impl Database {
     /// # Errors
     /// `Internal` when the query engine cannot be set up.
     pub fn session(&self) -> Result<Session> {
-        Session::new(self.clone(), QUERY_MEMORY_BYTES)
+        Session::new(self.clone())
     }
 
     /// Runs `work` in a transaction and commits it; on a conflict with another session it is run

@@ -13,12 +13,15 @@ mod json;
 mod json_text;
 mod record;
 mod schema;
+pub mod sqlstate;
 mod text;
 mod value;
 
 pub use cancel::CancelToken;
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use config::{CacheConfig, Compression, CompressionConfig, Config, FORMAT_VERSION, SyncMode, WalConfig};
+pub use config::{
+    CacheConfig, Compression, CompressionConfig, Config, FORMAT_VERSION, QueryConfig, SyncMode, WalConfig,
+};
 pub use error::{Error, ErrorKind, Place, Result, Span};
 pub use id::{EdgeId, IdGenerator, NodeId, PropertyId, RowId, TypeId};
 pub use json::parse_json;

@@ -111,6 +111,7 @@ impl PropertyType {
             "{type_name}.{property} is {self}, the value given is {given}: {}",
             super::text::preview(&value)
         ))
+        .with_sqlstate(super::sqlstate::DATATYPE_MISMATCH)
         .with_hint("convert the value; a property that is declared JSON holds anything"))
     }
 }

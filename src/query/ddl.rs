@@ -104,7 +104,12 @@ pub(super) fn no_table(
     wanted: &str,
     catalog: &crate::storage::Catalog,
 ) -> Error {
-    let error = at_name(run, Error::not_found(format!("no table {}", super::error::quoted(wanted))), name);
+    let error = at_name(
+        run,
+        Error::not_found(format!("no table {}", super::error::quoted(wanted)))
+            .with_sqlstate(crate::model::sqlstate::UNDEFINED_TABLE),
+        name,
+    );
     match near_type(wanted, catalog) {
         Some(hint) => error.with_hint(hint),
         None => error,
@@ -128,6 +133,7 @@ pub(super) fn table_name(run: &Run, name: &ObjectName) -> Result<String> {
         at_name(
             run,
             Error::not_found(format!("no table {name}"))
+                .with_sqlstate(crate::model::sqlstate::UNDEFINED_TABLE)
                 .with_hint("tables have no schema, or the schema public"),
             name,
         )
@@ -295,7 +301,9 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
         ast::Statement::Copy { .. } => "use the import and export commands",
         ast::Statement::CreateView(_) => "use WITH in the query",
         ast::Statement::Truncate(_) => "use DELETE FROM without WHERE",
-        ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => "there are no settings in SQL",
+        ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => {
+            "the one setting is statement_timeout"
+        }
         _ => {
             "statements are SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER and DROP TABLE, CREATE EDGE TABLE, CREATE and DROP INDEX, BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, EXPLAIN, SHOW TABLES, DESCRIBE"
         }

@@ -14,7 +14,7 @@ use sqlparser::ast::{
     SetExpr, TableAlias, TableFactor, TableWithJoins, Update, UpdateTableFromKind,
 };
 
-use crate::model::{Error, PropertyId, PropertyType, Result, RowId, TypeDef, Value};
+use crate::model::{Error, PropertyId, PropertyType, Result, RowId, TypeDef, Value, sqlstate};
 use crate::storage::{Catalog, Deleted, Transaction};
 
 use super::arrow_value::value_at;
@@ -270,7 +270,8 @@ pub(super) fn column_name(run: &Run, def: &TypeDef, target: &ObjectName) -> Resu
 
 /// The error for a column that a declared type does not have.
 pub(super) fn unknown_column(run: &Run, def: &TypeDef, target: &ObjectName, name: &str) -> Error {
-    let error = Error::not_found(format!("{} has no column {}", quoted(&def.name), quoted(name)));
+    let error = Error::not_found(format!("{} has no column {}", quoted(&def.name), quoted(name)))
+        .with_sqlstate(sqlstate::UNDEFINED_COLUMN);
     let names = def.properties.iter().map(|p| p.name.as_str());
     let error = match crate::storage::closest(name, names) {
         Some(near) => error.with_hint(format!("did you mean {}?", quoted(near))),

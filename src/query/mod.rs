@@ -14,7 +14,6 @@
 
 mod access;
 mod alter;
-mod arrow_value;
 mod checks;
 mod columns;
 mod ddl;
@@ -23,6 +22,7 @@ mod dml;
 mod domain;
 mod error;
 mod exact;
+mod functions;
 mod insert;
 mod literal;
 mod provider;
@@ -31,15 +31,18 @@ mod rules;
 mod scan;
 mod semantics;
 mod session;
+mod settings;
 mod statement;
 mod sum;
 mod transaction;
 mod types;
 
+use crate::columnar as arrow_value;
+pub use crate::columnar::{property_type_of, value_at};
 pub use access::{PlanStep, QueryPlan};
-pub use arrow_value::{property_type_of, value_at};
 pub use checks::Conditions;
 pub use error::from_datafusion_at as error_from;
+pub use functions::function_names;
 pub use session::{CommandResult, Outcome, SqlOptions, SqlSession};
 pub use statement::{relocate, split_statements, statement_at};
 pub use transaction::{SessionTransaction, TransactionState};

@@ -38,6 +38,7 @@ use super::provider::{CATALOG, Reading, SCHEMA, StatementState, TypeCatalog};
 use super::rewrite::{parse_query, rewrite, shown_name};
 use super::scan::BATCH_ROWS;
 use super::semantics::CheckedArithmetic;
+use super::settings::{Setting, Settings};
 use super::statement::{self, CreateEdgeTable, Statement};
 use super::sum::checked_sum;
 use super::transaction::{Control, SessionTransaction, read_only_session};
@@ -60,11 +61,19 @@ pub struct SqlOptions {
     pub read_only: bool,
     /// How many threads one statement may use.
     pub partitions: usize,
+    /// How long a statement may take until `SET statement_timeout` says otherwise; for ever when absent.
+    pub statement_timeout: Option<Duration>,
 }
 
 impl Default for SqlOptions {
     fn default() -> Self {
-        Self { memory_bytes: 1 << 30, temp_dir: None, read_only: false, partitions: 2 }
+        Self {
+            memory_bytes: 1 << 30,
+            temp_dir: None,
+            read_only: false,
+            partitions: 2,
+            statement_timeout: None,
+        }
     }
 }
 
@@ -119,6 +128,7 @@ struct Shared {
     state: Arc<StatementState>,
     read_only: bool,
     transaction: Arc<SessionTransaction>,
+    settings: Settings,
 }
 
 impl SqlSession {
@@ -131,7 +141,8 @@ impl SqlSession {
         let context = context(&state, &options).map_err(|e| super::error::from_datafusion(&e))?;
         let read_only = options.read_only || store.is_read_only();
         let transaction = SessionTransaction::new(Arc::clone(&store), read_only);
-        let shared = Shared { store, context, state, read_only, transaction };
+        let settings = Settings::new(options.statement_timeout);
+        let shared = Shared { store, context, state, read_only, transaction, settings };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -141,13 +152,20 @@ impl SqlSession {
         &self.shared.transaction
     }
 
+    /// A token that is raised with `cancel`, and once the statement timeout, counted from now, is over.
+    #[must_use]
+    pub fn limited(&self, cancel: &CancelToken) -> CancelToken {
+        self.shared.settings.limited(cancel)
+    }
+
     /// Runs one statement; `$1`, `$2`, ... stand for `params`.
     ///
     /// # Errors
     /// `BadInput`, `NotFound`, `Unsupported` with the place in the SQL; `Constraint`; `Conflict`
-    /// when other transactions kept committing first, or from COMMIT when another did; `ReadOnly`; `Cancelled`; `OutOfSpace`.
+    /// when other transactions kept committing first, or from COMMIT when another did; `ReadOnly`; `Cancelled`; `TimedOut`; `OutOfSpace`.
     pub async fn run(&mut self, sql: &str, params: &[Value], cancel: &CancelToken) -> Result<Outcome> {
         cancel.check()?;
+        let cancel = self.limited(cancel);
         let run = Run {
             shared: Arc::clone(&self.shared),
             sql: sql.to_owned(),
@@ -167,7 +185,7 @@ impl SqlSession {
                 _ = ticks.tick() => {
                     // Once it writes, it alone knows whether it committed.
                     if cancel.is_cancelled() && !writes.load(Ordering::SeqCst) {
-                        return Err(Error::cancelled());
+                        return Err(cancel.error());
                     }
                 }
             }
@@ -282,6 +300,9 @@ impl Run {
         if let Some(control) = Control::of(&statement)? {
             return self.control(control).await;
         }
+        if let Some(setting) = Setting::of(&statement)? {
+            return self.setting(&setting).await;
+        }
         match statement {
             ast::Statement::Query(_) => {
                 let view = self.shared.transaction.view().await;
@@ -306,6 +327,21 @@ impl Run {
                 }
                 None => Err(ddl::unsupported(&other)),
             },
+        }
+    }
+
+    async fn setting(self, setting: &Setting) -> Result<Outcome> {
+        let settings = &self.shared.settings;
+        match setting {
+            Setting::SetTimeout(ms) => {
+                settings.set_timeout(*ms);
+                Ok(Outcome::Done(CommandResult::new("SET", 0)))
+            }
+            Setting::ShowTimeout => {
+                let query = parse_query(&settings.timeout_query())?;
+                let view = self.shared.transaction.view().await;
+                self.query(ast::Statement::Query(Box::new(query)), view).await
+            }
         }
     }
 
@@ -511,7 +547,7 @@ impl Stream for Guarded {
         let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
         if this.cancel.is_cancelled() {
             this.inner = None;
-            return Poll::Ready(Some(Err(to_datafusion(Error::cancelled()))));
+            return Poll::Ready(Some(Err(to_datafusion(this.cancel.error()))));
         }
         match inner.as_mut().poll_next(context) {
             Poll::Ready(Some(Ok(batch))) if batch.schema_ref() == &this.schema => {

@@ -36,6 +36,7 @@ mod write;
 
 pub use backend::{BackendStats, Batch, Changes, Put, Snapshot, StorageBackend, Table, TableStats};
 pub use catalog::{Catalog, closest};
+pub(crate) use contain::contain;
 pub use contain::panic_is_contained;
 pub use disk::{Disk, OsDisk, RawFile};
 pub use folder::Folder;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::model::{EdgeId, Error, NodeId, PropertyId, Result, RowId, TypeDef, TypeId, TypeKind, Value};
+use crate::model::{
+    EdgeId, Error, NodeId, PropertyId, Result, RowId, TypeDef, TypeId, TypeKind, Value, sqlstate,
+};
 use crate::storage::log::LogEntry;
 use crate::storage::record::{EdgeEndsRef, NewRecord, RecordView};
 
@@ -46,7 +48,8 @@ impl Transaction {
                 return Err(Error::constraint(format!(
                     "{}.{} must not be NULL",
                     definition.name, property.name
-                )));
+                ))
+                .with_sqlstate(sqlstate::NOT_NULL_VIOLATION));
             }
             admitted.insert(id, value);
         }
@@ -67,14 +70,16 @@ impl Transaction {
         match definition.properties.iter().find(|p| p.not_null && given.get(&p.id).is_none_or(Value::is_null))
         {
             None => Ok(()),
-            Some(p) => Err(Error::constraint(format!("{}.{} must not be NULL", definition.name, p.name))),
+            Some(p) => Err(Error::constraint(format!("{}.{} must not be NULL", definition.name, p.name))
+                .with_sqlstate(sqlstate::NOT_NULL_VIOLATION)),
         }
     }
 
     fn free_id(&mut self, id: Option<Uuid>) -> Result<Uuid> {
         let Some(id) = id else { return Ok(self.store.new_id()) };
         if self.current_row_of(id)?.is_some() {
-            return Err(Error::constraint(format!("the id {id} is already taken")));
+            return Err(Error::constraint(format!("the id {id} is already taken"))
+                .with_sqlstate(sqlstate::UNIQUE_VIOLATION));
         }
         self.statement().effects.chosen_ids.insert(id);
         Ok(id)
@@ -201,6 +206,7 @@ impl Transaction {
         })?;
         let (id, lsn) = found.ok_or_else(|| {
             Error::constraint("an edge's end does not exist: it is not a node, or was deleted")
+                .with_sqlstate(sqlstate::FOREIGN_KEY_VIOLATION)
         })?;
         // A record that this transaction wrote has no lsn yet, a new one and a changed one alike.
         let committed = lsn != 0 || self.base.read(row, &mut |_| Ok(()))?;

@@ -188,7 +188,8 @@ impl Transaction {
         Self::check_name("type", &new.name)?;
         if let Some(taken) = self.catalog.get(&new.name) {
             let what = if taken.is_edge() { "an edge type" } else { "a node type" };
-            return Err(Error::constraint(format!("there is already {what} '{}'", new.name)));
+            return Err(Error::constraint(format!("there is already {what} '{}'", new.name))
+                .with_sqlstate(crate::model::sqlstate::DUPLICATE_TABLE));
         }
         let id = self.new_type_id(&new.name)?;
         let mut properties: Vec<PropertyDef> = Vec::with_capacity(new.properties.len());
