@@ -46,6 +46,7 @@ pub enum StatementResult {
 #[derive(Debug)]
 pub struct RowStream {
     schema: SchemaRef,
+    changed: Option<CommandResult>,
     batches: mpsc::Receiver<Result<RecordBatch>>,
 }
 
@@ -54,6 +55,13 @@ impl RowStream {
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// What a statement with RETURNING changed; that is done and, outside of a transaction,
+    /// committed. `None` for a query.
+    #[must_use]
+    pub fn changed(&self) -> Option<&CommandResult> {
+        self.changed.as_ref()
     }
 
     /// The columns' names and types.
@@ -108,9 +116,9 @@ impl Session {
         executor
             .run(async move {
                 let outcome = session.lock().await.run(&sql, &params, &cancel).await?;
-                let (schema, mut stream) = match outcome {
+                let (schema, mut stream, changed) = match outcome {
                     Outcome::Done(result) => return Ok(StatementResult::Done(result)),
-                    Outcome::Rows { schema, stream } => (schema, stream),
+                    Outcome::Rows { schema, stream, changed } => (schema, stream, changed),
                 };
                 let (sender, batches) = mpsc::channel(QUEUED_BATCHES);
                 pump.spawn(async move {
@@ -133,7 +141,7 @@ impl Session {
                         }
                     }
                 });
-                Ok(StatementResult::Rows(RowStream { schema, batches }))
+                Ok(StatementResult::Rows(RowStream { schema, changed, batches }))
             })
             .await
     }
@@ -157,8 +165,9 @@ impl Session {
         match self.run(sql, params, &CancelToken::new()).await? {
             StatementResult::Done(result) => Ok(result),
             StatementResult::Rows(rows) => {
+                let changed = rows.changed().cloned();
                 let rows: usize = rows.collect().await?.iter().map(RecordBatch::num_rows).sum();
-                Ok(CommandResult::new("SELECT", rows as u64))
+                Ok(changed.unwrap_or_else(|| CommandResult::new("SELECT", rows as u64)))
             }
         }
     }

@@ -15,6 +15,7 @@
 mod access;
 mod arrow_value;
 mod columns;
+mod create_as;
 mod ddl;
 mod dialect;
 mod dml;
@@ -23,14 +24,18 @@ mod error;
 mod exact;
 mod insert;
 mod literal;
+mod prepared;
 mod provider;
+mod returning;
 mod rewrite;
 mod scan;
+mod scratch;
 mod semantics;
 mod session;
 mod statement;
 mod sum;
 mod transaction;
+mod truncate;
 mod types;
 
 pub use access::{PlanStep, QueryPlan};

@@ -13,3 +13,4 @@ mod sql;
 mod transfer;
 mod tui;
 mod upkeep;
+mod writes;
