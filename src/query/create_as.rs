@@ -104,6 +104,7 @@ fn refuse_clauses(create: &CreateTable) -> Result<()> {
     // Whatever else the parser may have read: the statement written back without it must be the same.
     let plain = CreateTable {
         columns: create.columns.clone(),
+        table_options: create.table_options.clone(),
         if_not_exists: create.if_not_exists,
         query: create.query.clone(),
         ..ast::helpers::stmt_create_table::CreateTableBuilder::new(create.name.clone()).build()

@@ -305,8 +305,9 @@ fn pairs(list: &[Assignment]) -> Result<Vec<(&ObjectName, Expr)>> {
                 let values = taken_apart(value)?;
                 if values.len() != names.len() {
                     return Err(Error::bad_input(format!(
-                        "{} values are given for {} columns",
+                        "{} value{} for {} columns",
                         values.len(),
+                        if values.len() == 1 { "" } else { "s" },
                         names.len()
                     )));
                 }

@@ -378,11 +378,13 @@ impl<'r> Inserter<'r> {
     /// A declared table takes fewer values than it has columns; the rest get their defaults.
     fn check_width(&mut self, width: usize) -> Result<()> {
         let named = self.columns.len();
-        if width > named {
-            return Err(Error::bad_input(format!("{width} values are given for {named} columns")));
-        }
-        if width < named && self.named {
-            return Err(Error::bad_input(format!("{width} values are given for {named} columns")));
+        if width > named || (width < named && self.named) {
+            let s = |count| if count == 1 { "" } else { "s" };
+            return Err(Error::bad_input(format!(
+                "{width} value{} for {named} column{}",
+                s(width),
+                s(named)
+            )));
         }
         self.columns.truncate(width);
         Ok(())

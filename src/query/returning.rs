@@ -226,6 +226,7 @@ impl Returning {
                 SelectItem::QualifiedWildcard(..) if self.star.is_some() => {
                     self.star_columns(&mut projection);
                 }
+                SelectItem::UnnamedExpr(expr) => projection.push(named_column(expr)),
                 other => projection.push(other.clone()),
             }
         }
@@ -238,10 +239,7 @@ impl Returning {
 
     fn own_columns(&self, columns: &Columns, projection: &mut Vec<SelectItem>) {
         projection.extend(columns.visible().iter().map(|field| {
-            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(vec![
-                self.qualifier.clone(),
-                ident(field.name()),
-            ]))
+            named_column(&Expr::CompoundIdentifier(vec![self.qualifier.clone(), ident(field.name())]))
         }));
     }
 
@@ -317,6 +315,16 @@ impl Returning {
         let _ = VisitMut::visit(expr, &mut replace);
         Ok(self.further.len() > before)
     }
+}
+
+/// A column under its own name, so that the same name may come again.
+fn named_column(expr: &Expr) -> SelectItem {
+    let name = match expr {
+        Expr::Identifier(name) => name_of(name),
+        Expr::CompoundIdentifier(parts) => parts.last().map(name_of).unwrap_or_default(),
+        other => return SelectItem::UnnamedExpr(other.clone()),
+    };
+    SelectItem::ExprWithAlias { expr: expr.clone(), alias: ident(&name) }
 }
 
 /// The name of a column of another table in the scratch table.

@@ -252,6 +252,7 @@ pub fn parse_without_places(sql: &str) -> Result<Statement> {
 
 fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     let edges = edges_word(&mut tokens);
+    let names = take_names(&mut tokens);
     let mut parser =
         Parser::new(&DIALECT).with_recursion_limit(PARSER_RECURSION).with_tokens_with_locations(tokens);
     let statement = parse_one(&mut parser).map_err(|e| parser_error(sql, &e))?;
@@ -265,10 +266,58 @@ fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> 
             ast::Statement::Delete(delete) => {
                 Ok(Statement::Delete(Deletion { delete, restrict: restrict == Some(true) }))
             }
+            ast::Statement::CreateTable(mut create) if !names.is_empty() => {
+                create.columns = names;
+                Ok(Statement::Sql(Box::new(ast::Statement::CreateTable(create))))
+            }
             other => Ok(Statement::Sql(Box::new(other))),
         },
         (other, _) => Ok(other),
     }
+}
+
+/// Takes the column names out of `CREATE TABLE t (a, b) AS ...`, where the parser wants types.
+fn take_names(tokens: &mut Vec<TokenWithSpan>) -> Vec<ColumnDef> {
+    let mut words: Vec<(usize, &TokenWithSpan)> = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        if !matches!(token.token, Token::Whitespace(_)) {
+            words.push((at, token));
+        }
+        if token.token == Token::RParen {
+            break;
+        }
+    }
+    let is = |at: usize, word: &str| words.get(at).is_some_and(|(_, t)| is_word(&t.token, word));
+    let Some(open) = words.iter().position(|(_, t)| t.token == Token::LParen) else { return Vec::new() };
+    if !is(0, "create") || !is(1, "table") || open < 3 {
+        return Vec::new();
+    }
+    let Some((end, list)) = words.get(open + 1..).and_then(|list| list.split_last()) else {
+        return Vec::new();
+    };
+    let mut names = Vec::new();
+    for (number, (_, token)) in list.iter().enumerate() {
+        match &token.token {
+            Token::Word(word) if number % 2 == 0 => {
+                let name = word.clone().into_ident(token.span);
+                names.push(ColumnDef { name, data_type: ast::DataType::Unspecified, options: Vec::new() });
+            }
+            Token::Comma if number % 2 == 1 => {}
+            _ => return Vec::new(),
+        }
+    }
+    let (Some((from, _)), (to, close)) = (words.get(open), end) else { return Vec::new() };
+    let behind = tokens.get(to + 1..).unwrap_or_default();
+    let next = behind.iter().find(|t| !matches!(t.token, Token::Whitespace(_)));
+    if close.token != Token::RParen
+        || names.len() * 2 != list.len() + 1
+        || !next.is_some_and(|t| is_word(&t.token, "as"))
+    {
+        return Vec::new();
+    }
+    let (from, to) = (*from, *to);
+    tokens.drain(from..=to);
+    names
 }
 
 /// Takes RESTRICT or CASCADE off the end of a DELETE without RETURNING, where it can be no name:

@@ -248,7 +248,7 @@ fn file(name: &str) -> usize {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/writes").join(name);
     let text = std::fs::read_to_string(&path).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let db = Database::open(folder.path(), OpenOptions::default()).unwrap();
+    let db = Database::open(folder.path(), OpenOptions { create: true, ..OpenOptions::default() }).unwrap();
     let session = db.session().unwrap();
     let mut before = content(&session);
     let (mut blessed, mut wrong, mut writes) = (String::new(), String::new(), 0);
@@ -267,6 +267,7 @@ fn file(name: &str) -> usize {
     }
     drop(session);
     db.close();
+    drop(db);
     let reopened = Database::open(folder.path(), OpenOptions::default()).unwrap();
     assert_eq!(content(&reopened.session().unwrap()), before, "after opening it again");
     if std::env::var_os("ARESADB_BLESS").is_some() {
