@@ -274,7 +274,7 @@ async fn retype(
         None if json => Expr::Identifier(super::rewrite::ident(&name)),
         None => super::statement::parse_expression(&format!("CAST({} AS {data_type})", quoted(&name)))?,
     };
-    let query = dml::values_query(&definition.name, vec![value])?;
+    let query = dml::values_query(definition, vec![value])?;
     let mut rows = run.rows(ast::Statement::Query(Box::new(query)), &view).await?;
     let mut values = Vec::new();
     while let Some(batch) = rows.next().await {

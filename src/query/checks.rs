@@ -80,7 +80,7 @@ impl Conditions {
         let mut conditions = Vec::with_capacity(definition.checks.len());
         for check in &definition.checks {
             let view = store.view().with_layers(Arc::from([]), Arc::clone(&catalog), Arc::default());
-            let reading = Reading { view, cancel: CancelToken::new(), ordered: false };
+            let reading = Reading { view, cancel: CancelToken::new(), ordered: false, scratch: Vec::new() };
             let number = planner.state.set(reading);
             let compiled = planner.condition(definition, &catalog, &check.expression, &columns);
             planner.state.clear(number);

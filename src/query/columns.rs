@@ -117,6 +117,12 @@ impl Columns {
         self.schema.fields().get(..self.visible).unwrap_or_default()
     }
 
+    /// Where the cells of all columns come from, in order.
+    #[must_use]
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     /// Where a column's cells come from.
     #[must_use]
     pub fn source(&self, index: usize) -> Option<Source> {

@@ -14,3 +14,4 @@ mod sql;
 mod transfer;
 mod tui;
 mod upkeep;
+mod writes;

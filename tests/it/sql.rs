@@ -51,7 +51,7 @@ impl Db {
         self.runtime.block_on(async {
             match session.run(sql, params, &CancelToken::new()).await? {
                 Outcome::Done(done) => Ok(Gave::Done(done.verb, done.rows, done.note)),
-                Outcome::Rows { schema, mut stream } => {
+                Outcome::Rows { schema, mut stream, .. } => {
                     let names = schema.fields().iter().map(|f| f.name().clone()).collect();
                     let mut rows = Vec::new();
                     while let Some(batch) = stream.next().await {

@@ -256,7 +256,14 @@ impl Transaction {
     }
 
     /// As [`View::read`], the running statement's own writes included.
-    fn read_current(&self, row: RowId, read: &mut dyn FnMut(&RecordView<'_>) -> Result<()>) -> Result<bool> {
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`; what `read` fails with.
+    pub fn read_current(
+        &self,
+        row: RowId,
+        read: &mut dyn FnMut(&RecordView<'_>) -> Result<()>,
+    ) -> Result<bool> {
         let Some(definition) = self.catalog.by_id(row.type_id()) else { return Ok(false) };
         let table = if definition.is_edge() { Table::Edges } else { Table::Nodes };
         self.get_current(table, &row.to_bytes(), &mut |bytes| read(&RecordView::new(bytes)?))
