@@ -147,13 +147,7 @@ impl<'io> Session<'io> {
             }
             EventBody::Rows { page, .. } => {
                 let Some(printer) = &mut printer else { return Ok(()) };
-                let mut cells = Vec::with_capacity(page.columns());
-                for row in 0..page.rows() {
-                    cells.clear();
-                    cells.extend((0..page.columns()).map(|column| page.value(row, column)));
-                    printer.row(&cells, io)?;
-                }
-                Ok(())
+                printer.page(&page, io)
             }
             EventBody::StatementDone { summary, elapsed, .. } => {
                 let had_rows = printer.is_some();
@@ -207,7 +201,8 @@ fn statement_done(
     had_rows: bool,
 ) {
     let mut words = Vec::new();
-    if !had_rows {
+    // RETURNING gives rows, and what was done is told all the same.
+    if !had_rows || ["INSERT", "UPDATE", "DELETE", "MERGE"].contains(&summary.verb.as_str()) {
         words.push(what_was_done(summary));
     } else if settings.format == Format::Table {
         words.push(format!("{} row{}", summary.rows, if summary.rows == 1 { "" } else { "s" }));
