@@ -3,14 +3,15 @@
 
 mod bus;
 mod cli;
+mod differential;
 #[cfg(debug_assertions)]
 mod faults;
 mod formats;
 mod isolation;
 mod layers;
 mod pty;
-mod slt;
 mod rules;
+mod slt;
 mod sql;
 mod transfer;
 mod tui;
