@@ -27,6 +27,7 @@ mod functions;
 mod indexed;
 mod insert;
 mod literal;
+mod point;
 mod prepared;
 mod provider;
 mod returning;
