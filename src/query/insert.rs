@@ -495,7 +495,7 @@ impl<'r> Inserter<'r> {
     // ---------------------------------------------------------------- rows
 
     /// Writes one row; `number` is its number among those the defaults were computed for.
-    fn row(&mut self, transaction: &mut Transaction, values: Vec<Value>, number: usize) -> Result<()> {
+    fn row(&mut self, transaction: &mut Transaction, values: Vec<Value>, number: usize) -> Result<RowId> {
         let (mut id, mut from, mut to) = (None, None, None);
         let mut properties = Vec::with_capacity(values.len() + self.defaults.len());
         for default in &self.defaults {
@@ -525,7 +525,7 @@ impl<'r> Inserter<'r> {
             returning.note(row);
         }
         self.count += 1;
-        Ok(())
+        Ok(row)
     }
 
     fn uuid(&self, column: &Column, value: Value) -> Result<Option<Uuid>> {
@@ -553,6 +553,89 @@ impl<'r> Inserter<'r> {
             Error::not_found(format!("{}.{which}: there is no node with the id {id}", self.def.name))
                 .with_hint("insert the node first")
         })
+    }
+}
+
+/// The INSERT of a MERGE: one row of VALUES over the rows of a query.
+pub(super) struct MergeInsert<'r> {
+    inserter: Inserter<'r>,
+    /// For each column a literal, or the column of the query that computes it.
+    cells: Vec<Cell>,
+}
+
+impl<'r> MergeInsert<'r> {
+    /// Reads it; what has to be computed goes behind `values`, which stand behind a handle.
+    pub(super) fn of(
+        run: &'r Run,
+        def: &TypeDef,
+        table: &ObjectName,
+        insert: &ast::MergeInsertExpr,
+        values: &mut Vec<Expr>,
+        view: &View,
+    ) -> Result<Self> {
+        let ast::MergeInsertKind::Values(rows) = &insert.kind else {
+            return Err(refuse("this form of INSERT in MERGE", "use INSERT (columns) VALUES (...)"));
+        };
+        let [row] = rows.rows.as_slice() else {
+            return Err(Error::bad_input("MERGE inserts one row for each row of the source"));
+        };
+        let columns = columns(run, def, table, &insert.columns)?;
+        let mut inserter = Inserter::new(run, def, columns, view.clone());
+        inserter.named = !insert.columns.is_empty();
+        inserter.check_width(row.content.len())?;
+        let mut cells = Vec::with_capacity(row.content.len());
+        for expr in &row.content {
+            cells.push(match literal(expr, &run.params)? {
+                Some(literal) => Cell::Literal(literal),
+                None => {
+                    values.push(expr.clone());
+                    Cell::Computed(values.len())
+                }
+            });
+        }
+        Ok(Self { inserter, cells })
+    }
+
+    /// Gets ready for the rows of a batch: properties that are not there yet, defaults.
+    pub(super) async fn prepare(&mut self, transaction: &mut Transaction, batch: &RecordBatch) -> Result<()> {
+        for (column, cell) in self.inserter.columns.iter_mut().zip(&self.cells) {
+            if !matches!(column.slot, Slot::New) {
+                continue;
+            }
+            let property_type = match cell {
+                Cell::Literal(literal) => literal.value()?.property_type(),
+                Cell::Computed(number) => {
+                    let schema = batch.schema();
+                    let field = schema.fields().get(*number);
+                    field
+                        .filter(|f| *f.data_type() != arrow::datatypes::DataType::Null)
+                        .map(|f| property_type_of(f))
+                }
+            };
+            if let Some(property_type) = property_type {
+                let id = transaction.ensure_property(self.inserter.def.id, &column.name, property_type)?;
+                column.slot = Slot::Property(id, property_type);
+            }
+        }
+        self.inserter.prepare_defaults(transaction, batch.num_rows()).await
+    }
+
+    /// Inserts the row that a row of the batch makes.
+    pub(super) fn row(
+        &mut self,
+        transaction: &mut Transaction,
+        batch: &RecordBatch,
+        row: usize,
+    ) -> Result<RowId> {
+        let mut values = Vec::with_capacity(self.cells.len());
+        for (column, cell) in self.inserter.columns.iter().zip(&self.cells) {
+            let (cell, found) = match cell {
+                Cell::Literal(literal) => (Cell::Literal(literal.clone()), Vec::new()),
+                Cell::Computed(number) => (Cell::Computed(0), vec![computed(batch, *number, row)?]),
+            };
+            values.push(self.inserter.cell_value(column, cell, &found, row)?);
+        }
+        self.inserter.row(transaction, values, row)
     }
 }
 

@@ -24,6 +24,7 @@ mod error;
 mod exact;
 mod insert;
 mod literal;
+mod merge;
 mod prepared;
 mod provider;
 mod returning;

@@ -111,6 +111,11 @@ impl Returning {
         items
     }
 
+    /// Whether it asks for `*` of all tables.
+    pub fn has_star(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, SelectItem::Wildcard(_)))
+    }
+
     /// Notes a row that was written.
     pub fn note(&mut self, row: RowId) {
         self.rows.push(row);

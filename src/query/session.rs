@@ -46,7 +46,7 @@ use super::statement::{self, CreateEdgeTable, Deletion, Statement};
 use super::sum::checked_sum;
 use super::transaction::{Control, SessionTransaction, read_only_session};
 use super::types::SqlTypes;
-use super::{create_as, ddl, dml, truncate};
+use super::{create_as, ddl, dml, merge, truncate};
 
 /// How often a statement is begun anew because another transaction committed first.
 const ATTEMPTS: usize = 16;
@@ -249,6 +249,7 @@ enum Change {
     Insert(ast::Insert, Option<With>),
     Update(ast::Update, Option<With>),
     Delete(Deletion, Option<With>),
+    Merge(ast::Merge, Option<With>),
 }
 
 /// What a statement that writes did, and the rows it returns.
@@ -291,6 +292,7 @@ impl Change {
             Change::Delete(Deletion { delete, restrict }, with) => {
                 dml::delete(run, transaction, delete, *restrict, with.as_ref()).await
             }
+            Change::Merge(merge, with) => merge::merge(run, transaction, merge, with.as_ref()).await,
         }
     }
 
@@ -299,6 +301,7 @@ impl Change {
         match statement {
             ast::Statement::Insert(insert) => Ok(Change::Insert(insert, with)),
             ast::Statement::Update(update) => Ok(Change::Update(update, with)),
+            ast::Statement::Merge(merge) => Ok(Change::Merge(merge, with)),
             ast::Statement::Delete(delete) => Ok(Change::Delete(Deletion { delete, restrict: false }, with)),
             other => Err(ddl::unsupported(&other)),
         }
@@ -354,6 +357,7 @@ impl Run {
             }
             ast::Statement::Insert(insert) => self.write(Change::Insert(insert, None)).await,
             ast::Statement::Update(update) => self.write(Change::Update(update, None)).await,
+            ast::Statement::Merge(merge) => self.write(Change::Merge(merge, None)).await,
             ast::Statement::CreateTable(create) if create.query.is_some() => {
                 self.write(Change::CreateTableAs(create)).await
             }
@@ -399,11 +403,16 @@ impl Run {
         view: &View,
         scratch: Vec<ScratchTable>,
     ) -> Result<SendableRecordBatchStream> {
-        let (session, plan, number) = self.plan(statement, view, scratch).await?;
+        let refused = |what: &str| {
+            Error::bad_input(format!("{what} cannot stand here")).with_hint("compute it in a subquery")
+        };
+        let (session, plan, number) = self.plan(statement, view, scratch).await.map_err(|e| {
+            // The handle beside it stands in no GROUP BY.
+            let grouped = e.message().contains("must appear in the GROUP BY");
+            if grouped { refused("an aggregate function") } else { e }
+        })?;
         if let Some(what) = not_of_each(&plan) {
-            return Err(
-                Error::bad_input(format!("{what} cannot stand here")).with_hint("compute it in a subquery")
-            );
+            return Err(refused(what));
         }
         self.started(&session, &plan, number, view).await
     }

@@ -297,3 +297,8 @@ fn deletes_and_truncate() {
 fn prepared_statements() {
     file("prepared.txt");
 }
+
+#[test]
+fn merges() {
+    file("merge.txt");
+}
