@@ -10,8 +10,8 @@
 //!       cli            tui            words and screens; know only the bus and model types
 //!              bus                    Command in, Event out; queue, cancel, progress, paging
 //!            engine                   Database: open, session, close; ties the parts together
-//!    query     transfer               SQL -> rows  |  CSV, JSON in and out
-//!        graph                        traversal and paths over a View
+//!    query     transfer               SQL -> rows  |  CSV, JSON, Parquet, Arrow in and out
+//!        graph     columnar           traversal and paths over a View  |  values as Arrow columns
 //!             storage                 Store: views, checked writes, commits, redb tables
 //!              model                  values, nodes, edges, ids, schema, errors: no I/O
 //! ```
@@ -32,6 +32,7 @@
 // In reading order, from the ground up.
 pub mod bus;
 pub mod cli;
+pub mod columnar;
 pub mod engine;
 pub mod graph;
 pub mod model;

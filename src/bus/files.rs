@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::engine::{Database, StatementResult};
-use crate::model::{CancelToken, Error, Result, TypeDef, Value};
-use crate::query::value_at;
+use crate::model::{CancelToken, Error, Result, TypeDef};
 use crate::transfer::{
-    self, ExportColumn, ExportSource, ExportWriter, FileFormat, ImportOptions, ImportPhase, ImportTarget,
+    self, ExportSource, ExportWriter, FileFormat, ImportOptions, ImportPhase, ImportTarget,
 };
 
 use super::server::{Connection, Reply, Running};
@@ -33,8 +32,8 @@ pub(super) fn import(
         };
         reply.offer(EventBody::Progress(Progress {
             what,
-            done: at.rows,
-            unit: "rows".to_owned(),
+            done: if at.phase == ImportPhase::Writing { at.committed } else { at.rows },
+            unit: if at.phase == ImportPhase::Writing { "rows committed" } else { "rows" }.to_owned(),
             fraction: at.fraction,
             elapsed: at.elapsed,
         }));
@@ -81,27 +80,11 @@ pub(super) async fn export(
     let StatementResult::Rows(mut rows) = result else {
         return Err(Error::bad_input("only a statement that gives rows can be exported"));
     };
-    let columns = rows
-        .columns()
-        .into_iter()
-        .map(|(name, property_type)| ExportColumn { name, property_type })
-        .collect();
-    let mut writer = ExportWriter::new(&file, format, columns)?;
+    let mut writer = ExportWriter::new(&file, format, rows.schema())?;
     let mut done = 0u64;
     let mut told = started;
     while let Some(batch) = running.until_stopped(async { rows.next().await.transpose() }).await? {
-        let mut cells: Vec<Value> = Vec::with_capacity(batch.num_columns());
-        for row in 0..batch.num_rows() {
-            cells.clear();
-            cells.extend(
-                batch
-                    .columns()
-                    .iter()
-                    .zip(batch.schema_ref().fields())
-                    .map(|(array, field)| value_at(array, field, row)),
-            );
-            writer.write_row(&cells)?;
-        }
+        writer.write(&batch)?;
         done += batch.num_rows() as u64;
         if told.elapsed() >= REPORT_INTERVAL {
             told = Instant::now();
@@ -114,8 +97,9 @@ pub(super) async fn export(
             }));
         }
     }
+    let note = writer.note();
     let rows = connection.shared.executor.run_blocking(move || writer.finish()).await?;
-    Ok(Summary { verb: "EXPORT".to_owned(), rows, truncated: false, note: None })
+    Ok(Summary { verb: "EXPORT".to_owned(), rows, truncated: false, note })
 }
 
 /// Every row of a type with its identity: what `*` leaves out for declared types is needed to read

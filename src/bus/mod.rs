@@ -23,6 +23,7 @@ mod figures;
 mod files;
 mod logs;
 mod page;
+mod page_encoder;
 mod reach;
 mod records;
 mod script;
@@ -31,7 +32,7 @@ mod upkeep;
 mod walks;
 
 pub use crate::engine::quiet_contained_panics;
-pub use crate::query::{split_statements, statement_at};
+pub use crate::query::{function_names, split_statements, statement_at};
 pub use crate::storage::{Fault, Finding, panic_is_contained};
 pub use crate::transfer::{
     EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,
@@ -46,5 +47,6 @@ pub use event::{
 };
 pub use logs::{LogAction, LogOperation, LogSegment, LogTransaction};
 pub use page::Page;
+pub use page_encoder::PageEncoder;
 pub use server::{Bus, BusOptions};
 pub use upkeep::{CheckedPart, Verification};

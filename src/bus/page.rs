@@ -13,8 +13,10 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::Value;
-use crate::query::value_at;
+use crate::columnar::{batch_of, value_at};
+use crate::model::{Error, Value};
+
+use super::ResultColumn;
 
 /// Consecutive rows of a result.
 #[derive(Debug, Clone)]
@@ -28,6 +30,15 @@ impl Page {
     #[must_use]
     pub fn new(first_row: u64, batch: RecordBatch) -> Self {
         Self { first_row, batch }
+    }
+
+    /// Rows of values as a page.
+    ///
+    /// # Errors
+    /// `Internal` for a value that is not of its column's type.
+    pub fn of_values(first_row: u64, columns: &[ResultColumn], rows: &[Vec<Value>]) -> Result<Self, Error> {
+        let columns: Vec<_> = columns.iter().map(|c| (c.name.clone(), c.property_type)).collect();
+        Ok(Self::new(first_row, batch_of(&columns, rows)?))
     }
 
     /// The number of its first row in the result, from 0.

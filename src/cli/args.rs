@@ -1,6 +1,7 @@
 //! The arguments of `aresadb`. Names, syntax and help lines of subcommands come from the registry.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
@@ -41,6 +42,9 @@ pub struct Arguments {
     /// Print at most so many rows of each result
     #[arg(long, value_name = "N", global = true)]
     pub limit: Option<u64>,
+    /// Stop a statement that takes longer
+    #[arg(long, value_name = "SECONDS", global = true, value_parser = seconds)]
+    pub timeout: Option<Duration>,
     /// Leave out the header
     #[arg(long, global = true)]
     pub no_header: bool,
@@ -56,6 +60,14 @@ pub struct Arguments {
     /// `--exec` and `--file` in the order in which they were given.
     #[arg(skip)]
     pub scripts: Vec<Script>,
+}
+
+/// A length of time: `2`, `0.5`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || "a positive number of seconds is needed, such as 30 or 0.5".to_owned();
+    let given: f64 = text.parse().map_err(|_| wrong())?;
+    let most = f64::from(i32::MAX / 1000);
+    if given > 0.0 && given <= most { Ok(Duration::from_secs_f64(given)) } else { Err(wrong()) }
 }
 
 /// SQL given on the command line.
@@ -86,9 +98,9 @@ pub enum Format {
     Markdown,
     /// One line a value
     Vertical,
-    /// An Arrow IPC stream (not available yet)
+    /// An Arrow IPC stream
     Arrow,
-    /// A Parquet file (not available yet)
+    /// A Parquet file
     Parquet,
 }
 
@@ -270,7 +282,7 @@ enum DirectionArgument {
 /// The arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArguments {
-    /// The files, gzip and Zstandard are unpacked
+    /// The files, gzip and Zstandard are unpacked; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The node type; the file's name without extensions otherwise
@@ -384,6 +396,7 @@ mod tests {
                     "salvage",
                     "param",
                     "limit",
+                    "timeout",
                     "no-header",
                     "color",
                     "verbose",

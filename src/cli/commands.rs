@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::bus::{Command, EventBody, Inspection, RecordBody, ResultColumn};
 use crate::model::{EdgeId, Error, NodeId, Properties, PropertyType, Value, parse_json};
 
+use super::args::Format;
 use super::find::{catalog, record_id, type_named};
 use super::io::{Outcome, Stop};
 use super::output::ResultPrinter;
@@ -107,7 +108,7 @@ pub fn get(session: &mut Session<'_>, id: &str) -> Outcome {
     cell("created_at", PropertyType::Timestamp, Value::Timestamp(created_at));
     cell("updated_at", PropertyType::Timestamp, Value::Timestamp(updated_at));
     // One record is wide: people read it from top to bottom.
-    if session.settings.format == super::args::Format::Table {
+    if session.settings.format == Format::Table {
         let rows = columns.into_iter().zip(row);
         let rows = rows.map(|(c, value)| vec![Value::String(c.name), Value::String(shown(&value))]).collect();
         let text = |name| column(name, PropertyType::String);
@@ -229,23 +230,32 @@ pub fn info(session: &mut Session<'_>, opened: &Opened) -> Outcome {
         ("nodes", integer(rows(false))),
         ("edges", integer(rows(true))),
     ];
-    let rows = facts.into_iter().map(|(name, value)| vec![Value::from(name), Value::String(value.to_text())]);
-    let text = |name| column(name, PropertyType::String);
-    print(session, vec![text("fact"), text("value")], rows.collect())
+    let (values, kept) = values_as(session.settings.format);
+    let rows = facts.into_iter().map(|(name, value)| vec![Value::from(name), kept(value)]);
+    print(session, vec![column("fact", PropertyType::String), column("value", values)], rows.collect())
+}
+
+/// How a column of values of several types is printed: JSON keeps numbers apart from text, elsewhere
+/// they are text.
+fn values_as(format: Format) -> (PropertyType, fn(Value) -> Value) {
+    match format {
+        Format::Json | Format::Jsonl => (PropertyType::Json, |value| value),
+        _ => (PropertyType::String, |value| Value::String(shown(&value))),
+    }
 }
 
 /// `stats`
 pub fn stats(session: &mut Session<'_>) -> Outcome {
     let mut rows = Vec::new();
+    let (values, kept) = values_as(session.settings.format);
     session.request(Command::Stats, &mut |_, _, body| {
         if let EventBody::Stats(stats) = body {
             rows.extend(stats.figures.into_iter().map(|f| {
-                let value = Value::String(shown(&f.value));
-                vec![Value::String(f.group), Value::String(f.name), value, Value::String(f.unit)]
+                vec![Value::String(f.group), Value::String(f.name), kept(f.value), Value::String(f.unit)]
             }));
         }
         Ok(())
     })?;
-    let columns = ["group", "name", "value", "unit"].map(|name| column(name, PropertyType::String));
-    print(session, columns.to_vec(), rows)
+    let text = |name| column(name, PropertyType::String);
+    print(session, vec![text("group"), text("name"), column("value", values), text("unit")], rows)
 }

@@ -1,19 +1,25 @@
 //! Subcommands that move files: import, export, the example.
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::bus::{
     Command, EndLookup, EventBody, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, Progress,
 };
-use crate::model::{Error, escape_control};
+use crate::model::{Error, Place, escape_control};
 
 use super::args::{Format, ImportArguments, OnErrorArgument};
 use super::io::{Io, Outcome, Settings, Stop};
 use super::session::{Session, show_duration, what_was_done};
 
 /// `import FILE...`
-pub fn import(session: &mut Session<'_>, arguments: &ImportArguments, format: Option<Format>) -> Outcome {
+pub fn import(
+    session: &mut Session<'_>,
+    arguments: &ImportArguments,
+    format: Option<Format>,
+    stdin: &mut dyn BufRead,
+) -> Outcome {
     let format = format.map(file_format).transpose()?;
     let ends = match (&arguments.from, &arguments.to) {
         (Some(from), Some(to)) => {
@@ -24,7 +30,12 @@ pub fn import(session: &mut Session<'_>, arguments: &ImportArguments, format: Op
     };
     // Every file's target first: a mistake in the last must not show after the first was loaded.
     let mut imports = Vec::new();
+    let mut spooled = None;
     for file in &arguments.files {
+        let is_stdin = file.as_os_str() == "-";
+        if is_stdin {
+            check_stdin(arguments, format, ends.is_some())?;
+        }
         let target = match &ends {
             None => ImportTarget::Nodes { node_type: name_for(file, arguments.node_type.as_deref())? },
             Some((from, to)) => ImportTarget::Edges {
@@ -36,8 +47,9 @@ pub fn import(session: &mut Session<'_>, arguments: &ImportArguments, format: Op
         if format.is_none() {
             FileFormat::of_path(file).map_err(Stop::usage)?;
         }
+        let file = if is_stdin { Spooled::read(&mut spooled, stdin)? } else { file.clone() };
         imports.push(ImportOptions {
-            file: file.clone(),
+            file,
             format,
             target,
             batch: arguments.batch,
@@ -55,9 +67,78 @@ pub fn import(session: &mut Session<'_>, arguments: &ImportArguments, format: Op
             ImportTarget::Edges { edge_type, .. } => edge_type.clone(),
         };
         let into = format!("into {name}");
-        long_work(session, Command::Import(options), &into)?;
+        let from_stdin = spooled.as_ref().filter(|s| s.file == options.file);
+        match from_stdin {
+            None => long_work(session, Command::Import(options), &into, &|text| text.to_owned())?,
+            Some(spooled) => {
+                let shown = |text: &str| spooled.shown(text);
+                let outcome = long_work(session, Command::Import(options), &into, &shown);
+                spooled.keep_rejected()?;
+                outcome.map_err(|stop| spooled.renamed(stop))?;
+            }
+        }
     }
     Ok(())
+}
+
+/// What standard input does not say of itself must be given.
+fn check_stdin(arguments: &ImportArguments, format: Option<FileFormat>, edges: bool) -> Outcome {
+    let named = if edges { arguments.edge.is_some() } else { arguments.node_type.is_some() };
+    if format.is_some() && named {
+        return Ok(());
+    }
+    let option = if edges { "--edge" } else { "--type" };
+    let error = Error::bad_input("standard input has no name that would tell the format and the type");
+    Err(Stop::usage(error.with_hint(format!("give --format and {option}"))))
+}
+
+/// Standard input in a temporary file: an import reads its file twice.
+struct Spooled {
+    _folder: tempfile::TempDir,
+    file: PathBuf,
+}
+
+/// How standard input is named in words, and its rejected rows.
+const STDIN: &str = "standard input";
+const STDIN_REJECTED: &str = "stdin.rejected";
+
+impl Spooled {
+    fn read(spooled: &mut Option<Self>, stdin: &mut dyn BufRead) -> Outcome<PathBuf> {
+        if spooled.is_some() {
+            return Err(Stop::usage(Error::bad_input("standard input can be read once")));
+        }
+        let failed = |e: &std::io::Error| Error::io("keep standard input in a temporary file", e);
+        let folder = tempfile::tempdir().map_err(|e| failed(&e))?;
+        let file = folder.path().join("stdin");
+        let mut copy = std::fs::File::create(&file).map_err(|e| failed(&e))?;
+        std::io::copy(stdin, &mut copy).map_err(|e| failed(&e))?;
+        *spooled = Some(Spooled { _folder: folder, file: file.clone() });
+        Ok(file)
+    }
+
+    /// Words without the temporary file's name.
+    fn shown(&self, text: &str) -> String {
+        let name = self.file.display().to_string();
+        text.replace(&format!("{name}.rejected"), STDIN_REJECTED).replace(&name, STDIN)
+    }
+
+    /// Rejected rows stand beside their file, which here is the working directory.
+    fn keep_rejected(&self) -> Outcome {
+        let rejected = self.file.with_extension("rejected");
+        if rejected.exists() {
+            std::fs::copy(&rejected, STDIN_REJECTED)
+                .map_err(|e| Error::io(format!("write {STDIN_REJECTED}"), &e))?;
+        }
+        Ok(())
+    }
+
+    fn renamed(&self, stop: Stop) -> Stop {
+        let Stop::Failed(mut failure) = stop else { return stop };
+        if let Some(Place::File { path, line, column }) = failure.error.place().cloned() {
+            failure.error = failure.error.at_file(self.shown(&path), line, column);
+        }
+        Stop::Failed(failure)
+    }
 }
 
 /// The type a file's rows become: the one given, or the file's name without extensions.
@@ -84,13 +165,13 @@ fn file_format(format: Format) -> Outcome<FileFormat> {
         Format::Tsv => FileFormat::Tsv,
         Format::Json => FileFormat::Json,
         Format::Jsonl => FileFormat::Jsonl,
-        Format::Arrow | Format::Parquet => {
-            let error = Error::unsupported("arrow and parquet files are not supported yet");
-            return Err(Stop::usage(error.with_hint("csv, tsv, json and jsonl are")));
-        }
+        Format::Arrow => FileFormat::Arrow,
+        Format::Parquet => FileFormat::Parquet,
         Format::Table | Format::Markdown | Format::Vertical => {
             let error = Error::bad_input("that format is for people, not for files");
-            return Err(Stop::usage(error.with_hint("give --format csv, tsv, json or jsonl")));
+            return Err(Stop::usage(
+                error.with_hint("give --format csv, tsv, json, jsonl, parquet or arrow"),
+            ));
         }
     })
 }
@@ -108,7 +189,7 @@ pub fn export(session: &mut Session<'_>, what: &str, file: PathBuf, format: Opti
         ExportSource::Type(what.trim().to_owned())
     };
     let into = format!("to {}", file.display());
-    long_work(session, Command::Export { source, file, format }, &into)
+    long_work(session, Command::Export { source, file, format }, &into, &|text| text.to_owned())
 }
 
 /// `demo`
@@ -120,7 +201,12 @@ pub fn demo(session: &mut Session<'_>) -> Outcome {
 }
 
 /// Runs a command that reports progress, and closes with a line about what it did.
-fn long_work(session: &mut Session<'_>, command: Command, into: &str) -> Outcome {
+pub fn long_work(
+    session: &mut Session<'_>,
+    command: Command,
+    into: &str,
+    shown: &dyn Fn(&str) -> String,
+) -> Outcome {
     let mut line = ProgressLine::default();
     let outcome = session.request(command, &mut |io, settings, body| {
         if let EventBody::Progress(progress) = &body {
@@ -136,7 +222,7 @@ fn long_work(session: &mut Session<'_>, command: Command, into: &str) -> Outcome
     }
     if let Some(note) = &summary.note {
         words.push_str(", ");
-        words.push_str(note);
+        words.push_str(&shown(note));
     }
     session.io.note(&words);
     Ok(())

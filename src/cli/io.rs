@@ -80,6 +80,8 @@ pub struct Io<'io> {
     pub in_is_terminal: bool,
     /// Columns of the terminal, where standard output is one.
     pub width: Option<u16>,
+    /// Results that were printed as Arrow or Parquet.
+    pub binary_results: u64,
 }
 
 /// How results are shown.
@@ -146,9 +148,12 @@ impl Io<'_> {
     /// Shows an error: its message, place and hint; with the JSON format as an object.
     pub fn failure(&mut self, failure: &Failure, settings: &Settings) {
         let text = if settings.format == Format::Json {
-            let mut text = serde_json::json!({ "error": failure.error }).to_string();
-            text.push('\n');
-            text
+            let mut error = serde_json::json!({ "error": failure.error });
+            if let Some(fields) = error.get_mut("error").and_then(serde_json::Value::as_object_mut) {
+                // Every error has one, also where it is the kind's.
+                fields.insert("sqlstate".to_owned(), failure.error.sqlstate().into());
+            }
+            format!("{error}\n")
         } else {
             describe(failure, settings.color)
         };

@@ -1,19 +1,22 @@
 //! Results as text: tables for people, CSV, TSV, JSON and JSON lines for programs.
 //!
 //! Tables, Markdown and vertical output show control characters as escapes. CSV and JSON are
-//! lossless; only on a terminal are control characters escaped there too.
+//! lossless; only on a terminal are control characters escaped there too. Arrow and Parquet are bytes for
+//! programs and do not go to a terminal.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use crate::bus::{ExportColumn, FileFormat, ResultColumn, RowEncoder};
+use crate::bus::{ExportColumn, FileFormat, Page, PageEncoder, ResultColumn, RowEncoder};
 use crate::model::{Error, PropertyType, Value, escape_control};
 
 use super::args::Format;
-use super::io::{Io, Outcome, Settings};
+use super::io::{Io, Outcome, Settings, Stop};
 
 /// A table is laid out for so many rows at a time: memory is bounded, and a result appears as it comes.
 const TABLE_ROWS: usize = 10_000;
 const BUFFER_BYTES: usize = 64 << 10;
+/// Rows that become one batch where a result has no batches.
+const BATCH_ROWS: usize = 8192;
 
 /// Prints one result.
 pub struct ResultPrinter {
@@ -28,13 +31,14 @@ enum Style {
     Table { rows: Vec<Vec<String>> },
     Markdown,
     Vertical,
+    Columnar { encoder: Box<PageEncoder>, rows: Vec<Vec<Value>> },
 }
 
 impl ResultPrinter {
     /// Begins a result and prints what stands before its rows.
     ///
     /// # Errors
-    /// `Unsupported` for Arrow and Parquet.
+    /// `BadInput` for a second result as Parquet: a file holds one.
     pub fn start(columns: Vec<ResultColumn>, settings: &Settings, io: &mut Io<'_>) -> Outcome<Self> {
         let encoded = |format| {
             let columns = columns.iter();
@@ -45,6 +49,10 @@ impl ResultPrinter {
             encoder.start(&mut buffer, !settings.no_header);
             Style::Encoded { encoder, buffer }
         };
+        let columnar = |format| -> Outcome<Style> {
+            let encoder = Box::new(PageEncoder::new(format, columns.clone())?);
+            Ok(Style::Columnar { encoder, rows: Vec::new() })
+        };
         let style = match settings.format {
             Format::Csv => encoded(FileFormat::Csv),
             Format::Tsv => encoded(FileFormat::Tsv),
@@ -53,8 +61,15 @@ impl ResultPrinter {
             Format::Table => Style::Table { rows: Vec::new() },
             Format::Markdown => Style::Markdown,
             Format::Vertical => Style::Vertical,
-            Format::Arrow | Format::Parquet => return Err(unsupported_format()),
+            Format::Arrow => columnar(FileFormat::Arrow)?,
+            Format::Parquet if io.binary_results > 0 => {
+                return Err(Stop::usage(
+                    Error::bad_input("a Parquet file holds one result").with_hint("run one query at a time"),
+                ));
+            }
+            Format::Parquet => columnar(FileFormat::Parquet)?,
         };
+        io.binary_results += u64::from(matches!(style, Style::Columnar { .. }));
         if matches!(style, Style::Markdown) {
             let names: Vec<String> = columns.iter().map(|c| markdown(&c.name)).collect();
             let rule: Vec<&str> =
@@ -93,6 +108,38 @@ impl ResultPrinter {
                 }
                 io.data(block.as_bytes())?;
             }
+            Style::Columnar { rows, .. } => {
+                rows.push(cells.to_vec());
+                if rows.len() >= BATCH_ROWS {
+                    self.encode_rows(io)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints the rows of a page.
+    pub fn page(&mut self, page: &Page, io: &mut Io<'_>) -> Outcome {
+        if let Style::Columnar { encoder, .. } = &mut self.style {
+            self.rows += page.rows() as u64;
+            return io.data(&encoder.page(page)?);
+        }
+        let mut cells = Vec::with_capacity(page.columns());
+        for row in 0..page.rows() {
+            cells.clear();
+            cells.extend((0..page.columns()).map(|column| page.value(row, column)));
+            self.row(&cells, io)?;
+        }
+        Ok(())
+    }
+
+    fn encode_rows(&mut self, io: &mut Io<'_>) -> Outcome {
+        if let Style::Columnar { encoder, rows } = &mut self.style
+            && !rows.is_empty()
+        {
+            let page = Page::of_values(0, &self.columns, rows)?;
+            rows.clear();
+            io.data(&encoder.page(&page)?)?;
         }
         Ok(())
     }
@@ -102,12 +149,19 @@ impl ResultPrinter {
         if let Style::Encoded { buffer, .. } = &mut self.style {
             write_encoded(buffer, io)?;
         }
+        self.encode_rows(io)?;
         io.flush()
     }
 
     /// Prints what is left. Returns the number of rows.
     pub fn finish(mut self, io: &mut Io<'_>) -> Outcome<u64> {
         let nothing_shown = self.rows == 0;
+        self.encode_rows(io)?;
+        if let Style::Columnar { encoder, .. } = self.style {
+            io.data(&encoder.finish()?)?;
+            io.flush()?;
+            return Ok(self.rows);
+        }
         match &mut self.style {
             Style::Encoded { encoder, buffer } => {
                 encoder.finish(buffer);
@@ -144,16 +198,15 @@ impl ResultPrinter {
     }
 }
 
-/// Whether a format can be printed.
-pub fn check_format(format: Format) -> Outcome {
-    if matches!(format, Format::Arrow | Format::Parquet) { Err(unsupported_format()) } else { Ok(()) }
-}
-
-fn unsupported_format() -> super::io::Stop {
-    super::io::Stop::usage(
-        Error::unsupported("the formats arrow and parquet are not available yet")
-            .with_hint("use csv, tsv, json or jsonl"),
-    )
+/// Whether a format can be printed: bytes would garble a terminal.
+pub fn check_format(format: Format, io: &Io<'_>) -> Outcome {
+    if matches!(format, Format::Arrow | Format::Parquet) && io.out_is_terminal {
+        return Err(Stop::usage(
+            Error::bad_input("arrow and parquet are no text: they do not go to a terminal")
+                .with_hint("send the output to a file with >, or use export"),
+        ));
+    }
+    Ok(())
 }
 
 /// Hands over encoded text; on a terminal control characters become escapes.
@@ -243,6 +296,40 @@ mod tests {
             "-[ row 1 ]-\nname | a|b\nn    | 5\n-[ row 2 ]-\nname | \nn    | NULL\n"
         );
         assert_eq!(print(Format::Json, false, &[]), "[]\n");
+    }
+
+    #[test]
+    fn arrow_and_parquet_are_bytes_for_programs() {
+        let column = ResultColumn { name: "n".to_owned(), property_type: PropertyType::Integer };
+        let mut captured = Bytes::default();
+        let mut io = captured.io();
+        let start =
+            |format, io: &mut Io<'_>| ResultPrinter::start(vec![column.clone()], &settings(format), io);
+        let mut printer = start(Format::Parquet, &mut io).unwrap();
+        printer.row(&[Value::Integer(1)], &mut io).unwrap();
+        assert_eq!(printer.finish(&mut io).unwrap(), 1);
+        let error = start(Format::Parquet, &mut io).err().unwrap();
+        assert_eq!(error.exit_code(), 2);
+        io.out_is_terminal = true;
+        assert!(check_format(Format::Arrow, &io).is_err() && check_format(Format::Csv, &io).is_ok());
+        assert!(captured.0.starts_with(b"PAR1") && captured.0.ends_with(b"PAR1"));
+    }
+
+    #[derive(Default)]
+    struct Bytes(Vec<u8>, Vec<u8>);
+
+    impl Bytes {
+        fn io(&mut self) -> Io<'_> {
+            Io {
+                out: &mut self.0,
+                err: &mut self.1,
+                out_is_terminal: false,
+                err_is_terminal: false,
+                in_is_terminal: false,
+                width: None,
+                binary_results: 0,
+            }
+        }
     }
 
     #[test]

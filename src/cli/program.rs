@@ -40,6 +40,7 @@ pub fn main(connect: impl FnOnce() -> crate::model::Result<(Client, Events)>) ->
         err_is_terminal: std::io::stderr().is_terminal(),
         in_is_terminal: std::io::stdin().is_terminal(),
         width: if out_is_terminal { terminal_width() } else { None },
+        binary_results: 0,
     };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     let settings = Settings::new(&arguments, &io, no_color);
@@ -216,7 +217,7 @@ fn open(session: &mut Session<'_>, arguments: &Arguments) -> Outcome<Opened> {
 fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufRead) -> Outcome {
     let takes_files = matches!(arguments.command, Some(Subcommands::Import(_) | Subcommands::Export { .. }));
     if !takes_files {
-        check_format(session.settings.format)?;
+        check_format(session.settings.format, &session.io)?;
     }
     let params = arguments.param.iter().map(|text| parameter(text)).collect::<Outcome<Vec<Value>>>()?;
     if let Some(Subcommands::Wal { command }) = &arguments.command {
@@ -224,6 +225,10 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         return wal::run(session, path, command);
     }
     let opened = open(session, &arguments)?;
+    if let Some(timeout) = arguments.timeout {
+        let sql = format!("SET statement_timeout = {}", timeout.as_millis().max(1));
+        session.query(sql, Vec::new(), 0)?;
+    }
     let format = arguments.format;
     match arguments.command {
         None if !arguments.scripts.is_empty() => {
@@ -260,7 +265,7 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         Some(Subcommands::Traverse { id, depth, follow }) => graph::traverse(session, &id, depth, &follow),
         Some(Subcommands::Path { from, to, follow }) => graph::path(session, &from, &to, &follow),
         Some(Subcommands::Schema { name }) => commands::schema(session, name.as_deref()),
-        Some(Subcommands::Import(import)) => data::import(session, &import, format),
+        Some(Subcommands::Import(import)) => data::import(session, &import, format, stdin),
         Some(Subcommands::Export { what, file }) => data::export(session, &what, file, format),
         Some(Subcommands::Demo) => data::demo(session),
         Some(Subcommands::Completions { .. } | Subcommands::Wal { .. } | Subcommands::Other(_)) => Ok(()),
@@ -284,16 +289,17 @@ fn run_script(
     match script {
         Script::Text(sql) => session.run_sql(sql, params, 0),
         Script::StandardInput => run_stream(session, stdin, params),
-        Script::File(path) => {
-            let file = std::fs::File::open(path).map_err(|e| match e.kind() {
-                std::io::ErrorKind::NotFound => {
-                    Error::not_found(format!("there is no file {}", path.display()))
-                }
-                _ => Error::io(format!("open {}", path.display()), &e),
-            })?;
-            run_stream(session, &mut std::io::BufReader::new(file), params)
-        }
+        Script::File(path) => run_file(session, path, params),
     }
+}
+
+/// Runs the statements of a file, up to the first that fails.
+pub fn run_file(session: &mut Session<'_>, path: &Path, params: &[Value]) -> Outcome {
+    let file = std::fs::File::open(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::not_found(format!("there is no file {}", path.display())),
+        _ => Error::io(format!("open {}", path.display()), &e),
+    })?;
+    run_stream(session, &mut std::io::BufReader::new(file), params)
 }
 
 /// Runs statements as they arrive; what a statement printed is flushed before the next is read.
@@ -545,6 +551,7 @@ mod tests {
             err_is_terminal: false,
             in_is_terminal: false,
             width: None,
+            binary_results: 0,
         };
         let arguments = super::super::args::parse(["aresadb", "-d", "x", "stats"]).unwrap();
         let interrupt = Interrupt::default();

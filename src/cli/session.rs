@@ -147,13 +147,7 @@ impl<'io> Session<'io> {
             }
             EventBody::Rows { page, .. } => {
                 let Some(printer) = &mut printer else { return Ok(()) };
-                let mut cells = Vec::with_capacity(page.columns());
-                for row in 0..page.rows() {
-                    cells.clear();
-                    cells.extend((0..page.columns()).map(|column| page.value(row, column)));
-                    printer.row(&cells, io)?;
-                }
-                Ok(())
+                printer.page(&page, io)
             }
             EventBody::StatementDone { summary, elapsed, .. } => {
                 let had_rows = printer.is_some();

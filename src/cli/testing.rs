@@ -23,6 +23,7 @@ impl Captured {
             err_is_terminal: false,
             in_is_terminal: false,
             width: None,
+            binary_results: 0,
         }
     }
 

@@ -11,6 +11,8 @@ use crate::storage::{
     Deleted, Disk, Folder, Planted, RedbBackend, Store, StoreOptions, Transaction, View, check_log_formats,
 };
 
+use crate::query::Conditions;
+
 use super::executor::Executor;
 use super::records;
 use super::session::Session;
@@ -19,8 +21,6 @@ use super::session::Session;
 const TRANSACTION_MAX_BYTES: u64 = 1 << 30;
 /// The part of the cache budget that goes to the pages of the key-value store.
 const PAGE_CACHE_SHARE: u64 = 2;
-/// Memory of queries (sorts, joins, groups) before they spill to disk.
-const QUERY_MEMORY_BYTES: usize = 2 << 30;
 
 /// How a database is opened.
 #[derive(Clone)]
@@ -149,6 +149,7 @@ impl Database {
                 ..StoreOptions::new(options.clock, options.ids)
             },
         )?;
+        store.set_row_checks(Arc::new(Conditions::new(&store)));
         // The store may outlive the database: a statement under way holds it too.
         folder.into_iter().for_each(|folder| store.keep(folder));
         let executor = options.executor.map_or_else(Executor::new, Ok)?;
@@ -220,7 +221,7 @@ impl Database {
     /// # Errors
     /// `Internal` when the query engine cannot be set up.
     pub fn session(&self) -> Result<Session> {
-        Session::new(self.clone(), QUERY_MEMORY_BYTES)
+        Session::new(self.clone())
     }
 
     /// Runs `work` in a transaction and commits it; on a conflict with another session it is run

@@ -6,13 +6,14 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::model::{CancelToken, PropertyType, Result, Value};
+use crate::model::{CancelToken, Error, PropertyType, Result, Value};
 use crate::query::{
     CommandResult, Outcome, SessionTransaction, SqlOptions, SqlSession, TransactionState, property_type_of,
 };
@@ -23,6 +24,8 @@ use super::executor::from_panic;
 
 /// Batches that may wait for the reader.
 const QUEUED_BATCHES: usize = 2;
+/// How often it is looked whether a statement was cancelled.
+const CANCEL_CHECK: Duration = Duration::from_millis(10);
 
 /// An SQL session on a database. One statement runs at a time; a second one waits for the first
 /// one's plan, not for its rows. The last clone dropped rolls an open transaction back.
@@ -48,6 +51,8 @@ pub struct RowStream {
     schema: SchemaRef,
     changed: Option<CommandResult>,
     batches: mpsc::Receiver<Result<RecordBatch>>,
+    /// Tells that the statement was cancelled, while an operator may still be busy.
+    stopped: oneshot::Receiver<Error>,
 }
 
 impl RowStream {
@@ -70,9 +75,18 @@ impl RowStream {
         self.schema.fields().iter().map(|f| (f.name().clone(), property_type_of(f))).collect()
     }
 
-    /// The next batch; `None` at the end.
+    /// The next batch; `None` at the end. Once the statement is cancelled that is told at once,
+    /// whatever an operator is still busy with: it stops at its next batch.
     pub async fn next(&mut self) -> Option<Result<RecordBatch>> {
-        self.batches.recv().await
+        tokio::select! {
+            biased;
+            batch = self.batches.recv() => batch,
+            Ok(error) = &mut self.stopped, if !self.stopped.is_terminated() => {
+                self.batches.close();
+                while self.batches.try_recv().is_ok() {}
+                Some(Err(error))
+            }
+        }
     }
 
     /// All batches that are left.
@@ -88,10 +102,31 @@ impl RowStream {
     }
 }
 
+/// Tells the reader of a stream once its statement is cancelled. Ends with the reader.
+async fn watch(cancel: CancelToken, mut stop: oneshot::Sender<Error>) {
+    let mut ticks = tokio::time::interval(CANCEL_CHECK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.closed() => return,
+            _ = ticks.tick() => if cancel.is_cancelled() {
+                // A reader that is gone needs no word.
+                let _ = stop.send(cancel.error());
+                return;
+            }
+        }
+    }
+}
+
 impl Session {
-    pub(super) fn new(database: Database, memory_bytes: usize) -> Result<Self> {
-        let read_only = database.is_read_only();
-        let options = SqlOptions { memory_bytes, read_only, ..SqlOptions::default() };
+    pub(super) fn new(database: Database) -> Result<Self> {
+        let config = &database.config().query;
+        let options = SqlOptions {
+            memory_bytes: usize::try_from(config.memory_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
+            read_only: database.is_read_only(),
+            statement_timeout: (config.timeout_ms > 0).then(|| Duration::from_millis(config.timeout_ms)),
+            ..SqlOptions::default()
+        };
         let sql = SqlSession::new(Arc::clone(database.store()), options)?;
         let transaction = Arc::clone(sql.transaction());
         Ok(Self { database, sql: Arc::new(Mutex::new(sql)), transaction })
@@ -107,15 +142,19 @@ impl Session {
     ///
     /// # Errors
     /// `BadInput`, `NotFound`, `Unsupported` with the place in the SQL; `Constraint`, `Conflict`;
-    /// `Cancelled` once the token is raised; `OutOfSpace` past the memory limit.
+    /// `Cancelled` once the token is raised, `TimedOut` past the statement's timeout; `OutOfSpace` past
+    /// the memory limit.
     pub async fn run(&self, sql: &str, params: &[Value], cancel: &CancelToken) -> Result<StatementResult> {
         let (session, sql, params, cancel) =
             (Arc::clone(&self.sql), sql.to_owned(), params.to_vec(), cancel.clone());
         let executor = self.database.executor().clone();
-        let pump = executor.clone();
+        let (pump, watcher) = (executor.clone(), executor.clone());
         executor
             .run(async move {
-                let outcome = session.lock().await.run(&sql, &params, &cancel).await?;
+                let mut session = session.lock().await;
+                let limited = session.limited(&cancel);
+                let outcome = session.run(&sql, &params, &limited).await?;
+                drop(session);
                 let (schema, mut stream, changed) = match outcome {
                     Outcome::Done(result) => return Ok(StatementResult::Done(result)),
                     Outcome::Rows { schema, stream, changed } => (schema, stream, changed),
@@ -141,7 +180,9 @@ impl Session {
                         }
                     }
                 });
-                Ok(StatementResult::Rows(RowStream { schema, changed, batches }))
+                let (stop, stopped) = oneshot::channel();
+                watcher.spawn(watch(limited, stop));
+                Ok(StatementResult::Rows(RowStream { schema, changed, batches, stopped }))
             })
             .await
     }

@@ -9,8 +9,8 @@ use super::{Error, Result};
 
 /// The newest format of the database folder that this program writes and reads.
 ///
-/// 1: no log. 2: the log, `wal/`.
-pub const FORMAT_VERSION: u32 = 2;
+/// 1: no log. 2: the log, `wal/`. 3: indexes.
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The settings of a database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,13 @@ pub struct Config {
     /// Durability.
     #[serde(default)]
     pub wal: WalConfig,
+    /// Limits of statements.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub query: QueryConfig,
+}
+
+fn is_default(query: &QueryConfig) -> bool {
+    *query == QueryConfig::default()
 }
 
 /// `[cache]`
@@ -92,6 +99,24 @@ impl Default for WalConfig {
     }
 }
 
+/// `[query]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueryConfig {
+    /// The memory that sorting, grouping and joining may take in one session, in MiB; past it they
+    /// use files.
+    pub memory_mb: u64,
+    /// How long a statement may take, in milliseconds; 0 is for ever. A session can say otherwise:
+    /// `SET statement_timeout`.
+    pub timeout_ms: u64,
+}
+
+impl Default for QueryConfig {
+    fn default() -> Self {
+        Self { memory_mb: 2048, timeout_ms: 0 }
+    }
+}
+
 /// When a commit is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -121,6 +146,7 @@ impl Config {
             cache: CacheConfig::default(),
             compression: CompressionConfig::default(),
             wal: WalConfig::default(),
+            query: QueryConfig::default(),
         }
     }
 
@@ -151,6 +177,9 @@ impl Config {
         })?;
         if config.cache.max_size_mb == 0 {
             return Err(Error::bad_input("cache.max_size_mb must be at least 1").at_file(path, None, None));
+        }
+        if config.query.memory_mb == 0 {
+            return Err(Error::bad_input("query.memory_mb must be at least 1").at_file(path, None, None));
         }
         if !(1..=60_000).contains(&config.wal.interval_ms) {
             return Err(Error::bad_input("wal.interval_ms must be from 1 to 60000").at_file(path, None, None));

@@ -3,11 +3,14 @@
 //! An [`ErrorKind`] says what the caller can do about it; the message is written for a user and
 //! names the thing; the place says where in the SQL or in which file; the hint names the next step.
 //! `Display` prints the message alone, so that programs can lay out place and hint as they like.
+//! The code ([`Error::sqlstate`]) is for programs: the five characters PostgreSQL gives the same error.
 
 use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+
+use super::sqlstate::{SqlState, sqlstate_of};
 
 /// The result of everything that can fail in AresaDB.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -33,6 +36,8 @@ pub enum ErrorKind {
     OutOfSpace,
     /// The caller asked for the stop.
     Cancelled,
+    /// The time that the statement may take was over.
+    TimedOut,
     /// The statement or option is not supported.
     Unsupported,
     /// The database or the session does not allow writing.
@@ -120,6 +125,8 @@ struct Inner {
     place: Option<Place>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     hint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    sqlstate: Option<SqlState>,
 }
 
 macro_rules! constructors {
@@ -134,7 +141,7 @@ impl Error {
     /// An error with a kind and a message, lower case and without a full stop.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), place: None, hint: None }))
+        Self(Box::new(Inner { kind, message: message.into(), place: None, hint: None, sqlstate: None }))
     }
 
     constructors! {
@@ -202,6 +209,20 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// The code of PostgreSQL's errors for this one, such as `42P01`: the one that was set, otherwise
+    /// the kind's.
+    #[must_use]
+    pub fn sqlstate(&self) -> &'static str {
+        self.0.sqlstate.and_then(SqlState::code).unwrap_or_else(|| sqlstate_of(self.0.kind))
+    }
+
+    /// Sets the code; one of the constants of [`crate::model::sqlstate`].
+    #[must_use]
+    pub fn with_sqlstate(mut self, code: &'static str) -> Self {
+        self.0.sqlstate = Some(SqlState::new(code));
+        self
+    }
+
     /// Adds the next step.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -262,6 +283,19 @@ mod tests {
         assert_eq!(error.place().unwrap().to_string(), "line 2, column 3");
         let error = Error::not_found("x").at_sql(sql, sql.find(',').unwrap()..usize::MAX);
         assert_eq!(error.place().unwrap().to_string(), "line 1, column 11");
+    }
+
+    #[test]
+    fn a_code_is_the_kind_s_unless_it_was_set_and_travels() {
+        let plain = Error::cancelled();
+        assert_eq!(plain.sqlstate(), "57014");
+        let set = Error::not_found("no table t").with_sqlstate(crate::model::sqlstate::UNDEFINED_TABLE);
+        let text = serde_json::to_string(&set).unwrap();
+        assert!(text.contains("42P01"), "{text}");
+        let read: Error = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.sqlstate(), &read), ("42P01", &set));
+        let read: Error = serde_json::from_str(&text.replace("42P01", "99999")).unwrap();
+        assert_eq!(read.sqlstate(), "42704", "a code of a later version gives way to the kind's");
     }
 
     #[test]

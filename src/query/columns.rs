@@ -208,15 +208,7 @@ mod tests {
             not_null: false,
             default: None,
         });
-        TypeDef {
-            id: TypeId(1),
-            name: "t".to_owned(),
-            kind,
-            declared,
-            open: false,
-            properties: properties.collect(),
-            version: 1,
-        }
+        TypeDef { declared, properties: properties.collect(), ..TypeDef::new(TypeId(1), "t", kind) }
     }
 
     fn star(def: &TypeDef) -> Vec<String> {

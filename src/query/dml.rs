@@ -14,7 +14,7 @@ use sqlparser::ast::{
     SetExpr, TableAlias, TableFactor, TableWithJoins, Update, UpdateTableFromKind, With,
 };
 
-use crate::model::{Error, PropertyId, PropertyType, Result, RowId, TypeDef, TypeId, Value};
+use crate::model::{Error, PropertyId, PropertyType, Result, RowId, TypeDef, TypeId, Value, sqlstate};
 use crate::storage::{Catalog, Deleted, Transaction, View};
 
 use super::arrow_value::value_at;
@@ -79,6 +79,12 @@ impl<'s> Changed<'s> {
 
 fn not_one_table() -> Error {
     refuse("changing anything but one table", "name one table; put others behind FROM or USING")
+}
+
+/// The query for handles and values of all rows of a type.
+pub(super) fn values_query(def: &TypeDef, values: Vec<Expr>) -> Result<Query> {
+    let name = object_name(&[&def.name]);
+    Changed { name: &name, alias: None }.select(def, Find { values, ..Find::default() })
 }
 
 /// What the query that finds rows is made of.
@@ -420,7 +426,8 @@ pub(super) fn column_name(run: &Run, def: &TypeDef, target: &ObjectName) -> Resu
 
 /// The error for a column that a declared type does not have.
 pub(super) fn unknown_column(run: &Run, def: &TypeDef, target: &ObjectName, name: &str) -> Error {
-    let error = Error::not_found(format!("{} has no column {}", quoted(&def.name), quoted(name)));
+    let error = Error::not_found(format!("{} has no column {}", quoted(&def.name), quoted(name)))
+        .with_sqlstate(sqlstate::UNDEFINED_COLUMN);
     let names = def.properties.iter().map(|p| p.name.as_str());
     let error = match crate::storage::closest(name, names) {
         Some(near) => error.with_hint(format!("did you mean {}?", quoted(near))),
@@ -479,7 +486,7 @@ pub(super) fn in_column(error: Error, def: &TypeDef, column: &str) -> Error {
     }
 }
 
-fn handles(batch: &RecordBatch) -> Result<Vec<u64>> {
+pub(super) fn handles(batch: &RecordBatch) -> Result<Vec<u64>> {
     let rows = batch.columns().first().and_then(|array| array.as_primitive_opt::<UInt64Type>());
     let rows = rows.ok_or_else(|| Error::internal("a query without row handles"))?;
     if rows.null_count() > 0 {

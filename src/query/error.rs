@@ -3,7 +3,7 @@
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, DataFusionError, SchemaError, Span as LineSpan};
 
-use crate::model::{Error, ErrorKind, Span, escape_control};
+use crate::model::{Error, ErrorKind, Span, escape_control, sqlstate};
 use crate::storage::closest;
 
 use super::statement::{byte_of, decapitalize};
@@ -61,7 +61,9 @@ fn plain(error: &DataFusionError) -> Error {
             },
         },
         DataFusionError::ArrowError(arrow, _) => arrow_error(arrow),
-        DataFusionError::SQL(parser, _) => Error::bad_input(first_line(&parser.to_string())),
+        DataFusionError::SQL(parser, _) => {
+            Error::bad_input(first_line(&parser.to_string())).with_sqlstate(sqlstate::SYNTAX_ERROR)
+        }
         DataFusionError::NotImplemented(text) if text.contains("does not support logical expression") => {
             Error::unsupported("a subquery of this form is not supported")
                 .with_hint("write it as a join, or relate it to the outer query with = alone")
@@ -76,6 +78,7 @@ fn plain(error: &DataFusionError) -> Error {
             "the statement needs more memory than it may use: {}",
             first_line(text)
         ))
+        .with_sqlstate(sqlstate::OUT_OF_MEMORY)
         .with_hint("raise the session's memory limit, or ask for fewer rows or columns"),
         DataFusionError::IoError(source) => Error::io("read or write a temporary file", source),
         DataFusionError::Internal(text) => Error::internal(first_line(text)),
@@ -92,16 +95,23 @@ fn arrow_error(error: &ArrowError) -> Error {
                 None => Error::internal(first_line(&source.to_string())),
             },
         },
-        ArrowError::DivideByZero => Error::bad_input("division by zero"),
+        ArrowError::DivideByZero => {
+            Error::bad_input("division by zero").with_sqlstate(sqlstate::DIVISION_BY_ZERO)
+        }
         ArrowError::ArithmeticOverflow(text) => {
             Error::bad_input(format!("number out of range: {}", first_line(text)))
+                .with_sqlstate(sqlstate::NUMERIC_OUT_OF_RANGE)
         }
         ArrowError::NotYetImplemented(text) => Error::unsupported(first_line(text)),
-        ArrowError::CastError(text)
-        | ArrowError::ParseError(text)
-        | ArrowError::ComputeError(text)
-        | ArrowError::InvalidArgumentError(text) => Error::bad_input(first_line(text)),
-        ArrowError::MemoryError(text) => Error::out_of_space(first_line(text)),
+        ArrowError::CastError(text) | ArrowError::ParseError(text) => {
+            Error::bad_input(first_line(text)).with_sqlstate(sqlstate::INVALID_TEXT_REPRESENTATION)
+        }
+        ArrowError::ComputeError(text) | ArrowError::InvalidArgumentError(text) => {
+            Error::bad_input(first_line(text)).with_sqlstate(sqlstate::DATA_EXCEPTION)
+        }
+        ArrowError::MemoryError(text) => {
+            Error::out_of_space(first_line(text)).with_sqlstate(sqlstate::OUT_OF_MEMORY)
+        }
         other => Error::internal(first_line(&other.to_string())),
     }
 }
@@ -110,12 +120,28 @@ fn plan_error(text: &str) -> Error {
     if let Some(table) = text.strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found")) {
         // The catalog and the schema are always the same: only the name helps.
         let name = table.rsplit('.').next().unwrap_or(table);
-        return Error::not_found(format!("no table {}", escape_control(name)));
+        return Error::not_found(format!("no table {}", escape_control(name)))
+            .with_sqlstate(sqlstate::UNDEFINED_TABLE);
     }
     if let Some((message, hint)) = text.split_once("\nDid you mean ") {
-        return Error::not_found(first_line(message)).with_hint(format!("did you mean {}", first_line(hint)));
+        return Error::not_found(first_line(message))
+            .with_sqlstate(sqlstate::UNDEFINED_FUNCTION)
+            .with_hint(format!("did you mean {}", first_line(hint)));
     }
-    Error::bad_input(first_line(text))
+    Error::bad_input(first_line(text)).with_sqlstate(code_of_plan_error(text))
+}
+
+/// The planner gives its errors in words alone.
+fn code_of_plan_error(text: &str) -> &'static str {
+    const WORDS: [(&str, &str); 5] = [
+        ("Invalid function", sqlstate::UNDEFINED_FUNCTION),
+        ("No function matches", sqlstate::UNDEFINED_FUNCTION),
+        ("must appear in the GROUP BY clause", sqlstate::GROUPING_ERROR),
+        ("Cannot coerce", sqlstate::DATATYPE_MISMATCH),
+        ("Cannot infer common argument type", sqlstate::UNDEFINED_FUNCTION),
+    ];
+    let found = WORDS.iter().find(|(words, _)| text.contains(words));
+    found.map_or(sqlstate::SYNTAX_OR_ACCESS_RULE, |(_, code)| code)
 }
 
 /// What is not supported, and what to do in its place.
@@ -138,7 +164,8 @@ pub(super) fn some_of<'n>(names: impl Iterator<Item = &'n str>) -> Option<String
 fn schema_error(error: &SchemaError) -> (Error, Option<LineSpan>) {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
-            let mut error = Error::not_found(format!("no column {}", shown(field)));
+            let mut error = Error::not_found(format!("no column {}", shown(field)))
+                .with_sqlstate(sqlstate::UNDEFINED_COLUMN);
             let names = valid_fields.iter().map(|column| column.name.as_str());
             if let Some(near) = closest(&field.name, names) {
                 error = error.with_hint(format!("did you mean {}?", quoted(near)));
@@ -153,12 +180,14 @@ fn schema_error(error: &SchemaError) -> (Error, Option<LineSpan>) {
         }
         SchemaError::AmbiguousReference { field } => {
             let error = Error::bad_input(format!("the column {} is ambiguous", quoted(&field.name)))
+                .with_sqlstate(sqlstate::AMBIGUOUS_COLUMN)
                 .with_hint(format!("name its table: t.{}", quoted(&field.name)));
             (error, field.spans().first())
         }
         SchemaError::DuplicateQualifiedField { name, .. }
         | SchemaError::DuplicateUnqualifiedField { name } => {
             let error = Error::bad_input(format!("two columns are named {}", quoted(name)))
+                .with_sqlstate(sqlstate::DUPLICATE_COLUMN)
                 .with_hint("give one of them another name with AS");
             (error, None)
         }

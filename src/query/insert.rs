@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::model::{
     EdgeEnds, EdgeId, Error, NodeId, PropertyId, PropertyType, Result, RowId, TypeDef, TypeKind, Value,
+    sqlstate,
 };
 use crate::storage::{Transaction, View};
 
@@ -548,9 +549,11 @@ impl<'r> Inserter<'r> {
                 "{}.{which} must not be NULL: an edge needs both its ends",
                 self.def.name
             ))
+            .with_sqlstate(sqlstate::NOT_NULL_VIOLATION)
         })?;
         self.view.row_of(id)?.ok_or_else(|| {
             Error::not_found(format!("{}.{which}: there is no node with the id {id}", self.def.name))
+                .with_sqlstate(sqlstate::FOREIGN_KEY_VIOLATION)
                 .with_hint("insert the node first")
         })
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::model::{
     Decimal, Error, Interval, PropertyType, Result, Value, escape_control, parse_date, parse_json,
-    parse_time, parse_timestamp,
+    parse_time, parse_timestamp, sqlstate,
 };
 
 use super::types::property_type;
@@ -111,6 +111,7 @@ pub fn parameter_value<'p>(name: &str, params: &'p [Value]) -> Result<&'p Value>
     };
     params.get(number - 1).ok_or_else(|| {
         Error::bad_input(format!("${number} has no value: {} parameters are given", params.len()))
+            .with_sqlstate(sqlstate::UNDEFINED_PARAMETER)
             .with_hint("give one value for each $ number")
     })
 }
@@ -157,15 +158,14 @@ fn number(digits: &str) -> Result<Value> {
     if !digits.contains(['.', 'e', 'E']) {
         return digits.parse().map(Value::Integer).map_err(|_| {
             Error::bad_input(format!("{digits} is out of the range of 64-bit integers"))
+                .with_sqlstate(sqlstate::NUMERIC_OUT_OF_RANGE)
                 .with_hint("write it with a fraction to make it a float, or store it as DECIMAL or TEXT")
         });
     }
-    digits
-        .parse::<f64>()
-        .ok()
-        .filter(|f| f.is_finite())
-        .map(Value::Float)
-        .ok_or_else(|| Error::bad_input(format!("{digits} is out of the range of 64-bit floats")))
+    digits.parse::<f64>().ok().filter(|f| f.is_finite()).map(Value::Float).ok_or_else(|| {
+        Error::bad_input(format!("{digits} is out of the range of 64-bit floats"))
+            .with_sqlstate(sqlstate::NUMERIC_OUT_OF_RANGE)
+    })
 }
 
 /// Text read as a type.
@@ -177,6 +177,7 @@ pub fn parse_text(target: PropertyType, text: &str) -> Result<Value> {
     let wrong = || {
         let shown: String = escape_control(text).chars().take(60).collect();
         Error::bad_input(format!("'{shown}' is not of type {target}"))
+            .with_sqlstate(sqlstate::INVALID_TEXT_REPRESENTATION)
     };
     Ok(match target {
         PropertyType::String => Value::String(text.to_owned()),

@@ -13,7 +13,8 @@
 //! SQL, let a wrong answer of the planner pass (see `semantics`).
 
 mod access;
-mod arrow_value;
+mod alter;
+mod checks;
 mod columns;
 mod create_as;
 mod ddl;
@@ -22,6 +23,7 @@ mod dml;
 mod domain;
 mod error;
 mod exact;
+mod functions;
 mod insert;
 mod literal;
 mod merge;
@@ -29,19 +31,24 @@ mod prepared;
 mod provider;
 mod returning;
 mod rewrite;
+mod rules;
 mod scan;
 mod scratch;
 mod semantics;
 mod session;
+mod settings;
 mod statement;
 mod sum;
 mod transaction;
 mod truncate;
 mod types;
 
+use crate::columnar as arrow_value;
+pub use crate::columnar::{property_type_of, value_at};
 pub use access::{PlanStep, QueryPlan};
-pub use arrow_value::{property_type_of, value_at};
+pub use checks::Conditions;
 pub use error::from_datafusion_at as error_from;
+pub use functions::function_names;
 pub use session::{CommandResult, Outcome, SqlOptions, SqlSession};
 pub use statement::{relocate, split_statements, statement_at};
 pub use transaction::{SessionTransaction, TransactionState};

@@ -42,11 +42,12 @@ use super::rewrite::{parse_query, rewrite, shown_name};
 use super::scan::BATCH_ROWS;
 use super::scratch::ScratchTable;
 use super::semantics::CheckedArithmetic;
+use super::settings::{Setting, Settings};
 use super::statement::{self, CreateEdgeTable, Deletion, Statement};
 use super::sum::checked_sum;
 use super::transaction::{Control, SessionTransaction, read_only_session};
 use super::types::SqlTypes;
-use super::{create_as, ddl, dml, merge, truncate};
+use super::{alter, create_as, ddl, dml, merge, truncate};
 
 /// How often a statement is begun anew because another transaction committed first.
 const ATTEMPTS: usize = 16;
@@ -64,11 +65,19 @@ pub struct SqlOptions {
     pub read_only: bool,
     /// How many threads one statement may use.
     pub partitions: usize,
+    /// How long a statement may take until `SET statement_timeout` says otherwise; for ever when absent.
+    pub statement_timeout: Option<Duration>,
 }
 
 impl Default for SqlOptions {
     fn default() -> Self {
-        Self { memory_bytes: 1 << 30, temp_dir: None, read_only: false, partitions: 2 }
+        Self {
+            memory_bytes: 1 << 30,
+            temp_dir: None,
+            read_only: false,
+            partitions: 2,
+            statement_timeout: None,
+        }
     }
 }
 
@@ -125,6 +134,7 @@ struct Shared {
     state: Arc<StatementState>,
     read_only: bool,
     transaction: Arc<SessionTransaction>,
+    settings: Settings,
     prepared: Prepared,
 }
 
@@ -138,8 +148,9 @@ impl SqlSession {
         let context = context(&state, &options).map_err(|e| super::error::from_datafusion(&e))?;
         let read_only = options.read_only || store.is_read_only();
         let transaction = SessionTransaction::new(Arc::clone(&store), read_only);
+        let settings = Settings::new(options.statement_timeout);
         let prepared = Prepared::default();
-        let shared = Shared { store, context, state, read_only, transaction, prepared };
+        let shared = Shared { store, context, state, read_only, transaction, settings, prepared };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -149,13 +160,20 @@ impl SqlSession {
         &self.shared.transaction
     }
 
+    /// A token that is raised with `cancel`, and once the statement timeout, counted from now, is over.
+    #[must_use]
+    pub fn limited(&self, cancel: &CancelToken) -> CancelToken {
+        self.shared.settings.limited(cancel)
+    }
+
     /// Runs one statement; `$1`, `$2`, ... stand for `params`.
     ///
     /// # Errors
     /// `BadInput`, `NotFound`, `Unsupported` with the place in the SQL; `Constraint`; `Conflict`
-    /// when other transactions kept committing first, or from COMMIT when another did; `ReadOnly`; `Cancelled`; `OutOfSpace`.
+    /// when other transactions kept committing first, or from COMMIT when another did; `ReadOnly`; `Cancelled`; `TimedOut`; `OutOfSpace`.
     pub async fn run(&mut self, sql: &str, params: &[Value], cancel: &CancelToken) -> Result<Outcome> {
         cancel.check()?;
+        let cancel = self.limited(cancel);
         let run = Run {
             shared: Arc::clone(&self.shared),
             sql: sql.to_owned(),
@@ -175,7 +193,7 @@ impl SqlSession {
                 _ = ticks.tick() => {
                     // Once it writes, it alone knows whether it committed.
                     if cancel.is_cancelled() && !writes.load(Ordering::SeqCst) {
-                        return Err(Error::cancelled());
+                        return Err(cancel.error());
                     }
                 }
             }
@@ -198,7 +216,7 @@ fn ticks() -> Interval {
     ticks
 }
 
-fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResult<SessionContext> {
+pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResult<SessionContext> {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_create_default_catalog_and_schema(false)
@@ -242,6 +260,8 @@ fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResul
 /// A statement that writes.
 enum Change {
     CreateTable(ast::CreateTable),
+    AlterTable(ast::AlterTable),
+    CreateIndex(ast::CreateIndex),
     CreateEdgeTable(CreateEdgeTable),
     Drop(ast::Statement),
     CreateTableAs(ast::CreateTable),
@@ -279,6 +299,8 @@ impl Change {
     async fn apply(&self, run: &Run, transaction: &mut Transaction) -> Result<Applied> {
         match self {
             Change::CreateTable(create) => ddl::create_table(run, transaction, create).map(Applied::from),
+            Change::AlterTable(alter) => alter::alter_table(run, transaction, alter).await.map(Applied::from),
+            Change::CreateIndex(create) => alter::create_index(run, transaction, create).map(Applied::from),
             Change::CreateEdgeTable(create) => {
                 ddl::create_edge_table(run, transaction, create).map(Applied::from)
             }
@@ -342,6 +364,9 @@ impl Run {
         if let Some(control) = Control::of(&statement)? {
             return self.control(control).await;
         }
+        if let Some(setting) = Setting::of(&statement)? {
+            return self.setting(&setting).await;
+        }
         match statement {
             ast::Statement::Query(query) => match dml::written_by(*query)? {
                 Ok((with, statement)) => self.write(Change::under(with, statement)?).await,
@@ -362,6 +387,8 @@ impl Run {
                 self.write(Change::CreateTableAs(create)).await
             }
             ast::Statement::CreateTable(create) => self.write(Change::CreateTable(create)).await,
+            ast::Statement::AlterTable(alter) => self.write(Change::AlterTable(alter)).await,
+            ast::Statement::CreateIndex(create) => self.write(Change::CreateIndex(create)).await,
             ast::Statement::Truncate(truncate) => self.write(Change::Truncate(truncate)).await,
             drop @ ast::Statement::Drop { .. } => self.write(Change::Drop(drop)).await,
             prepare @ ast::Statement::Prepare { .. } => {
@@ -377,6 +404,21 @@ impl Run {
                 }
                 None => Err(ddl::unsupported(&other)),
             },
+        }
+    }
+
+    async fn setting(self, setting: &Setting) -> Result<Outcome> {
+        let settings = &self.shared.settings;
+        match setting {
+            Setting::SetTimeout(ms) => {
+                settings.set_timeout(*ms);
+                Ok(Outcome::Done(CommandResult::new("SET", 0)))
+            }
+            Setting::ShowTimeout => {
+                let query = parse_query(&settings.timeout_query())?;
+                let view = self.shared.transaction.view().await;
+                self.query(ast::Statement::Query(Box::new(query)), view).await
+            }
         }
     }
 
@@ -539,6 +581,7 @@ impl Run {
             return self.autocommit(change).await;
         };
         let result = change.apply(self, transaction).await?;
+        transaction.check_statement()?;
         self.started_writing()?;
         turn.keep();
         result.outcome()
@@ -549,6 +592,7 @@ impl Run {
             let mut transaction = self.shared.store.begin()?;
             transaction.begin_statement();
             let result = change.apply(self, &mut transaction).await?;
+            transaction.check_statement()?;
             transaction.end_statement();
             self.started_writing()?;
             let store = Arc::clone(&self.shared.store);
@@ -639,7 +683,7 @@ impl Stream for Guarded {
         let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
         if this.cancel.is_cancelled() {
             this.inner = None;
-            return Poll::Ready(Some(Err(to_datafusion(Error::cancelled()))));
+            return Poll::Ready(Some(Err(to_datafusion(this.cancel.error()))));
         }
         match inner.as_mut().poll_next(context) {
             Poll::Ready(Some(Ok(batch))) if batch.schema_ref() == &this.schema => {

@@ -11,7 +11,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 
-use crate::model::{Error, Result, Span};
+use crate::model::{Error, Result, Span, sqlstate};
 
 use super::dialect::DIALECT;
 
@@ -119,7 +119,9 @@ fn tokenize(sql: &str) -> (Vec<Placed>, Option<Error>) {
         .collect();
     let error = failed.map(|e| {
         let at = byte_of(sql, e.location.line, e.location.column);
-        Error::bad_input(decapitalize(&e.message)).at_sql(sql, at..at + 1)
+        Error::bad_input(decapitalize(&e.message))
+            .with_sqlstate(sqlstate::SYNTAX_ERROR)
+            .at_sql(sql, at..at + 1)
     });
     if error.is_some() {
         // The broken rest belongs to the last statement.
@@ -226,6 +228,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
             "a statement of {} bytes is too long: at most {MAX_STATEMENT_BYTES} are taken",
             sql.len()
         ))
+        .with_sqlstate(sqlstate::STATEMENT_TOO_COMPLEX)
         .with_hint("pass data as parameters, or load it with import"));
     }
     let (tokens, error) = tokenize(sql);
@@ -523,7 +526,9 @@ fn parse_create_edge(parser: &mut Parser<'_>) -> std::result::Result<CreateEdgeT
 fn unexpected(sql: &str, token: &TokenWithSpan) -> Error {
     let start = byte_of(sql, token.span.start.line, token.span.start.column);
     let end = byte_of(sql, token.span.end.line, token.span.end.column);
-    Error::bad_input(format!("unexpected {}", shown(&token.token.to_string()))).at_sql(sql, start..end)
+    Error::bad_input(format!("unexpected {}", shown(&token.token.to_string())))
+        .with_sqlstate(sqlstate::SYNTAX_ERROR)
+        .at_sql(sql, start..end)
 }
 
 fn shown(token: &str) -> String {
@@ -536,6 +541,7 @@ fn parser_error(sql: &str, error: &ParserError) -> Error {
         ParserError::ParserError(text) | ParserError::TokenizerError(text) => text.as_str(),
         ParserError::RecursionLimitExceeded => {
             return Error::bad_input("the statement is nested too deeply")
+                .with_sqlstate(sqlstate::STATEMENT_TOO_COMPLEX)
                 .with_hint("split it with WITH clauses");
         }
     };
@@ -547,7 +553,7 @@ fn parser_error(sql: &str, error: &ParserError) -> Error {
         Some((expected, found)) => format!("expected {expected}, found {}", shown(found)),
         None => decapitalize(message),
     };
-    let error = Error::bad_input(message);
+    let error = Error::bad_input(message).with_sqlstate(sqlstate::SYNTAX_ERROR);
     match place.and_then(|(line, column)| Some((line.trim().parse().ok()?, column.trim().parse().ok()?))) {
         Some((line, column)) => {
             let start = byte_of(sql, line, column);
@@ -589,6 +595,7 @@ fn check_limits(sql: &str, tokens: &[Placed]) -> Result<()> {
             return Err(at(Error::bad_input(format!(
                 "a statement of more than {MAX_TOKENS} words and signs"
             ))
+            .with_sqlstate(sqlstate::STATEMENT_TOO_COMPLEX)
             .with_hint("pass data as parameters, or load it with import")));
         }
         match role(token) {
@@ -605,6 +612,7 @@ fn check_limits(sql: &str, tokens: &[Placed]) -> Result<()> {
                         return Err(at(Error::bad_input(format!(
                             "a chain of more than {MAX_CHAIN} operators"
                         ))
+                        .with_sqlstate(sqlstate::STATEMENT_TOO_COMPLEX)
                         .with_hint("use IN (...) or join with a list of VALUES")));
                     }
                 }
@@ -618,6 +626,7 @@ fn check_limits(sql: &str, tokens: &[Placed]) -> Result<()> {
         }
         if chains.len() > MAX_DEPTH + 1 {
             return Err(at(Error::bad_input(format!("nested deeper than {MAX_DEPTH} levels"))
+                .with_sqlstate(sqlstate::STATEMENT_TOO_COMPLEX)
                 .with_hint("split the statement with WITH clauses")));
         }
     }

@@ -28,7 +28,7 @@ use sqlparser::ast::{
 };
 use tokio::sync::OwnedMutexGuard;
 
-use crate::model::{CancelToken, Error, Result};
+use crate::model::{CancelToken, Error, Result, sqlstate};
 use crate::storage::{Store, Transaction, View};
 
 use super::error::refuse;
@@ -162,6 +162,7 @@ impl Turn {
         let mut shown = self.session.shown.lock();
         if matches!(*shown, Shown::Open { .. }) {
             return Err(Error::bad_input("a transaction is open already")
+                .with_sqlstate(sqlstate::ACTIVE_SQL_TRANSACTION)
                 .with_hint("COMMIT or ROLLBACK ends it; SAVEPOINT starts a part that can be rolled back"));
         }
         if self.session.read_only && read_only == Some(false) {
@@ -302,7 +303,9 @@ fn shown_anew<T>(
 }
 
 fn no_transaction() -> Error {
-    Error::bad_input("no transaction is open").with_hint("BEGIN opens one")
+    Error::bad_input("no transaction is open")
+        .with_sqlstate(sqlstate::NO_ACTIVE_SQL_TRANSACTION)
+        .with_hint("BEGIN opens one")
 }
 
 pub(super) fn read_only_session() -> Error {

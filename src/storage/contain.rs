@@ -2,7 +2,8 @@
 //!
 //! The engine asserts what it expects of its file. Checked blocks keep damage away from it, but a
 //! database must answer with an error even where that was not enough. Only calls into the engine are
-//! contained, never a visitor that runs between them: its panics are somebody else's.
+//! contained, never a visitor that runs between them: its panics are somebody else's. Readers of foreign
+//! file formats are contained alike.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -37,7 +38,7 @@ impl Drop for Entered {
 /// Runs `call`; a panic in it comes back as its message.
 ///
 /// What `call` touched may be in any state after a panic: the caller must stop using it.
-pub(super) fn contain<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn contain<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     let _entered = Entered::new();
     catch_unwind(AssertUnwindSafe(call)).map_err(|payload| message(&*payload))
 }

@@ -17,6 +17,7 @@ mod catalog;
 mod contain;
 mod disk;
 mod folder;
+mod index_key;
 mod intern;
 mod keys;
 mod log;
@@ -35,6 +36,7 @@ mod write;
 
 pub use backend::{BackendStats, Batch, Changes, Put, Snapshot, StorageBackend, Table, TableStats};
 pub use catalog::{Catalog, closest};
+pub(crate) use contain::contain;
 pub use contain::panic_is_contained;
 pub use disk::{Disk, OsDisk, RawFile};
 pub use folder::Folder;
@@ -47,7 +49,10 @@ pub use store::{Checkpointed, LogStats, Lsn, Store, StoreOptions};
 pub use tables::RedbBackend;
 pub use verify::{Checked, FINDINGS_KEPT, Fault, Finding, Verified, VerifyProgress};
 pub use view::View;
-pub use write::{Deleted, NewProperty, NewType, Transaction};
+pub use write::{
+    Deleted, Names, NewCheck, NewIndex, NewProperty, NewReference, NewType, Rewrite, RowChecks, Transaction,
+    Values,
+};
 
 #[cfg(test)]
 mod model_tests;

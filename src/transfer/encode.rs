@@ -70,7 +70,8 @@ impl RowEncoder {
                 out.extend_from_slice(if self.rows == 0 { b"\n" } else { b",\n" });
                 self.object(out, cells);
             }
-            FileFormat::Jsonl => self.object(out, cells),
+            // The columnar formats have an encoder of their own.
+            FileFormat::Jsonl | FileFormat::Parquet | FileFormat::Arrow => self.object(out, cells),
         }
         if self.format != FileFormat::Json {
             out.push(b'\n');

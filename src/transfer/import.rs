@@ -220,8 +220,13 @@ impl Plan {
         let known = |column: &str| {
             end_columns.contains(&column) || existing.is_some_and(|d| d.property(column).is_some())
         };
-        let delimited = matches!(format, FileFormat::Csv | FileFormat::Tsv);
-        let all_known = delimited && file.columns().names().iter().all(|c| known(c));
+        // A file of typed columns says what they are; only whether `id` is ids must be looked up.
+        let says = |place: usize, column: &str| {
+            file.type_of(place).is_some_and(|t| column != ID || t != PropertyType::String)
+        };
+        let all_said = matches!(format, FileFormat::Csv | FileFormat::Tsv) || format.is_columnar();
+        let mut named = file.columns().names().iter().enumerate();
+        let all_known = all_said && named.all(|(place, column)| known(column) || says(place, column));
         let guesses = if all_known { Guesses::default() } else { Guesses::read(&mut file, options, watch)? };
 
         let mut columns = Vec::new();
@@ -230,11 +235,13 @@ impl Plan {
             if end_columns.contains(&column.as_str()) {
                 continue;
             }
-            if column == ID && own_id && (guesses.ids || options.key.as_deref() == Some(ID)) {
+            let ids = guesses.ids || file.type_of(place) == Some(PropertyType::Uuid);
+            if column == ID && own_id && (ids || options.key.as_deref() == Some(ID)) {
                 id_column = Some(place);
                 continue;
             }
-            let guessed = guesses.columns.get(place).map_or(PropertyType::String, Guess::property_type);
+            let guess = || guesses.columns.get(place).map_or(PropertyType::String, Guess::property_type);
+            let guessed = file.type_of(place).unwrap_or_else(guess);
             let property_type =
                 existing.and_then(|d| d.property(column)).map_or(guessed, |p| p.property_type);
             columns.push(PlannedColumn { place, name: column.clone(), property_type });
@@ -349,6 +356,7 @@ impl Guesses {
                 found.ids = match file.columns().place(ID).map(|place| file.cell(place)) {
                     Some(Cell::Text { bytes, .. }) => uuid::Uuid::try_parse_ascii(bytes).is_ok(),
                     Some(Cell::Json(Value::String(text))) => uuid::Uuid::try_parse(text).is_ok(),
+                    Some(Cell::Json(Value::Uuid(_))) => true,
                     _ => false,
                 };
             }
@@ -446,7 +454,7 @@ impl Writer<'_> {
         let rows_fault =
             matches!(bad.error.kind(), ErrorKind::BadInput | ErrorKind::NotFound | ErrorKind::Constraint);
         if rows_fault && self.options.on_error == OnError::Skip {
-            return self.rejects.add(&bad, file.raw());
+            return self.rejects.add(&bad, &file.raw());
         }
         Err(if rows_fault { bad.into_error(&self.options.file) } else { bad.error })
     }
@@ -540,6 +548,7 @@ impl Writer<'_> {
             None | Some(Cell::Absent | Cell::Text { bytes: b"", .. } | Cell::Json(Value::Null)) => None,
             Some(Cell::Text { bytes, .. }) => Some(bytes),
             Some(Cell::Json(Value::String(text))) => Some(text.as_bytes()),
+            Some(Cell::Json(Value::Uuid(id))) => return Ok((Some(*id), values)),
             Some(Cell::Json(_)) => Some(b"?".as_slice()),
         };
         let id = match id {

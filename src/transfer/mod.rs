@@ -1,9 +1,9 @@
 //! Transfer: files in and out.
 //!
 //! ```text
-//!  file ─▶ source (gz, zst) ─▶ delimited | json ─▶ rows ─▶ infer (first pass, whole file)
-//!                                                     └──▶ import (second pass) ─▶ storage::Transaction
-//!  rows of values ─▶ encode (csv, tsv, json, jsonl) ─▶ temporary file ─▶ fsync ─▶ rename
+//!  file ─▶ source (gz, zst) ─▶ delimited | json | columnar_in ─▶ rows ─▶ infer (first pass, whole file)
+//!                                                                   └──▶ import (second pass) ─▶ storage::Transaction
+//!  batches ─▶ encode (csv, tsv, json, jsonl) | columnar_out (parquet, arrow) ─▶ temporary file ─▶ fsync ─▶ rename
 //! ```
 //!
 //! CSV is lossless both ways: NULL is an empty unquoted field and the empty string is `""`; text that
@@ -13,6 +13,8 @@
 //! Must never: read a whole file into memory, guess a type from a part of the file, leave out a row
 //! without saying so, or replace an existing file before the new one is whole.
 
+mod columnar_in;
+mod columnar_out;
 mod convert;
 mod delimited;
 mod demo;
@@ -27,6 +29,7 @@ mod reject;
 mod rows;
 mod source;
 
+pub use columnar_out::ColumnarEncoder;
 pub use demo::{DemoCounts, load_demo};
 pub use encode::{ExportColumn, RowEncoder};
 pub use export::ExportWriter;

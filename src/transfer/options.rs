@@ -89,41 +89,48 @@ pub enum FileFormat {
     Json,
     /// One object a line.
     Jsonl,
+    /// Apache Parquet.
+    Parquet,
+    /// Arrow IPC, as a file or as a stream.
+    Arrow,
 }
 
 impl FileFormat {
     /// The format an extension names, behind `.gz` or `.zst` if there is one.
     ///
     /// # Errors
-    /// `BadInput` for an extension that names none, `Unsupported` for Parquet and Arrow files.
+    /// `BadInput` for an extension that names none.
     pub fn of_path(path: &Path) -> Result<Self> {
         let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
         let extension = name.rsplit_once('.').map_or("", |(_, e)| e);
-        Self::parse(extension).map_err(|e| {
-            if e.kind() == crate::model::ErrorKind::Unsupported {
-                return e;
-            }
+        Self::parse(extension).map_err(|_| {
             Error::bad_input(format!("{}: the extension does not name a format", path.display()))
-                .with_hint("give --format csv, tsv, json or jsonl")
+                .with_hint("give --format csv, tsv, json, jsonl, parquet or arrow")
         })
     }
 
     /// The format of a name.
     ///
     /// # Errors
-    /// `BadInput` for an unknown name, `Unsupported` for `parquet` and `arrow`.
+    /// `BadInput` for an unknown name.
     pub fn parse(name: &str) -> Result<Self> {
         match name {
             "csv" => Ok(FileFormat::Csv),
             "tsv" | "tab" => Ok(FileFormat::Tsv),
             "json" => Ok(FileFormat::Json),
             "jsonl" | "ndjson" => Ok(FileFormat::Jsonl),
-            "parquet" | "arrow" => Err(Error::unsupported(format!("{name} files are not supported yet"))
-                .with_hint("csv, tsv, json and jsonl are")),
+            "parquet" | "pq" => Ok(FileFormat::Parquet),
+            "arrow" | "arrows" | "feather" | "ipc" => Ok(FileFormat::Arrow),
             _ => Err(Error::bad_input(format!("there is no file format '{name}'"))
-                .with_hint("csv, tsv, json and jsonl are known")),
+                .with_hint("csv, tsv, json, jsonl, parquet and arrow are known")),
         }
+    }
+
+    /// Whether its columns have types of their own.
+    #[must_use]
+    pub fn is_columnar(self) -> bool {
+        matches!(self, FileFormat::Parquet | FileFormat::Arrow)
     }
 }
 
@@ -169,7 +176,8 @@ mod tests {
         let of = |name: &str| FileFormat::of_path(Path::new(name));
         assert_eq!(of("a/package.csv.gz").unwrap(), FileFormat::Csv);
         assert_eq!(of("x.JSONL.zst").unwrap(), FileFormat::Jsonl);
-        assert_eq!(of("x.parquet").unwrap_err().kind(), crate::model::ErrorKind::Unsupported);
+        assert_eq!(of("x.parquet").unwrap(), FileFormat::Parquet);
+        assert_eq!(of("x.arrow").unwrap(), FileFormat::Arrow);
         assert_eq!(of("x").unwrap_err().kind(), crate::model::ErrorKind::BadInput);
     }
 }

@@ -1,10 +1,12 @@
 //! Rows of a file, whatever its format: what the two passes of an import read.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::model::{Error, Result, Value};
+use crate::model::{Error, PropertyType, Result, Value};
 
+use super::columnar_in::ColumnarReader;
 use super::delimited::{DelimitedReader, Record};
 use super::json::JsonReader;
 use super::options::FileFormat;
@@ -57,7 +59,7 @@ pub enum Cell<'r> {
         /// It stood in quotes.
         quoted: bool,
     },
-    /// A value of a JSON file.
+    /// A value of a JSON file, or of a file whose columns have types.
     Json(&'r Value),
     /// The column is not in this row.
     Absent,
@@ -105,6 +107,7 @@ impl Columns {
 enum Reader {
     Delimited(Box<DelimitedReader>, Record),
     Json(Box<JsonReader>),
+    Columnar(Box<ColumnarReader>),
 }
 
 impl Rows {
@@ -113,8 +116,18 @@ impl Rows {
     /// # Errors
     /// `NotFound`, `Io`; `BadInput` for a header that cannot be used.
     pub fn open(path: &Path, format: FileFormat) -> Result<Self> {
-        let source = source::open(path)?;
         let mut columns = Columns::default();
+        if format.is_columnar() {
+            let reader = Box::new(ColumnarReader::open(path, format, &mut columns)?);
+            let position = reader.position().clone();
+            return Ok(Self {
+                reader: Reader::Columnar(reader),
+                columns,
+                position,
+                quotes_everything: false,
+            });
+        }
+        let source = source::open(path)?;
         let mut quotes_everything = false;
         let reader = match format {
             FileFormat::Csv | FileFormat::Tsv => {
@@ -126,7 +139,7 @@ impl Rows {
                 Reader::Delimited(reader, record)
             }
             FileFormat::Json => Reader::Json(Box::new(JsonReader::array(source.reader))),
-            FileFormat::Jsonl => Reader::Json(Box::new(JsonReader::lines(source.reader))),
+            _ => Reader::Json(Box::new(JsonReader::lines(source.reader))),
         };
         Ok(Self { reader, columns, position: source.position, quotes_everything })
     }
@@ -155,6 +168,15 @@ impl Rows {
                 Ok(next)
             }
             Reader::Json(reader) => reader.next(&mut self.columns),
+            Reader::Columnar(reader) => reader.next(),
+        }
+    }
+
+    /// The type a column has in the file itself, where its format says so.
+    pub fn type_of(&self, column: usize) -> Option<PropertyType> {
+        match &self.reader {
+            Reader::Columnar(reader) => reader.type_of(column),
+            _ => None,
         }
     }
 
@@ -163,19 +185,22 @@ impl Rows {
         &self.columns
     }
 
-    /// The line the current row starts in, from 1.
+    /// The line the current row starts in, from 1; its number where a file has no lines.
     pub fn line(&self) -> u64 {
         match &self.reader {
             Reader::Delimited(_, record) => record.line,
             Reader::Json(reader) => reader.row_line(),
+            Reader::Columnar(reader) => reader.row(),
         }
     }
 
-    /// The bytes of the current row as they stand in the file, without the line's end.
-    pub fn raw(&self) -> &[u8] {
+    /// The bytes of the current row as they stand in the file, without the line's end; as JSON where
+    /// they are no text.
+    pub fn raw(&self) -> Cow<'_, [u8]> {
         match &self.reader {
-            Reader::Delimited(_, record) => record.raw(),
-            Reader::Json(reader) => reader.raw(),
+            Reader::Delimited(_, record) => record.raw().into(),
+            Reader::Json(reader) => reader.raw().into(),
+            Reader::Columnar(reader) => reader.as_json(self.columns.names()).into_bytes().into(),
         }
     }
 
@@ -186,6 +211,7 @@ impl Rows {
                 record.field(column).map_or(Cell::Absent, |(bytes, quoted)| Cell::Text { bytes, quoted })
             }
             Reader::Json(reader) => reader.cell(column).map_or(Cell::Absent, Cell::Json),
+            Reader::Columnar(reader) => reader.cell(column).map_or(Cell::Absent, Cell::Json),
         }
     }
 

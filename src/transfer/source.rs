@@ -19,6 +19,8 @@ pub struct Source {
     pub reader: Box<dyn BufRead>,
     /// How far the file itself is read.
     pub position: Position,
+    /// Whether it is unpacked on the way.
+    pub packed: bool,
 }
 
 /// How far a file is read.
@@ -29,6 +31,16 @@ pub struct Position {
 }
 
 impl Position {
+    /// Counts what is not bytes: the rows of a file that has `total`.
+    pub fn of_rows(total: u64) -> Self {
+        Self { read: Rc::new(Cell::new(0)), total }
+    }
+
+    /// Goes on by `count`.
+    pub fn advance(&self, count: u64) {
+        self.read.set(self.read.get() + count);
+    }
+
     /// From 0 to 1; `None` for an empty file or one whose length is not known.
     #[allow(clippy::cast_precision_loss)]
     pub fn fraction(&self) -> Option<f64> {
@@ -68,16 +80,17 @@ pub fn open(path: &Path) -> Result<Source> {
     let counting = Counting { file, read: Rc::clone(&position.read) };
     let mut raw = BufReader::with_capacity(BUFFER_BYTES, counting);
     let start = raw.fill_buf().map_err(|e| Error::io(format!("read {shown}"), &e))?;
-    let reader: Box<dyn BufRead> = if start.starts_with(&GZIP) {
+    let (gzip, zstandard) = (start.starts_with(&GZIP), start.starts_with(&ZSTD));
+    let reader: Box<dyn BufRead> = if gzip {
         Box::new(BufReader::with_capacity(BUFFER_BYTES, flate2::bufread::MultiGzDecoder::new(raw)))
-    } else if start.starts_with(&ZSTD) {
+    } else if zstandard {
         let decoder = zstd::stream::read::Decoder::with_buffer(raw)
             .map_err(|e| Error::io(format!("unpack {shown}"), &e))?;
         Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder))
     } else {
         Box::new(raw)
     };
-    Ok(Source { reader, position })
+    Ok(Source { reader, position, packed: gzip || zstandard })
 }
 
 #[cfg(test)]

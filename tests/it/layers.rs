@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["model"],
     &["storage"],
-    &["graph", "vector", "text"],
+    &["graph", "vector", "text", "columnar"],
     &["query", "transfer", "cloud"],
     &["engine"],
     &["bus"],

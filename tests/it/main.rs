@@ -9,6 +9,7 @@ mod formats;
 mod isolation;
 mod layers;
 mod pty;
+mod rules;
 mod sql;
 mod transfer;
 mod tui;

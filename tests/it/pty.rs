@@ -21,6 +21,8 @@ struct Shared {
 }
 
 struct Pty {
+    /// Where the program keeps what is its user's.
+    home: tempfile::TempDir,
     shared: Arc<Shared>,
     master: Box<dyn MasterPty + Send>,
     // Kept open so that the terminal's modes can be read after the program has ended.
@@ -39,7 +41,9 @@ impl Pty {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let cooked = pair.master.get_termios().unwrap().local_flags.bits();
+        let home = tempfile::tempdir().unwrap();
         let mut command = CommandBuilder::new(program);
+        command.env("XDG_DATA_HOME", home.path());
         command.args(arguments);
         command.env("TERM", "xterm-256color");
         command.env_remove("ARESADB_DATABASE");
@@ -64,7 +68,7 @@ impl Pty {
             }
         });
         let writer = pair.master.take_writer().unwrap();
-        Self { shared, master: pair.master, _slave: pair.slave, writer, child, cooked }
+        Self { home, shared, master: pair.master, _slave: pair.slave, writer, child, cooked }
     }
 
     fn keys(&mut self, keys: &str) {
@@ -325,6 +329,66 @@ fn the_prompt_has_a_star_while_a_transaction_is_open() {
     pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb*>"));
     pty.keys(".exit\r");
     pty.shows("the transaction was not committed: it is rolled back");
+    pty.ends(0);
+}
+
+const REPL: [&str; 5] = ["-d", ":memory:", "--color", "always", "repl"];
+
+fn repl() -> Pty {
+    let pty = Pty::start_program(env!("CARGO_BIN_EXE_aresadb"), &REPL, 100, 30);
+    pty.shows("aresadb> ");
+    pty
+}
+
+/// The colour of the first character of `text` on the screen.
+fn color_of(screen: &vt100::Screen, text: &str) -> Option<vt100::Color> {
+    screen.rows(0, 100).zip(0..).find_map(|(line, row)| {
+        let column = line.find(text)?;
+        screen.cell(row, u16::try_from(column).ok()?).map(vt100::Cell::fgcolor)
+    })
+}
+
+#[test]
+fn the_repl_colours_completes_and_remembers() {
+    let mut pty = repl();
+    pty.keys("CREATE TABLE package (name TEXT, version TEXT);\r");
+    pty.shows("CREATE TABLE\r\n".trim());
+    pty.keys("INSERT INTO pack\t VALUES ('tmux', '3.5');\r");
+    pty.shows("1 row inserted");
+    pty.keys("sel\t v\x7f'text', 12");
+    pty.wait("coloured text", |s| color_of(s, "'text'") == Some(vt100::Color::Idx(2)));
+    pty.wait("a coloured number", |s| color_of(s, "12") == Some(vt100::Color::Idx(6)));
+    pty.wait("a coloured keyword", |s| color_of(s, "select") == Some(vt100::Color::Idx(4)));
+    // Over two lines, with a property behind an alias.
+    pty.keys(",\rp.ver\t FROM package p;\r");
+    pty.shows("3.5");
+    pty.keys(".explain select p.name from package p\r");
+    pty.shows("TableScan");
+    pty.keys(".nothing\r");
+    pty.shows("there is no command .nothing");
+    // The statement of before, as it was typed.
+    pty.keys("\x1b[A\x1b[A\x1b[A");
+    pty.shows("p.version FROM package p;");
+    pty.keys("\x03.exit\r");
+    pty.ends(0);
+    let history = std::fs::read_to_string(pty.home.path().join("aresadb/history")).unwrap();
+    assert!(history.contains("CREATE TABLE package") && history.contains("p.version"), "{history}");
+}
+
+#[test]
+fn ctrl_c_stops_a_running_statement_and_the_repl_goes_on() {
+    let mut pty = repl();
+    pty.keys("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b;\r");
+    pty.shows("100000000) b;");
+    pty.keys("\x03");
+    pty.shows("error: cancelled");
+    pty.keys("SET statement_timeout = '50ms';\r");
+    pty.shows("SET");
+    pty.keys("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b;\r");
+    pty.shows("the statement was stopped by its timeout of 50 ms");
+    pty.keys("SELECT 40 + 2 AS answer;\r");
+    pty.shows("42");
+    pty.keys(".exit\r");
     pty.ends(0);
 }
 

@@ -5,14 +5,15 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aresadb::columnar::batch_of;
 use aresadb::model::{
-    CancelToken, Error, ErrorKind, FixedClock, IdGenerator, Interval, Place, PropertyType, RowId, TypeKind,
-    Value,
+    CancelToken, Decimal, Error, ErrorKind, FixedClock, IdGenerator, Interval, Place, PropertyType, RowId,
+    TypeKind, Value,
 };
 use aresadb::storage::{NewProperty, NewType, RedbBackend, Store, StoreOptions};
 use aresadb::transfer::{
-    EndLookup, ExportColumn, ExportWriter, FileFormat, ImportOptions, ImportReport, ImportTarget, OnError,
-    import, load_demo,
+    EndLookup, ExportWriter, FileFormat, ImportOptions, ImportReport, ImportTarget, OnError, import,
+    load_demo,
 };
 
 fn store() -> Arc<Store> {
@@ -269,15 +270,14 @@ fn ids_in_the_file_are_kept_and_find_ends() {
 #[test]
 fn what_is_exported_comes_back_as_it_was() {
     let files = Files::new();
-    let columns: Vec<ExportColumn> = [
+    let columns = [
         ("s", PropertyType::String),
         ("i", PropertyType::Integer),
         ("f", PropertyType::Float),
         ("b", PropertyType::Boolean),
         ("t", PropertyType::Timestamp),
     ]
-    .map(|(name, property_type)| ExportColumn { name: name.to_owned(), property_type })
-    .to_vec();
+    .map(|(name, property_type)| (name.to_owned(), property_type));
     let texts =
         ["", "1", "007", "true", "NaN", "2024-01-01", " x ", "a,b\t\"c\"\r\nd", "\u{feff}", "-Infinity", "é"];
     let mut written: Vec<Vec<Value>> = texts
@@ -295,25 +295,107 @@ fn what_is_exported_comes_back_as_it_was() {
         })
         .collect();
     written.push(vec![Value::Null; 5]);
-    for format in [FileFormat::Csv, FileFormat::Tsv, FileFormat::Jsonl, FileFormat::Json] {
+    for format in [
+        FileFormat::Csv,
+        FileFormat::Tsv,
+        FileFormat::Jsonl,
+        FileFormat::Json,
+        FileFormat::Parquet,
+        FileFormat::Arrow,
+    ] {
         let file = files.0.path().join("out.data.gz");
-        let mut writer = ExportWriter::new(&file, Some(format), columns.clone()).unwrap();
-        written.iter().for_each(|row| writer.write_row(row).unwrap());
+        let batch = batch_of(&columns, &written).unwrap();
+        let mut writer = ExportWriter::new(&file, Some(format), batch.schema_ref()).unwrap();
+        writer.write(&batch).unwrap();
         assert_eq!(writer.finish().unwrap(), written.len() as u64);
         let store = store();
         run(&store, &ImportOptions { format: Some(format), ..nodes(&file, "t") }).unwrap();
         let json = matches!(format, FileFormat::Json | FileFormat::Jsonl);
         for (row, wanted) in rows(&store, "t").iter().zip(&written) {
-            for (column, value) in columns.iter().zip(wanted) {
+            for ((column, _), value) in columns.iter().zip(wanted) {
                 // JSON has no times: without a declared type their text comes back.
                 let value = match value {
                     Value::Timestamp(_) if json => Value::String(value.to_text()),
                     other => other.clone(),
                 };
-                assert_eq!(row.get(&column.name).unwrap_or(&Value::Null), &value, "{format:?}");
+                assert_eq!(row.get(column).unwrap_or(&Value::Null), &value, "{format:?}");
             }
         }
         assert_eq!(rows(&store, "t").len(), written.len());
+    }
+}
+
+#[test]
+fn typed_columns_come_back_with_their_types() {
+    use PropertyType as T;
+    let columns = [
+        ("u", T::Uuid),
+        ("d", T::Date),
+        ("t", T::Time),
+        ("i", T::Interval),
+        ("m", T::Decimal { precision: 9, scale: 2 }),
+        ("b", T::Bytes),
+        ("v", T::Vector { dimension: Some(2) }),
+        ("w", T::Vector { dimension: None }),
+        ("j", T::Json),
+    ]
+    .map(|(name, of)| (name.to_owned(), of));
+    let row = vec![
+        Value::Uuid(uuid::Uuid::from_u128(7)),
+        Value::Date(-1),
+        Value::Time(1),
+        Value::Interval(Interval { months: -14, days: 3, micros: -5 }),
+        Value::Decimal(Decimal { unscaled: -1234, scale: 2 }),
+        Value::Bytes(vec![0, 255]),
+        Value::Vector(vec![0.5, -1.0]),
+        Value::Vector(vec![0.25]),
+        Value::Array(vec![Value::Integer(1), Value::from("x")]),
+    ];
+    let batch = batch_of(&columns, &[row.clone(), vec![Value::Null; row.len()]]).unwrap();
+    let files = Files::new();
+    for name in ["x.parquet", "x.arrow", "x.parquet.zst"] {
+        let file = files.0.path().join(name);
+        let mut writer = ExportWriter::new(&file, None, batch.schema_ref()).unwrap();
+        writer.write(&batch).unwrap();
+        assert_eq!(writer.finish().unwrap(), 2);
+        let store = store();
+        run(&store, &nodes(&file, "t")).unwrap();
+        let view = store.view();
+        let definition = view.catalog().get("t").unwrap();
+        let read = rows(&store, "t");
+        for ((name, of), value) in columns.iter().zip(&row) {
+            assert_eq!(definition.property(name).unwrap().property_type, *of, "{name}");
+            assert_eq!(&read[0][name], value, "{name}");
+        }
+        assert!(read[1].is_empty());
+    }
+}
+
+#[test]
+fn damaged_files_of_typed_columns_are_errors() {
+    let files = Files::new();
+    let columns = [("n".to_owned(), PropertyType::Integer), ("s".to_owned(), PropertyType::String)];
+    let row = |n: i64| vec![Value::Integer(n), Value::from(format!("text {n}"))];
+    let batch = batch_of(&columns, &(0..500).map(row).collect::<Vec<_>>()).unwrap();
+    for name in ["x.parquet", "x.arrow"] {
+        let file = files.0.path().join(name);
+        let mut writer = ExportWriter::new(&file, None, batch.schema_ref()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        let whole = std::fs::read(&file).unwrap();
+        let step = (whole.len() / 60).max(1);
+        for at in (0..whole.len()).step_by(step) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x55;
+            std::fs::write(&file, &bytes).unwrap();
+            // Damage that is not seen changes values; it must not end the program or hide rows.
+            if let Ok(report) = run(&store(), &nodes(&file, "t")) {
+                assert_eq!(report.rows, 500, "{name}, byte {at}");
+            }
+            std::fs::write(&file, &whole[..at]).unwrap();
+            let error = run(&store(), &nodes(&file, "t")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BadInput, "{name} cut at {at}: {error}");
+        }
     }
 }
 

@@ -2,10 +2,13 @@
 //!
 //! Subcommands, REPL dot-commands, the terminal program's palette, `:` line, key hints and help,
 //! shell completions and the README's table all read it, so none of them can drift. The commands
-//! of the shell stand in `shell`, those of the screen with their keys in `screen`.
+//! of the shell stand in `shell`, those of the REPL in `dot`, those of the screen with their keys in
+//! `screen`; the words of SQL in `sql`.
 
+mod dot;
 mod screen;
 mod shell;
+mod sql;
 
 /// A user-facing command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +36,10 @@ pub struct KeyBinding {
     pub command: &'static str,
 }
 
+pub use dot::DOT;
 pub use screen::{HINTS, KEYS, SCREEN};
 pub use shell::{LATER, SHELL};
+pub use sql::{KEYWORDS, is_keyword};
 
 /// The shell command of a name or alias.
 #[must_use]

@@ -1,0 +1,42 @@
+//! The names of the functions that SQL has, for programs that complete them.
+
+use datafusion::execution::SessionStateDefaults;
+
+/// The functions' names in order: scalar, aggregate and window functions, with their other names.
+#[must_use]
+pub fn function_names() -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for function in SessionStateDefaults::default_scalar_functions() {
+        names.push(function.name().to_owned());
+        names.extend(function.aliases().iter().cloned());
+    }
+    for function in SessionStateDefaults::default_aggregate_functions() {
+        names.push(function.name().to_owned());
+        names.extend(function.aliases().iter().cloned());
+    }
+    for function in SessionStateDefaults::default_window_functions() {
+        names.push(function.name().to_owned());
+        names.extend(function.aliases().iter().cloned());
+    }
+    // Operators have functions behind them, with names nobody writes.
+    names.retain(|name| {
+        name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            && name.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+    });
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn well_known_functions_are_there_once() {
+        let names = function_names();
+        for name in ["abs", "count", "date_trunc", "lower", "row_number", "sum"] {
+            assert_eq!(names.iter().filter(|n| *n == name).count(), 1, "{name}");
+        }
+    }
+}
