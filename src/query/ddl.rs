@@ -299,7 +299,6 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
             "BEGIN takes the options: BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         }
         ast::Statement::Copy { .. } => "use the import and export commands",
-        ast::Statement::CreateView(_) => "use WITH in the query",
         ast::Statement::Truncate(_) => "use DELETE FROM without WHERE",
         ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => {
             "the one setting is statement_timeout"

@@ -42,6 +42,7 @@ mod sum;
 mod transaction;
 mod truncate;
 mod types;
+mod views;
 
 use crate::columnar as arrow_value;
 pub use crate::columnar::{property_type_of, value_at};

@@ -47,7 +47,7 @@ use super::statement::{self, CreateEdgeTable, Deletion, Statement};
 use super::sum::checked_sum;
 use super::transaction::{Control, SessionTransaction, read_only_session};
 use super::types::SqlTypes;
-use super::{alter, create_as, ddl, dml, merge, truncate};
+use super::{alter, create_as, ddl, dml, merge, truncate, views};
 
 /// How often a statement is begun anew because another transaction committed first.
 const ATTEMPTS: usize = 16;
@@ -265,6 +265,8 @@ enum Change {
     CreateEdgeTable(CreateEdgeTable),
     Drop(ast::Statement),
     CreateTableAs(ast::CreateTable),
+    CreateView(ast::CreateView),
+    DropView(ast::Statement),
     Truncate(ast::Truncate),
     Insert(ast::Insert, Option<With>),
     Update(ast::Update, Option<With>),
@@ -308,6 +310,10 @@ impl Change {
             Change::CreateTableAs(create) => {
                 create_as::create_table_as(run, transaction, create).await.map(Applied::from)
             }
+            Change::CreateView(create) => {
+                views::create_view(run, transaction, create).await.map(Applied::from)
+            }
+            Change::DropView(drop) => views::drop_view(run, transaction, drop).map(Applied::from),
             Change::Truncate(truncate) => truncate::truncate(run, transaction, truncate).map(Applied::from),
             Change::Insert(insert, with) => dml::insert(run, transaction, insert, with.as_ref()).await,
             Change::Update(update, with) => dml::update(run, transaction, update, with.as_ref()).await,
@@ -389,6 +395,10 @@ impl Run {
             ast::Statement::CreateTable(create) => self.write(Change::CreateTable(create)).await,
             ast::Statement::AlterTable(alter) => self.write(Change::AlterTable(alter)).await,
             ast::Statement::CreateIndex(create) => self.write(Change::CreateIndex(create)).await,
+            ast::Statement::CreateView(create) => self.write(Change::CreateView(create)).await,
+            drop @ ast::Statement::Drop { object_type: ast::ObjectType::View, .. } => {
+                self.write(Change::DropView(drop)).await
+            }
             ast::Statement::Truncate(truncate) => self.write(Change::Truncate(truncate)).await,
             drop @ ast::Statement::Drop { .. } => self.write(Change::Drop(drop)).await,
             prepare @ ast::Statement::Prepare { .. } => {
@@ -459,6 +469,14 @@ impl Run {
         self.started(&session, &plan, number, view).await
     }
 
+    /// The columns of a query.
+    pub(super) async fn schema_of(&self, query: ast::Query, view: &View) -> Result<SchemaRef> {
+        let statement = ast::Statement::Query(Box::new(query));
+        let (_, plan, number) = self.plan(statement, view, Vec::new()).await?;
+        self.shared.state.clear(number);
+        Ok(shown_schema(&Arc::clone(plan.schema().inner())))
+    }
+
     async fn started(
         &self,
         session: &SessionState,
@@ -487,6 +505,7 @@ impl Run {
         view: &View,
         scratch: Vec<ScratchTable>,
     ) -> Result<(SessionState, LogicalPlan, u64)> {
+        views::expand(&mut statement, view.catalog())?;
         super::exact::check_numbers(&statement)?;
         rewrite(&mut statement, view.catalog())?;
         let state = &self.shared.state;

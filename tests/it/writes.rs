@@ -270,6 +270,8 @@ fn file(name: &str) -> usize {
     drop(db);
     let reopened = Database::open(folder.path(), OpenOptions::default()).unwrap();
     assert_eq!(content(&reopened.session().unwrap()), before, "after opening it again");
+    let found = reopened.verify(&CancelToken::new(), &mut |_| {}).unwrap().findings;
+    assert!(found.is_empty(), "{found:?}");
     if std::env::var_os("ARESADB_BLESS").is_some() {
         std::fs::write(&path, blessed).unwrap();
     } else {
@@ -301,4 +303,9 @@ fn prepared_statements() {
 #[test]
 fn merges() {
     file("merge.txt");
+}
+
+#[test]
+fn views() {
+    file("views.txt");
 }
