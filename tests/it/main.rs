@@ -10,6 +10,7 @@ mod isolation;
 mod layers;
 mod pty;
 mod rules;
+mod slt;
 mod sql;
 mod transfer;
 mod tui;
