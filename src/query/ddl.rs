@@ -104,6 +104,12 @@ pub(super) fn no_table(
     wanted: &str,
     catalog: &crate::storage::Catalog,
 ) -> Error {
+    if catalog.view(wanted).is_some() {
+        let error = Error::bad_input(format!("{} is a view, not a table", super::error::quoted(wanted)))
+            .with_hint("write to the tables behind it; DROP VIEW removes it")
+            .with_sqlstate(crate::model::sqlstate::WRONG_OBJECT_TYPE);
+        return at_name(run, error, name);
+    }
     let error = at_name(
         run,
         Error::not_found(format!("no table {}", super::error::quoted(wanted)))

@@ -399,6 +399,13 @@ fn assign(
     Ok(Assigned { name, known, to })
 }
 
+impl Assigned {
+    /// The property that is set, where the type has it already.
+    pub(super) fn property(&self) -> Option<PropertyId> {
+        self.known.map(|(id, _)| id)
+    }
+}
+
 impl NewValue {
     fn compute(expr: Expr, computed: &mut Vec<Expr>) -> Self {
         computed.push(expr);
@@ -555,6 +562,7 @@ pub async fn delete(
 pub(super) fn hanging_edges(edges: u64) -> Error {
     let (s, verb) = if edges == 1 { ("", "hangs") } else { ("s", "hang") };
     Error::constraint(format!("{edges} edge{s} {verb} on the nodes, which are not deleted"))
+        .with_sqlstate(sqlstate::RESTRICT_VIOLATION)
 }
 
 /// What is told of edges that were deleted with their nodes.

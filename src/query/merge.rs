@@ -17,7 +17,7 @@ use sqlparser::ast::{
     MergeClause, MergeClauseKind, Query, SetExpr, TableWithJoins, With,
 };
 
-use crate::model::{Error, Result, RowId, TypeDef};
+use crate::model::{Error, Result, RowId, TypeDef, sqlstate};
 use crate::storage::{Deleted, Transaction, View};
 
 use super::columns::ROW;
@@ -177,7 +177,8 @@ impl<'r> Merging<'r> {
                 && row.is_some_and(|row| !written.changed.insert(row))
             {
                 return Err(Error::constraint("MERGE cannot affect row a second time")
-                    .with_hint("a row of the table is met by several rows of the source: group them"));
+                    .with_hint("a row of the table is met by several rows of the source: group them")
+                    .with_sqlstate(sqlstate::CARDINALITY_VIOLATION));
             }
             let touched = match (action, row.map(RowId)) {
                 (Action::Update(assigned), Some(row)) => {

@@ -16,6 +16,7 @@ mod access;
 mod alter;
 mod checks;
 mod columns;
+mod conflict;
 mod create_as;
 mod ddl;
 mod dialect;

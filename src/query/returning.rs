@@ -121,6 +121,11 @@ impl Returning {
         self.rows.push(row);
     }
 
+    /// Notes these rows in the place of those that were noted.
+    pub fn note_only(&mut self, rows: Vec<RowId>) {
+        self.rows = rows;
+    }
+
     /// Notes what was asked of the query, which begins at `first`, for the rows of a batch with
     /// these numbers.
     ///

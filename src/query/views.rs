@@ -17,7 +17,7 @@ use sqlparser::ast::{
     TableAlias, TableFactor, VisitMut, VisitorMut,
 };
 
-use crate::model::{Error, PropertyType, Result, TypeDef, TypeId};
+use crate::model::{Error, PropertyType, Result, TypeDef, TypeId, sqlstate};
 use crate::storage::{Catalog, NewView, Transaction};
 
 use super::arrow_value::property_type_of;
@@ -376,14 +376,16 @@ pub fn drop_view(
         match (catalog.view(&wanted), catalog.get(&wanted)) {
             (Some(view), _) => ids.push((view.id, name)),
             (None, Some(_)) => {
-                let error = Error::bad_input(format!("{} is a table, not a view", quoted(&wanted)));
+                let error = Error::bad_input(format!("{} is a table, not a view", quoted(&wanted)))
+                    .with_sqlstate(sqlstate::WRONG_OBJECT_TYPE);
                 let hint = format!("DROP TABLE {} removes it", quoted(&wanted));
                 return Err(at_name(run, error.with_hint(hint), name));
             }
             (None, None) if *if_exists => missing.push(wanted),
             (None, None) => {
                 let error = no_table(run, name, &wanted, &catalog);
-                let renamed = Error::not_found(format!("no view {}", quoted(&wanted)));
+                let renamed = Error::not_found(format!("no view {}", quoted(&wanted)))
+                    .with_sqlstate(sqlstate::UNDEFINED_TABLE);
                 return Err(match error.place() {
                     Some(place) => renamed.at(place.clone()),
                     None => renamed,

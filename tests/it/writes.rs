@@ -309,3 +309,37 @@ fn merges() {
 fn views() {
     file("views.txt");
 }
+
+#[test]
+fn conflicts() {
+    file("conflict.txt");
+}
+
+/// Sessions that insert the same new keys and count up the same rows: every one counts once.
+#[test]
+fn inserts_that_race_for_a_key_are_tried_again() {
+    let db = Database::in_memory().unwrap();
+    let session = db.session().unwrap();
+    run(&session, "CREATE TABLE c (k INTEGER PRIMARY KEY, n INTEGER)").unwrap();
+    let (threads, rounds) = (3, 40);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let session = db.session().unwrap();
+                for round in 0..rounds {
+                    let key = round / 4;
+                    let sql = format!(
+                        "INSERT INTO c VALUES ({key}, 1) ON CONFLICT (k) DO UPDATE SET n = c.n + excluded.n"
+                    );
+                    // A statement gives up after many tries.
+                    while let Err(error) = run(&session, &sql) {
+                        assert_eq!(error.kind(), aresadb::ErrorKind::Conflict, "{error}");
+                    }
+                }
+            });
+        }
+    });
+    let (_, rows) = rows_of(&session, "SELECT count(*), min(n), max(n) FROM c");
+    assert_eq!(rows, [[Value::Integer(10), Value::Integer(12), Value::Integer(12)]]);
+    content(&session);
+}
