@@ -133,6 +133,8 @@ pub enum EventBody {
     Stats(StatsInfo),
     /// What was verified, and what is wrong with it.
     Verified(Box<Verification>),
+    /// Settings by their names.
+    Settings(Vec<(String, Value)>),
     /// Segments of the log.
     Segments(Vec<LogSegment>),
     /// A transaction of the log, or a part of one.

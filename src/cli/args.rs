@@ -130,6 +130,20 @@ pub enum Subcommands {
     Stats,
     Verify,
     Checkpoint,
+    Compact,
+    Backup {
+        /// A folder that does not exist or is empty
+        dest: PathBuf,
+    },
+    Restore {
+        /// The folder of a backup
+        src: PathBuf,
+    },
+    Config {
+        /// What to do; all settings are shown without
+        #[command(subcommand)]
+        command: Option<ConfigCommand>,
+    },
     Insert {
         /// The node type
         node_type: String,
@@ -174,6 +188,13 @@ pub enum Subcommands {
         analyze: bool,
         /// A statement
         sql: String,
+    },
+    View {
+        /// A node type or an edge type
+        node_type: String,
+        /// As rows and columns, as edges with their ends, or as keys with their values
+        #[arg(long = "as", value_enum, value_name = "FORM", default_value = "table")]
+        form: Form,
     },
     #[command(alias = "neighbours")]
     Neighbors {
@@ -224,6 +245,34 @@ pub enum Subcommands {
     },
     #[command(external_subcommand)]
     Other(Vec<String>),
+}
+
+/// What is asked of the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum ConfigCommand {
+    /// Show settings
+    Get {
+        /// One of them, such as wal.sync
+        name: Option<String>,
+    },
+    /// Change a setting; it holds from the next opening on
+    Set {
+        /// Which, such as wal.sync
+        name: String,
+        /// Its new value
+        value: String,
+    },
+}
+
+/// One of the forms in which the same data is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Rows and columns
+    Table,
+    /// Edges with the nodes at their ends
+    Graph,
+    /// Ids with the whole record
+    Kv,
 }
 
 /// What is asked of the log.

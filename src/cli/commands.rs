@@ -237,7 +237,7 @@ pub fn info(session: &mut Session<'_>, opened: &Opened) -> Outcome {
 
 /// How a column of values of several types is printed: JSON keeps numbers apart from text, elsewhere
 /// they are text.
-fn values_as(format: Format) -> (PropertyType, fn(Value) -> Value) {
+pub fn values_as(format: Format) -> (PropertyType, fn(Value) -> Value) {
     match format {
         Format::Json | Format::Jsonl => (PropertyType::Json, |value| value),
         _ => (PropertyType::String, |value| Value::String(shown(&value))),

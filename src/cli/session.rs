@@ -231,6 +231,7 @@ pub fn what_was_done(summary: &Summary) -> String {
         "DELETE" => "deleted",
         "IMPORT" => "imported",
         "EXPORT" => "exported",
+        "BACKUP" => "copied",
         "SELECT" => "returned",
         verb => return verb.to_owned(),
     };
