@@ -61,6 +61,8 @@ pub enum Command {
     },
     /// Types, properties, and row counts as the store keeps them (no scan). Answers `Catalog`.
     Catalog,
+    /// The indexes of all types. Answers `Indexes`.
+    Indexes,
     /// One record by id, node or edge. Answers `Inspected`.
     Inspect {
         /// The node's or edge's id.
@@ -238,6 +240,7 @@ impl Command {
             Command::CloseCursor { .. } => "close",
             Command::Cancel { .. } => "cancel",
             Command::Catalog => "schema",
+            Command::Indexes => "index",
             Command::Inspect { .. } => "get",
             Command::Edges { .. } => "edges",
             Command::Neighbourhood { .. } => "neighbors",

@@ -53,12 +53,19 @@ pub(super) async fn run(
 /// Whether a statement's first word says that it changes nothing.
 fn only_reads(sql: &str) -> bool {
     const READS: [&str; 6] = ["select", "with", "values", "explain", "show", "table"];
+    const WRITES: [&str; 4] = ["insert", "update", "delete", "merge"];
     let word: String = sql
         .trim_start_matches(['(', ' ', '\t', '\r', '\n'])
         .chars()
         .take_while(char::is_ascii_alphabetic)
         .collect();
-    READS.iter().any(|read| word.eq_ignore_ascii_case(read))
+    let reads = READS.iter().any(|read| word.eq_ignore_ascii_case(read));
+    if reads && word.eq_ignore_ascii_case("with") {
+        // WITH ... INSERT writes; the word may also stand in a name or a string.
+        let lower = sql.to_ascii_lowercase();
+        return !WRITES.iter().any(|write| lower.contains(write));
+    }
+    reads
 }
 
 struct Statement<'a> {
@@ -81,10 +88,19 @@ impl Statement<'_> {
                     .into_iter()
                     .map(|(name, property_type)| ResultColumn { name, property_type })
                     .collect();
-                match self.delivery {
+                let changed = rows.changed().cloned();
+                let summary = match self.delivery {
                     Delivery::Stream { limit } => self.stream(rows, columns, limit).await,
                     Delivery::Cursor { page_rows } => self.hold(rows, columns, page_rows).await,
-                }
+                }?;
+                Ok(match changed {
+                    // RETURNING: what was changed is told beside the rows.
+                    Some(done) => {
+                        let truncated = summary.truncated;
+                        Summary { verb: done.verb, rows: done.rows, truncated, note: done.note }
+                    }
+                    None => summary,
+                })
             }
         }
     }
@@ -190,6 +206,7 @@ mod tests {
             !only_reads("insert into t values (1)")
                 && !only_reads("/* x */ select 1")
                 && !only_reads("delete from t")
+                && !only_reads("with a as (select 1) Insert into t select * from a")
         );
     }
 }

@@ -428,6 +428,11 @@ fn perform_blocking(reach: &Reach, command: Command, reply: &Reply, cancel: &Can
         Command::Catalog => reply
             .send_blocking(EventBody::Catalog(figures::catalog(&reach.view())?))
             .and_then(|()| done(0, None)),
+        Command::Indexes => {
+            let indexes = figures::indexes(&reach.view());
+            let rows = indexes.len() as u64;
+            reply.send_blocking(EventBody::Indexes(indexes)).and_then(|()| done(rows, None))
+        }
         Command::Stats => {
             reply.send_blocking(EventBody::Stats(figures::stats(database)?)).and_then(|()| done(0, None))
         }

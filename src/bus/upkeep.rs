@@ -58,6 +58,7 @@ impl From<Verified> for Verification {
             ("ids", checked.ids),
             ("edges at nodes", checked.adjacency),
             ("counters", checked.counters),
+            ("index entries", checked.index_entries),
         ];
         Self {
             checked: parts.iter().map(|(part, count)| CheckedPart::new(part, *count)).collect(),

@@ -224,6 +224,11 @@ pub enum Subcommands {
         /// Only this type, with its properties
         name: Option<String>,
     },
+    Index {
+        /// What to do
+        #[command(subcommand)]
+        command: IndexCommand,
+    },
     Import(ImportArguments),
     Export {
         /// A type's name, or SQL
@@ -261,6 +266,35 @@ pub enum ConfigCommand {
         name: String,
         /// Its new value
         value: String,
+    },
+}
+
+/// What is done with indexes.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum IndexCommand {
+    /// Make an index
+    Create {
+        /// The type
+        node_type: String,
+        /// What it is ordered by, the first one first
+        #[arg(required = true)]
+        properties: Vec<String>,
+        /// No two rows may have the same values
+        #[arg(long)]
+        unique: bool,
+        /// Its name; made of the type and the properties otherwise
+        #[arg(long, value_name = "N")]
+        name: Option<String>,
+    },
+    /// List indexes
+    List {
+        /// Only those of this type
+        node_type: Option<String>,
+    },
+    /// Drop an index
+    Drop {
+        /// Its name
+        name: String,
     },
 }
 

@@ -286,6 +286,7 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         Some(Subcommands::Traverse { id, depth, follow }) => graph::traverse(session, &id, depth, &follow),
         Some(Subcommands::Path { from, to, follow }) => graph::path(session, &from, &to, &follow),
         Some(Subcommands::Schema { name }) => commands::schema(session, name.as_deref()),
+        Some(Subcommands::Index { command }) => commands::index(session, command),
         Some(Subcommands::Import(import)) => data::import(session, &import, format, stdin),
         Some(Subcommands::Export { what, file }) => data::export(session, &what, file, format),
         Some(Subcommands::Demo) => data::demo(session),

@@ -201,7 +201,8 @@ fn statement_done(
     had_rows: bool,
 ) {
     let mut words = Vec::new();
-    if !had_rows {
+    // RETURNING gives rows, and what was done is told all the same.
+    if !had_rows || ["INSERT", "UPDATE", "DELETE", "MERGE"].contains(&summary.verb.as_str()) {
         words.push(what_was_done(summary));
     } else if settings.format == Format::Table {
         words.push(format!("{} row{}", summary.rows, if summary.rows == 1 { "" } else { "s" }));

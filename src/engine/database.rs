@@ -11,6 +11,8 @@ use crate::storage::{
     Deleted, Disk, Folder, Planted, RedbBackend, Store, StoreOptions, Transaction, View, check_log_formats,
 };
 
+use crate::query::Conditions;
+
 use super::executor::Executor;
 use super::records;
 use super::session::Session;
@@ -147,6 +149,7 @@ impl Database {
                 ..StoreOptions::new(options.clock, options.ids)
             },
         )?;
+        store.set_row_checks(Arc::new(Conditions::new(&store)));
         // The store may outlive the database: a statement under way holds it too.
         folder.into_iter().for_each(|folder| store.keep(folder));
         let executor = options.executor.map_or_else(Executor::new, Ok)?;

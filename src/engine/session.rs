@@ -49,6 +49,7 @@ pub enum StatementResult {
 #[derive(Debug)]
 pub struct RowStream {
     schema: SchemaRef,
+    changed: Option<CommandResult>,
     batches: mpsc::Receiver<Result<RecordBatch>>,
     /// Tells that the statement was cancelled, while an operator may still be busy.
     stopped: oneshot::Receiver<Error>,
@@ -59,6 +60,13 @@ impl RowStream {
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// What a statement with RETURNING changed; that is done and, outside of a transaction,
+    /// committed. `None` for a query.
+    #[must_use]
+    pub fn changed(&self) -> Option<&CommandResult> {
+        self.changed.as_ref()
     }
 
     /// The columns' names and types.
@@ -147,9 +155,9 @@ impl Session {
                 let limited = session.limited(&cancel);
                 let outcome = session.run(&sql, &params, &limited).await?;
                 drop(session);
-                let (schema, mut stream) = match outcome {
+                let (schema, mut stream, changed) = match outcome {
                     Outcome::Done(result) => return Ok(StatementResult::Done(result)),
-                    Outcome::Rows { schema, stream } => (schema, stream),
+                    Outcome::Rows { schema, stream, changed } => (schema, stream, changed),
                 };
                 let (sender, batches) = mpsc::channel(QUEUED_BATCHES);
                 pump.spawn(async move {
@@ -174,7 +182,7 @@ impl Session {
                 });
                 let (stop, stopped) = oneshot::channel();
                 watcher.spawn(watch(limited, stop));
-                Ok(StatementResult::Rows(RowStream { schema, batches, stopped }))
+                Ok(StatementResult::Rows(RowStream { schema, changed, batches, stopped }))
             })
             .await
     }
@@ -198,8 +206,9 @@ impl Session {
         match self.run(sql, params, &CancelToken::new()).await? {
             StatementResult::Done(result) => Ok(result),
             StatementResult::Rows(rows) => {
+                let changed = rows.changed().cloned();
                 let rows: usize = rows.collect().await?.iter().map(RecordBatch::num_rows).sum();
-                Ok(CommandResult::new("SELECT", rows as u64))
+                Ok(changed.unwrap_or_else(|| CommandResult::new("SELECT", rows as u64)))
             }
         }
     }

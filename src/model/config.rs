@@ -9,8 +9,8 @@ use super::{Error, Result, Value};
 
 /// The newest format of the database folder that this program writes and reads.
 ///
-/// 1: no log. 2: the log, `wal/`.
-pub const FORMAT_VERSION: u32 = 2;
+/// 1: no log. 2: the log, `wal/`. 3: indexes.
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The settings of a database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -27,7 +27,11 @@ pub use id::{EdgeId, IdGenerator, NodeId, PropertyId, RowId, TypeId};
 pub use json::parse_json;
 pub use json_text::{JsonFault, JsonText};
 pub use record::{Direction, Edge, Node, Properties};
-pub use schema::{EdgeEnds, PropertyDef, PropertyType, TypeDef, TypeKind};
+pub use schema::{
+    CheckDef, EdgeEnds, IndexDef, IndexOrigin, MAX_INDEX_COLUMNS, PropertyDef, PropertyType, ReferenceAction,
+    ReferenceDef, TypeDef, TypeKind,
+};
+pub(crate) use text::preview;
 pub use text::{
     escape_control, format_date, format_interval, format_time, format_timestamp, parse_date, parse_time,
     parse_timestamp,

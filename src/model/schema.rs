@@ -73,6 +73,12 @@ impl fmt::Display for PropertyType {
 }
 
 impl PropertyType {
+    /// Whether its values have an order that an index can keep.
+    #[must_use]
+    pub fn is_indexable(self) -> bool {
+        !matches!(self, PropertyType::Json | PropertyType::Vector { .. })
+    }
+
     /// Whether a value is of this type as it stands. NULL is of every type.
     #[must_use]
     pub fn holds(self, value: &Value) -> bool {
@@ -156,6 +162,83 @@ pub enum TypeKind {
     Edge(EdgeEnds),
 }
 
+/// The most columns of an index.
+pub const MAX_INDEX_COLUMNS: usize = 32;
+
+/// An index of a type: its rows in the order of some properties.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexDef {
+    /// Its number in the type; never given to another index.
+    pub number: u16,
+    /// Its name; unique in the database.
+    pub name: String,
+    /// What it is ordered by, the first one first.
+    pub properties: Vec<PropertyId>,
+    /// No two rows have the same values; rows with a NULL among them are not compared.
+    pub unique: bool,
+    /// Why it is there: an index of a constraint goes with the constraint alone.
+    #[serde(default)]
+    pub origin: IndexOrigin,
+}
+
+/// Why an index is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexOrigin {
+    /// CREATE INDEX.
+    #[default]
+    Index,
+    /// PRIMARY KEY.
+    PrimaryKey,
+    /// UNIQUE.
+    Unique,
+    /// The referencing side of a foreign key.
+    Reference,
+}
+
+/// A condition that every row meets: it is true or NULL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckDef {
+    /// Its name; unique in its type.
+    pub name: String,
+    /// The SQL expression over the type's properties.
+    pub expression: String,
+}
+
+/// What happens to rows that reference one that is deleted, or whose key changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferenceAction {
+    /// The change is refused.
+    #[default]
+    Restrict,
+    /// They are deleted, or changed along.
+    Cascade,
+    /// Their referencing properties become NULL.
+    SetNull,
+}
+
+/// A foreign key: the values of some properties are the key of a row of another type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceDef {
+    /// Its name; unique in its type.
+    pub name: String,
+    /// The referencing properties.
+    pub properties: Vec<PropertyId>,
+    /// The type that is referenced.
+    pub target: TypeId,
+    /// The unique index of that type that the values are looked up in.
+    pub target_index: u16,
+    /// The index of this type over the referencing properties.
+    pub own_index: u16,
+    /// What becomes of the row when the one it references is deleted.
+    #[serde(default)]
+    pub on_delete: ReferenceAction,
+    /// What becomes of the row when the key it references changes.
+    #[serde(default)]
+    pub on_update: ReferenceAction,
+}
+
 /// A node type or an edge type: a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeDef {
@@ -172,11 +255,70 @@ pub struct TypeDef {
     pub open: bool,
     /// Its properties, in order of declaration or first sight.
     pub properties: Vec<PropertyDef>,
+    /// Its indexes, in order of their making.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indexes: Vec<IndexDef>,
+    /// The number of its next index.
+    #[serde(default)]
+    pub next_index: u16,
+    /// What its rows must meet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckDef>,
+    /// The rows that its rows reference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<ReferenceDef>,
+    /// The types whose rows reference this one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referenced_by: Vec<TypeId>,
     /// Raised by each change of the definition.
     pub version: u64,
 }
 
 impl TypeDef {
+    /// A type without properties and rules.
+    #[must_use]
+    pub fn new(id: TypeId, name: &str, kind: TypeKind) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            kind,
+            declared: false,
+            open: false,
+            properties: Vec::new(),
+            indexes: Vec::new(),
+            next_index: 0,
+            checks: Vec::new(),
+            references: Vec::new(),
+            referenced_by: Vec::new(),
+            version: 1,
+        }
+    }
+
+    /// The index of a number.
+    #[must_use]
+    pub fn index(&self, number: u16) -> Option<&IndexDef> {
+        self.indexes.iter().find(|index| index.number == number)
+    }
+
+    /// The index of a name.
+    #[must_use]
+    pub fn index_named(&self, name: &str) -> Option<&IndexDef> {
+        self.indexes.iter().find(|index| index.name == name)
+    }
+
+    /// The index of the primary key, if it has one.
+    #[must_use]
+    pub fn primary_key(&self) -> Option<&IndexDef> {
+        self.indexes.iter().find(|index| index.origin == IndexOrigin::PrimaryKey)
+    }
+
+    /// The names of some properties, as `a, b`.
+    #[must_use]
+    pub fn names_of(&self, properties: &[PropertyId]) -> String {
+        let name = |id: &PropertyId| self.property_by_id(*id).map_or("?", |p| p.name.as_str());
+        properties.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+
     /// The property of a name.
     #[must_use]
     pub fn property(&self, name: &str) -> Option<&PropertyDef> {

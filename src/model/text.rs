@@ -38,7 +38,7 @@ impl Value {
 }
 
 /// A short form of a value for messages: text quoted, long values cut.
-pub(super) fn preview(value: &Value) -> String {
+pub(crate) fn preview(value: &Value) -> String {
     const MOST: usize = 60;
     let text = match value {
         Value::String(s) => format!("'{}'", s.chars().take(MOST + 1).collect::<String>()),

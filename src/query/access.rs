@@ -208,18 +208,7 @@ mod tests {
     use super::*;
 
     fn edge_columns() -> Columns {
-        Columns::of(
-            &TypeDef {
-                id: TypeId(1),
-                name: "e".to_owned(),
-                kind: TypeKind::Edge(EdgeEnds::default()),
-                declared: false,
-                open: false,
-                properties: Vec::new(),
-                version: 1,
-            },
-            false,
-        )
+        Columns::of(&TypeDef::new(TypeId(1), "e", TypeKind::Edge(EdgeEnds::default())), false)
     }
 
     #[test]

@@ -117,6 +117,12 @@ impl Columns {
         self.schema.fields().get(..self.visible).unwrap_or_default()
     }
 
+    /// Where the cells of all columns come from, in order.
+    #[must_use]
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     /// Where a column's cells come from.
     #[must_use]
     pub fn source(&self, index: usize) -> Option<Source> {
@@ -202,15 +208,7 @@ mod tests {
             not_null: false,
             default: None,
         });
-        TypeDef {
-            id: TypeId(1),
-            name: "t".to_owned(),
-            kind,
-            declared,
-            open: false,
-            properties: properties.collect(),
-            version: 1,
-        }
+        TypeDef { declared, properties: properties.collect(), ..TypeDef::new(TypeId(1), "t", kind) }
     }
 
     fn star(def: &TypeDef) -> Vec<String> {

@@ -4,7 +4,7 @@
 
 use sqlparser::ast::{
     self, ColumnDef, ColumnOption, CreateTable, CreateTableOptions, Expr, ObjectName, ObjectType, SqlOption,
-    Value,
+    TableConstraint, Value,
 };
 
 use crate::model::{EdgeEnds, Error, Result, TypeId, TypeKind};
@@ -12,6 +12,7 @@ use crate::storage::{NewProperty, NewType, Transaction};
 
 use super::error::refuse;
 use super::rewrite::{name_of, type_name};
+use super::rules;
 use super::session::{CommandResult, Run, near_type};
 use super::statement::{CreateEdgeTable, span_of};
 use super::types::property_type;
@@ -34,9 +35,10 @@ pub fn create_table(run: &Run, transaction: &mut Transaction, create: &CreateTab
         _ => return Err(refuse("this option", "WITH (open = true) is the one there is")),
     };
     let properties = properties(run, &create.columns)?;
-    transaction
+    let type_id = transaction
         .create_type(NewType { name, kind: TypeKind::Node, open, properties })
         .map_err(|e| at_name(run, e, &create.name))?;
+    constrain(run, transaction, type_id, &create.columns, &create.constraints)?;
     Ok(CommandResult::new("CREATE TABLE", 0))
 }
 
@@ -60,10 +62,27 @@ pub fn create_edge_table(
     let from = create.from.as_ref().map(|end| node_type(run, transaction, end)).transpose()?;
     let to = create.to.as_ref().map(|end| node_type(run, transaction, end)).transpose()?;
     let kind = TypeKind::Edge(EdgeEnds { from, to });
-    transaction
+    let type_id = transaction
         .create_type(NewType { name, kind, open, properties })
         .map_err(|e| at_name(run, e, &create.name))?;
+    constrain(run, transaction, type_id, &create.columns, &[])?;
     Ok(CommandResult::new("CREATE EDGE TABLE", 0))
+}
+
+/// Adds the constraints of the columns, then those of the table.
+fn constrain(
+    run: &Run,
+    transaction: &mut Transaction,
+    type_id: TypeId,
+    columns: &[ColumnDef],
+    constraints: &[TableConstraint],
+) -> Result<()> {
+    for column in columns {
+        for constraint in rules::of_column(column)? {
+            rules::add(run, transaction, type_id, &constraint)?;
+        }
+    }
+    constraints.iter().try_for_each(|constraint| rules::add(run, transaction, type_id, constraint))
 }
 
 fn node_type(run: &Run, transaction: &Transaction, name: &ObjectName) -> Result<TypeId> {
@@ -134,11 +153,14 @@ pub fn drop_table(
     else {
         return Err(Error::internal("not a DROP"));
     };
-    if *object_type != ObjectType::Table || *purge || *temporary {
+    if !matches!(object_type, ObjectType::Table | ObjectType::Index) || *purge || *temporary {
         return Err(unsupported(statement));
     }
     if *cascade {
-        return Err(refuse("CASCADE", "drop the edge types first"));
+        return Err(refuse("CASCADE", "drop what depends on it first"));
+    }
+    if *object_type == ObjectType::Index {
+        return super::alter::drop_index(run, transaction, names, *if_exists);
     }
     let (mut rows, mut missing) = (0, Vec::new());
     for name in names {
@@ -162,12 +184,6 @@ fn refuse_clauses(create: &CreateTable) -> Result<()> {
     if create.query.is_some() {
         return Err(refuse("CREATE TABLE AS", "INSERT INTO a new table ... SELECT creates it"));
     }
-    if !create.constraints.is_empty() {
-        return Err(refuse(
-            "a table constraint",
-            "a table has its own id as key; NOT NULL and DEFAULT are supported",
-        ));
-    }
     if create.temporary || create.external || create.like.is_some() || create.or_replace {
         return Err(refuse("this form of CREATE TABLE", "use CREATE TABLE [IF NOT EXISTS] name (...)"));
     }
@@ -175,6 +191,7 @@ fn refuse_clauses(create: &CreateTable) -> Result<()> {
     let plain = CreateTable {
         name: create.name.clone(),
         columns: create.columns.clone(),
+        constraints: create.constraints.clone(),
         if_not_exists: create.if_not_exists,
         table_options: create.table_options.clone(),
         ..ast::helpers::stmt_create_table::CreateTableBuilder::new(create.name.clone()).build()
@@ -186,7 +203,7 @@ fn refuse_clauses(create: &CreateTable) -> Result<()> {
     }
 }
 
-fn open_option(options: &[SqlOption]) -> Result<bool> {
+pub(super) fn open_option(options: &[SqlOption]) -> Result<bool> {
     let mut open = false;
     for option in options {
         match option {
@@ -208,7 +225,7 @@ fn properties(run: &Run, columns: &[ColumnDef]) -> Result<Vec<NewProperty>> {
     columns.iter().map(|column| property(run, column)).collect()
 }
 
-fn property(run: &Run, column: &ColumnDef) -> Result<NewProperty> {
+pub(super) fn property(run: &Run, column: &ColumnDef) -> Result<NewProperty> {
     let name = name_of(&column.name);
     let located = |error: Error| error.at_sql(&run.sql, span_of(&run.sql, &column.name));
     if name.starts_with('_')
@@ -226,6 +243,11 @@ fn property(run: &Run, column: &ColumnDef) -> Result<NewProperty> {
         match &option.option {
             ColumnOption::NotNull => property.not_null = true,
             ColumnOption::Null => {}
+            // Made once the type is there.
+            ColumnOption::PrimaryKey(_)
+            | ColumnOption::Unique(_)
+            | ColumnOption::Check(_)
+            | ColumnOption::ForeignKey(_) => {}
             ColumnOption::Default(expr) => {
                 let text = expr.to_string();
                 super::statement::parse_expression(&text).map_err(located)?;
@@ -234,7 +256,7 @@ fn property(run: &Run, column: &ColumnDef) -> Result<NewProperty> {
             other => {
                 return Err(located(refuse(
                     &format!("{other}"),
-                    "every row has its own id; NOT NULL and DEFAULT are supported",
+                    "there are NOT NULL, DEFAULT, PRIMARY KEY, UNIQUE, CHECK and REFERENCES",
                 )));
             }
         }
@@ -277,15 +299,13 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
             "BEGIN takes the options: BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         }
         ast::Statement::Copy { .. } => "use the import and export commands",
-        ast::Statement::CreateIndex(_) => "look-ups by id need no index",
         ast::Statement::CreateView(_) => "use WITH in the query",
-        ast::Statement::AlterTable(_) => "make a new table and INSERT INTO it ... SELECT",
         ast::Statement::Truncate(_) => "use DELETE FROM without WHERE",
         ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => {
             "the one setting is statement_timeout"
         }
         _ => {
-            "statements are SELECT, INSERT, UPDATE, DELETE, CREATE TABLE, CREATE EDGE TABLE, DROP TABLE, BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, EXPLAIN, SHOW TABLES, DESCRIBE"
+            "statements are SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER and DROP TABLE, CREATE EDGE TABLE, CREATE and DROP INDEX, BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, EXPLAIN, SHOW TABLES, DESCRIBE"
         }
     };
     Error::unsupported(format!("{what} is not supported")).with_hint(hint)

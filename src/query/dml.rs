@@ -11,11 +11,11 @@ use arrow::datatypes::UInt64Type;
 use futures::StreamExt as _;
 use sqlparser::ast::{
     self, Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, ObjectName, Query, SelectItem,
-    SetExpr, TableAlias, TableFactor, TableWithJoins, Update, UpdateTableFromKind,
+    SetExpr, TableAlias, TableFactor, TableWithJoins, Update, UpdateTableFromKind, With,
 };
 
-use crate::model::{Error, PropertyId, PropertyType, Result, RowId, TypeDef, Value, sqlstate};
-use crate::storage::{Catalog, Deleted, Transaction};
+use crate::model::{Error, PropertyId, PropertyType, Result, RowId, TypeDef, TypeId, Value, sqlstate};
+use crate::storage::{Catalog, Deleted, Transaction, View};
 
 use super::arrow_value::value_at;
 use super::columns::{ROW, system_source};
@@ -23,8 +23,9 @@ use super::ddl::{at_name, no_table, table_name};
 use super::error::{from_datafusion_at, quoted, refuse};
 use super::literal::{Literal, convert, literal};
 use super::provider::ROWS_SCHEMA;
+use super::returning::{Returned, Returning, Scope};
 use super::rewrite::{ident, name_of, object_name, parse_query};
-use super::session::{CommandResult, Run};
+use super::session::{Applied, CommandResult, Run};
 
 pub use super::insert::insert;
 
@@ -58,48 +59,106 @@ impl<'s> Changed<'s> {
         self.alias.clone().or_else(last).unwrap_or_else(|| ident(""))
     }
 
-    /// The query that finds its rows: handles first, then `values`.
-    fn select(
-        &self,
-        type_name: &str,
-        values: Vec<Expr>,
-        others: &[TableWithJoins],
-        selection: Option<&Expr>,
-    ) -> Result<Query> {
+    /// The query that finds its rows: handles first, then the values, then what RETURNING asks.
+    fn select(&self, def: &TypeDef, find: Find<'_>) -> Result<Query> {
         let mut query = parse_query("SELECT 1")?;
+        query.with = find.with.cloned();
         let SetExpr::Select(select) = query.body.as_mut() else {
             return Err(Error::internal("not a SELECT"));
         };
         let row = Expr::CompoundIdentifier(vec![self.qualifier(), ident(ROW)]);
-        select.projection = std::iter::once(row)
-            .chain(values)
-            .zip(0..)
-            .map(|(expr, number)| SelectItem::ExprWithAlias {
-                expr,
-                alias: ident(&format!("value {number}")),
-            })
-            .collect();
-        let relation = TableFactor::Table {
-            name: object_name(&[ROWS_SCHEMA, type_name]),
-            alias: Some(TableAlias { explicit: true, name: self.qualifier(), columns: Vec::new(), at: None }),
-            args: None,
-            with_hints: Vec::new(),
-            version: None,
-            with_ordinality: false,
-            partitions: Vec::new(),
-            json_path: None,
-            sample: None,
-            index_hints: Vec::new(),
-        };
-        select.from = std::iter::once(TableWithJoins { relation, joins: Vec::new() })
-            .chain(others.iter().cloned())
-            .collect();
-        select.selection = selection.cloned();
+        select.projection = numbered(std::iter::once(row).chain(find.values));
+        select.projection.extend(find.asked);
+        let own = table_as(object_name(&[ROWS_SCHEMA, &def.name]), self.qualifier());
+        select.from = std::iter::once(own).chain(find.others.iter().cloned()).collect();
+        select.selection = find.selection.cloned();
         Ok(query)
     }
 }
 
-fn definition<'c>(run: &Run, catalog: &'c Catalog, name: &ObjectName) -> Result<&'c TypeDef> {
+/// The query for handles and values of all rows of a type.
+pub(super) fn values_query(def: &TypeDef, values: Vec<Expr>) -> Result<Query> {
+    let name = object_name(&[&def.name]);
+    Changed { name: &name, alias: None }.select(def, Find { values, ..Find::default() })
+}
+
+/// What the query that finds rows is made of.
+#[derive(Default)]
+struct Find<'s> {
+    with: Option<&'s With>,
+    values: Vec<Expr>,
+    asked: Vec<SelectItem>,
+    others: &'s [TableWithJoins],
+    selection: Option<&'s Expr>,
+}
+
+/// Expressions as the columns of a query, under names that cannot be equal.
+pub(super) fn numbered(expressions: impl Iterator<Item = Expr>) -> Vec<SelectItem> {
+    expressions
+        .zip(0..)
+        .map(|(expr, number)| SelectItem::ExprWithAlias { expr, alias: ident(&format!("value {number}")) })
+        .collect()
+}
+
+/// A table in FROM, under a name.
+pub(super) fn table_as(name: ObjectName, alias: Ident) -> TableWithJoins {
+    let relation = TableFactor::Table {
+        name,
+        alias: Some(TableAlias { explicit: true, name: alias, columns: Vec::new(), at: None }),
+        args: None,
+        with_hints: Vec::new(),
+        version: None,
+        with_ordinality: false,
+        partitions: Vec::new(),
+        json_path: None,
+        sample: None,
+        index_hints: Vec::new(),
+    };
+    TableWithJoins { relation, joins: Vec::new() }
+}
+
+/// The statement that writes which a query consists of, with the WITH before it; or the query.
+///
+/// # Errors
+/// `Unsupported` for clauses behind it.
+pub(super) fn written_by(query: Query) -> Result<std::result::Result<Written, Box<Query>>> {
+    if !matches!(
+        query.body.as_ref(),
+        SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)
+    ) {
+        return Ok(Err(Box::new(query)));
+    }
+    if query.order_by.is_some() || query.limit_clause.is_some() || query.fetch.is_some() {
+        return Err(refuse("a clause behind a statement that writes", "leave it out"));
+    }
+    match *query.body {
+        SetExpr::Insert(statement)
+        | SetExpr::Update(statement)
+        | SetExpr::Delete(statement)
+        | SetExpr::Merge(statement) => Ok(Ok((query.with, statement))),
+        _ => Err(Error::internal("not a statement that writes")),
+    }
+}
+
+/// A statement that writes, and the WITH before it.
+pub(super) type Written = (Option<With>, ast::Statement);
+
+/// What RETURNING asks of rows that were inserted or updated.
+pub(super) async fn new_rows(
+    run: &Run,
+    transaction: &mut Transaction,
+    view: &View,
+    type_id: TypeId,
+    returning: Option<Returning>,
+) -> Result<Option<Returned>> {
+    let Some(mut returning) = returning else { return Ok(None) };
+    let catalog = transaction.catalog();
+    let def = catalog.by_id(type_id).ok_or_else(|| Error::internal("the type is gone"))?;
+    let rows = returning.gather(def, |row, read| transaction.read_current(row, read))?;
+    returning.select(run, view, rows).await.map(Some)
+}
+
+pub(super) fn definition<'c>(run: &Run, catalog: &'c Catalog, name: &ObjectName) -> Result<&'c TypeDef> {
     let wanted = table_name(run, name)?;
     match catalog.get(&wanted) {
         Some(def) => Ok(def),
@@ -110,7 +169,7 @@ fn definition<'c>(run: &Run, catalog: &'c Catalog, name: &ObjectName) -> Result<
 // -------------------------------------------------------------------- UPDATE
 
 /// A property that is set.
-struct Assigned {
+pub(super) struct Assigned {
     name: String,
     known: Option<(PropertyId, PropertyType)>,
     to: NewValue,
@@ -127,88 +186,186 @@ enum NewValue {
 ///
 /// # Errors
 /// As [`super::SqlSession::run`].
-pub async fn update(run: &Run, transaction: &mut Transaction, update: &Update) -> Result<CommandResult> {
+pub async fn update(
+    run: &Run,
+    transaction: &mut Transaction,
+    update: &Update,
+    with: Option<&With>,
+) -> Result<Applied> {
     let view = transaction.view();
     let changed = Changed::of(&update.table)?;
     let def = definition(run, view.catalog(), changed.name)?;
-    let (mut assigned, query) = update_query(run, def, &changed, update)?;
-    let mut rows = run.rows(ast::Statement::Query(Box::new(query)), &view).await?;
+    let Updating { mut assigned, query, mut returning, first_asked } =
+        Updating::of(run, def, &changed, update, with)?;
+    let mut rows = run.rows_of_each(ast::Statement::Query(Box::new(query)), &view, Vec::new()).await?;
     run.cancel.check()?;
     let mut seen: HashSet<u64> = HashSet::new();
     let joined = update.from.is_some();
     let mut count = 0;
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(|e| from_datafusion_at(&e, &run.sql))?;
-        let handles = handles(&batch)?;
-        for (number, row) in handles.into_iter().enumerate() {
-            if number.is_multiple_of(CHECK_ROWS) {
+        let mut done = Vec::new();
+        for (row, number) in handles(&batch)?.into_iter().zip(0u32..) {
+            if number as usize % CHECK_ROWS == 0 {
                 run.cancel.check()?;
             }
             // With FROM a row may be found several times; the first one counts.
             if joined && !seen.insert(row) {
                 continue;
             }
-            let values = assigned
-                .iter_mut()
-                .map(|a| a.value(transaction, def, &batch, number))
-                .collect::<Result<Vec<_>>>()?;
-            let values = values.into_iter().flatten().collect();
-            count += u64::from(transaction.update(RowId(row), values)?);
+            let values = new_values(&mut assigned, transaction, def, &batch, number as usize)?;
+            if transaction.update(RowId(row), values)? {
+                count += 1;
+                if let Some(returning) = &mut returning {
+                    returning.note(RowId(row));
+                    done.push(number);
+                }
+            }
+        }
+        if let Some(returning) = &mut returning {
+            returning.note_others(&batch, first_asked, done)?;
         }
     }
-    Ok(CommandResult::new("UPDATE", count))
+    let returned = new_rows(run, transaction, &view, def.id, returning).await?;
+    Ok(Applied { result: CommandResult::new("UPDATE", count), returned })
 }
 
-fn update_query(
+/// An UPDATE, made ready to run.
+struct Updating {
+    assigned: Vec<Assigned>,
+    query: Query,
+    returning: Option<Returning>,
+    /// The first column of the query that RETURNING asked for.
+    first_asked: usize,
+}
+
+impl Updating {
+    fn of(
+        run: &Run,
+        def: &TypeDef,
+        changed: &Changed<'_>,
+        update: &Update,
+        with: Option<&With>,
+    ) -> Result<Self> {
+        if update.or.is_some() || !update.order_by.is_empty() || update.limit.is_some() {
+            return Err(refuse("this clause of UPDATE", "choose the rows with WHERE id IN (SELECT ...)"));
+        }
+        let others: &[TableWithJoins] = match &update.from {
+            None => &[],
+            Some(UpdateTableFromKind::AfterSet(others)) => others,
+            Some(UpdateTableFromKind::BeforeSet(_)) => {
+                return Err(refuse("FROM before SET", "write it behind SET"));
+            }
+        };
+        let scope = Scope { qualifier: changed.qualifier(), def, joined: !others.is_empty(), with };
+        let returning = Returning::of(update.returning.as_deref(), update.output.as_ref(), scope)?;
+        let mut values = Vec::new();
+        let assigned = assigned(run, def, &update.assignments, &mut values)?;
+        let first_asked = 1 + values.len();
+        let asked = returning.as_ref().map(Returning::asked).unwrap_or_default();
+        let find = Find { with, values, asked, others, selection: update.selection.as_ref() };
+        let query = changed.select(def, find)?;
+        Ok(Self { assigned, query, returning, first_asked })
+    }
+}
+
+/// What SET sets, with the expressions a query has to compute.
+pub(super) fn assigned(
     run: &Run,
     def: &TypeDef,
-    changed: &Changed<'_>,
-    update: &Update,
-) -> Result<(Vec<Assigned>, Query)> {
-    if update.returning.is_some() || update.output.is_some() {
-        return Err(refuse("RETURNING", "read the rows with SELECT"));
-    }
-    if update.or.is_some() || !update.order_by.is_empty() || update.limit.is_some() {
-        return Err(refuse("this clause of UPDATE", "choose the rows with WHERE id IN (SELECT ...)"));
-    }
-    let others = match &update.from {
-        None => Vec::new(),
-        Some(UpdateTableFromKind::AfterSet(others)) => others.clone(),
-        Some(UpdateTableFromKind::BeforeSet(_)) => {
-            return Err(refuse("FROM before SET", "write it behind SET"));
-        }
-    };
+    assignments: &[Assignment],
+    computed: &mut Vec<Expr>,
+) -> Result<Vec<Assigned>> {
     let mut assigned: Vec<Assigned> = Vec::new();
-    let mut computed = Vec::new();
-    for (target, value) in assignments(&update.assignments)? {
-        let new = assign(run, def, target, value, &mut computed)?;
+    for (target, value) in pairs(assignments)? {
+        let new = assign(run, def, target, &value, computed)?;
         if assigned.iter().any(|a| a.name == new.name) {
-            return Err(at_name(
-                run,
-                Error::bad_input(format!("{} is set twice", quoted(&new.name))),
-                target,
-            ));
+            let error = Error::bad_input(format!("{} is set twice", quoted(&new.name)));
+            return Err(at_name(run, error, target));
         }
         assigned.push(new);
     }
-    let query = changed.select(&def.name, computed, &others, update.selection.as_ref())?;
-    Ok((assigned, query))
+    Ok(assigned)
 }
 
-fn assignments(list: &[Assignment]) -> Result<Vec<(&ObjectName, &Expr)>> {
+/// The properties' new values for one row.
+pub(super) fn new_values(
+    assigned: &mut [Assigned],
+    transaction: &mut Transaction,
+    def: &TypeDef,
+    batch: &RecordBatch,
+    row: usize,
+) -> Result<Vec<(PropertyId, Value)>> {
+    let values =
+        assigned.iter_mut().map(|a| a.value(transaction, def, batch, row)).collect::<Result<Vec<_>>>()?;
+    Ok(values.into_iter().flatten().collect())
+}
+
+/// Each column with its value; several at once are taken apart.
+fn pairs(list: &[Assignment]) -> Result<Vec<(&ObjectName, Expr)>> {
     let mut pairs = Vec::new();
     for assignment in list {
         match (&assignment.target, &assignment.value) {
-            (AssignmentTarget::ColumnName(name), value) => pairs.push((name, value)),
-            (AssignmentTarget::Tuple(names), Expr::Tuple(values)) if names.len() == values.len() => {
+            (AssignmentTarget::ColumnName(name), value) => pairs.push((name, value.clone())),
+            (AssignmentTarget::Tuple(names), value) => {
+                let values = taken_apart(value)?;
+                if values.len() != names.len() {
+                    return Err(Error::bad_input(format!(
+                        "{} value{} for {} columns",
+                        values.len(),
+                        if values.len() == 1 { "" } else { "s" },
+                        names.len()
+                    )));
+                }
                 pairs.extend(names.iter().zip(values));
-            }
-            (AssignmentTarget::Tuple(_), _) => {
-                return Err(refuse("setting several columns at once from this", "set them one by one"));
             }
         }
     }
     Ok(pairs)
+}
+
+/// The values of `(a, b) = ...`: a list, `ROW(...)`, or one scalar subquery for each column of a
+/// subquery.
+fn taken_apart(value: &Expr) -> Result<Vec<Expr>> {
+    match value {
+        Expr::Tuple(values) => Ok(values.clone()),
+        Expr::Nested(inner) => Ok(vec![inner.as_ref().clone()]),
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("row") => {
+            let ast::FunctionArguments::List(list) = &function.args else { return Ok(Vec::new()) };
+            let values = list.args.iter().map(|argument| match argument {
+                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => Ok(expr.clone()),
+                other => Err(refuse(&format!("{other} here"), "write the values out")),
+            });
+            values.collect()
+        }
+        Expr::Subquery(query) => columns_apart(query),
+        _ => Err(refuse("setting several columns at once from this", "set them one by one")),
+    }
+}
+
+fn columns_apart(query: &Query) -> Result<Vec<Expr>> {
+    let refused = || refuse("setting several columns from this subquery", "set them one by one");
+    let SetExpr::Select(select) = query.body.as_ref() else { return Err(refused()) };
+    if select.distinct.is_some() || select.projection.iter().any(is_volatile) {
+        return Err(refused());
+    }
+    let items = select.projection.iter().map(|item| match item {
+        SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. } => {
+            let mut one = query.clone();
+            if let SetExpr::Select(select) = one.body.as_mut() {
+                select.projection = vec![item.clone()];
+            }
+            Ok(Expr::Subquery(Box::new(one)))
+        }
+        _ => Err(refused()),
+    });
+    items.collect()
+}
+
+/// Whether a value may differ when it is computed twice: each column gets a subquery of its own.
+fn is_volatile(item: &SelectItem) -> bool {
+    let text = item.to_string().to_lowercase();
+    ["random(", "uuid(", "gen_random_uuid("].iter().any(|name| text.contains(name))
 }
 
 fn assign(
@@ -324,7 +481,7 @@ pub(super) fn in_column(error: Error, def: &TypeDef, column: &str) -> Error {
     }
 }
 
-fn handles(batch: &RecordBatch) -> Result<Vec<u64>> {
+pub(super) fn handles(batch: &RecordBatch) -> Result<Vec<u64>> {
     let rows = batch.columns().first().and_then(|array| array.as_primitive_opt::<UInt64Type>());
     let rows = rows.ok_or_else(|| Error::internal("a query without row handles"))?;
     if rows.null_count() > 0 {
@@ -335,20 +492,27 @@ fn handles(batch: &RecordBatch) -> Result<Vec<u64>> {
 
 // -------------------------------------------------------------------- DELETE
 
-/// Runs a DELETE.
+/// Runs a DELETE; with `restrict` it is refused where edges would go with the nodes.
 ///
 /// # Errors
 /// As [`super::SqlSession::run`].
-pub async fn delete(run: &Run, transaction: &mut Transaction, delete: &Delete) -> Result<CommandResult> {
+pub async fn delete(
+    run: &Run,
+    transaction: &mut Transaction,
+    delete: &Delete,
+    restrict: bool,
+    with: Option<&With>,
+) -> Result<Applied> {
     let view = transaction.view();
-    let (def, query) = delete_query(run, view.catalog(), delete)?;
-    let mut found = run.rows(ast::Statement::Query(Box::new(query)), &view).await?;
+    let (def, query, mut returning) = delete_query(run, view.catalog(), delete, with)?;
+    let mut found = run.rows_of_each(ast::Statement::Query(Box::new(query)), &view, Vec::new()).await?;
     run.cancel.check()?;
     let (mut count, mut went) = (0, Deleted::default());
     while let Some(batch) = found.next().await {
         let batch = batch.map_err(|e| from_datafusion_at(&e, &run.sql))?;
-        for (number, row) in handles(&batch)?.into_iter().enumerate() {
-            if number.is_multiple_of(CHECK_ROWS) {
+        let mut done = Vec::new();
+        for (row, number) in handles(&batch)?.into_iter().zip(0u32..) {
+            if number as usize % CHECK_ROWS == 0 {
                 run.cancel.check()?;
             }
             // A row found twice, or an edge that went with its node, is gone already.
@@ -356,22 +520,51 @@ pub async fn delete(run: &Run, transaction: &mut Transaction, delete: &Delete) -
                 count += 1;
                 went.nodes += deleted.nodes;
                 went.edges += deleted.edges;
+                if let Some(returning) = &mut returning {
+                    returning.note(RowId(row));
+                    done.push(number);
+                }
             }
         }
+        if let Some(returning) = &mut returning {
+            returning.note_others(&batch, 1, done)?;
+        }
     }
+    let edges = if def.is_edge() { 0 } else { went.edges };
+    if restrict && edges > 0 {
+        return Err(hanging_edges(edges).with_hint("without RESTRICT they are deleted with the nodes"));
+    }
+    let returned = match returning {
+        None => None,
+        Some(mut returning) => {
+            let rows = returning.gather(def, |row, read| view.read(row, read))?;
+            Some(returning.select(run, &view, rows).await?)
+        }
+    };
     let result = CommandResult::new("DELETE", count);
-    Ok(if def.is_edge() || went.edges == 0 {
-        result
-    } else {
-        let s = if went.edges == 1 { "" } else { "s" };
-        result.with_note(format!("{} edge{s} deleted with the nodes", went.edges))
-    })
+    let result = if edges == 0 { result } else { result.with_note(edges_went(edges)) };
+    Ok(Applied { result, returned })
 }
 
-fn delete_query<'c>(run: &Run, catalog: &'c Catalog, delete: &Delete) -> Result<(&'c TypeDef, Query)> {
-    if delete.returning.is_some() || delete.output.is_some() {
-        return Err(refuse("RETURNING", "read the rows with SELECT first"));
-    }
+/// The error for nodes that are not deleted because edges hang on them.
+pub(super) fn hanging_edges(edges: u64) -> Error {
+    let (s, verb) = if edges == 1 { ("", "hangs") } else { ("s", "hang") };
+    Error::constraint(format!("{edges} edge{s} {verb} on the nodes, which are not deleted"))
+}
+
+/// What is told of edges that were deleted with their nodes.
+pub(super) fn edges_went(edges: u64) -> String {
+    format!("{edges} edge{} deleted with the nodes", if edges == 1 { "" } else { "s" })
+}
+
+type Deleting<'c> = (&'c TypeDef, Query, Option<Returning>);
+
+fn delete_query<'c>(
+    run: &Run,
+    catalog: &'c Catalog,
+    delete: &Delete,
+    with: Option<&With>,
+) -> Result<Deleting<'c>> {
     if !delete.tables.is_empty() || !delete.order_by.is_empty() || delete.limit.is_some() {
         return Err(refuse("this clause of DELETE", "choose the rows with WHERE id IN (SELECT ...)"));
     }
@@ -382,8 +575,12 @@ fn delete_query<'c>(run: &Run, catalog: &'c Catalog, delete: &Delete) -> Result<
     let changed = Changed::of(table)?;
     let def = definition(run, catalog, changed.name)?;
     let others = delete.using.as_deref().unwrap_or_default();
-    let query = changed.select(&def.name, Vec::new(), others, delete.selection.as_ref())?;
-    Ok((def, query))
+    let scope = Scope { qualifier: changed.qualifier(), def, joined: !others.is_empty(), with };
+    let returning = Returning::of(delete.returning.as_deref(), delete.output.as_ref(), scope)?;
+    let asked = returning.as_ref().map(Returning::asked).unwrap_or_default();
+    let find = Find { with, asked, others, selection: delete.selection.as_ref(), ..Find::default() };
+    let query = changed.select(def, find)?;
+    Ok((def, query, returning))
 }
 
 // ------------------------------------------------------------------- EXPLAIN
@@ -423,11 +620,11 @@ pub fn explained(run: &Run, statement: ast::Statement, catalog: &Catalog) -> Res
     }
     let query = match *statement {
         ast::Statement::Query(query) => query,
-        ast::Statement::Delete(delete) => Box::new(delete_query(run, catalog, &delete)?.1),
+        ast::Statement::Delete(delete) => Box::new(delete_query(run, catalog, &delete, None)?.1),
         ast::Statement::Update(update) => {
             let changed = Changed::of(&update.table)?;
             let def = definition(run, catalog, changed.name)?;
-            Box::new(update_query(run, def, &changed, &update)?.1)
+            Box::new(Updating::of(run, def, &changed, &update, None)?.query)
         }
         ast::Statement::Insert(ast::Insert { source: Some(query), .. }) => query,
         other => return Err(super::ddl::unsupported(&other)),

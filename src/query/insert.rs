@@ -6,7 +6,7 @@
 
 use arrow::array::RecordBatch;
 use futures::StreamExt as _;
-use sqlparser::ast::{self, Expr, ObjectName, Query, SelectItem, SetExpr, TableObject};
+use sqlparser::ast::{self, Expr, ObjectName, Query, SetExpr, TableObject, With};
 use uuid::Uuid;
 
 use crate::model::{
@@ -18,11 +18,12 @@ use crate::storage::{Transaction, View};
 use super::arrow_value::property_type_of;
 use super::columns::{Columns, Source, system_source};
 use super::ddl::{at_name, no_table, table_name};
-use super::dml::{CHECK_ROWS, column_name, computed, in_column};
+use super::dml::{CHECK_ROWS, column_name, computed, in_column, new_rows, numbered};
 use super::error::{from_datafusion_at, quoted, refuse};
 use super::literal::{Literal, convert, literal};
+use super::returning::{Returning, Scope};
 use super::rewrite::{ident, parse_query};
-use super::session::{CommandResult, Run};
+use super::session::{Applied, CommandResult, Run};
 use super::statement::parse_expression;
 
 /// How many values one query computes.
@@ -55,7 +56,12 @@ enum Cell {
 ///
 /// # Errors
 /// As [`super::SqlSession::run`].
-pub async fn insert(run: &Run, transaction: &mut Transaction, insert: &ast::Insert) -> Result<CommandResult> {
+pub async fn insert(
+    run: &Run,
+    transaction: &mut Transaction,
+    insert: &ast::Insert,
+    with: Option<&With>,
+) -> Result<Applied> {
     refuse_clauses(insert)?;
     let TableObject::TableName(name) = &insert.table else {
         return Err(refuse("inserting into anything but a table", "name a table"));
@@ -63,29 +69,64 @@ pub async fn insert(run: &Run, transaction: &mut Transaction, insert: &ast::Inse
     // Before the type may be made: the statement reads the state before it.
     let view = transaction.view();
     let (def, made) = target_type(run, transaction, name, &insert.columns)?;
-    let columns = columns(run, &def, name, &insert.columns)?;
+    let columns = match &insert.source {
+        Some(_) => columns(run, &def, name, &insert.columns)?,
+        None => Vec::new(),
+    };
     let mut inserter = Inserter::new(run, &def, columns, view.clone());
+    inserter.named = !insert.columns.is_empty();
+    inserter.returning = returning(insert, &def, name, with)?;
     match insert.source.as_deref() {
         None => {
-            inserter.columns.clear();
             inserter.prepare_defaults(transaction, 1).await?;
             inserter.row(transaction, Vec::new(), 0)?;
         }
         Some(query) => match plain_values(query) {
-            Some(rows) => inserter.values(transaction, rows).await?,
-            None => inserter.query(transaction, query).await?,
+            Some(rows) if with.is_none() => inserter.values(transaction, rows).await?,
+            _ => inserter.query(transaction, &under(query, with)).await?,
         },
     }
     let result = CommandResult::new("INSERT", inserter.count);
-    Ok(if made { result.with_note(format!("table {} was made", quoted(&def.name))) } else { result })
+    let result =
+        if made { result.with_note(format!("table {} was made", quoted(&def.name))) } else { result };
+    let returning = inserter.returning.take();
+    let returned = new_rows(run, transaction, &view, def.id, returning).await?;
+    Ok(Applied { result, returned })
+}
+
+fn returning(
+    insert: &ast::Insert,
+    def: &TypeDef,
+    name: &ObjectName,
+    with: Option<&With>,
+) -> Result<Option<Returning>> {
+    let alias = insert.table_alias.as_ref().map(|alias| alias.alias.clone());
+    let last = || name.0.last().and_then(|part| part.as_ident()).cloned();
+    let qualifier = alias.or_else(last).unwrap_or_else(|| ident(""));
+    let scope = Scope { qualifier, def, joined: false, with };
+    Returning::of(insert.returning.as_deref(), insert.output.as_ref(), scope)
+}
+
+/// The query with the statement's WITH around it.
+fn under(query: &Query, with: Option<&With>) -> Query {
+    let mut query = query.clone();
+    if let Some(outer) = with {
+        query.with = Some(match query.with.take() {
+            None => outer.clone(),
+            Some(inner) => {
+                let mut both = outer.clone();
+                both.recursive |= inner.recursive;
+                both.cte_tables.extend(inner.cte_tables);
+                both
+            }
+        });
+    }
+    query
 }
 
 fn refuse_clauses(insert: &ast::Insert) -> Result<()> {
     if insert.on.is_some() || insert.or.is_some() || insert.ignore || insert.replace_into {
         return Err(refuse("ON CONFLICT", "look for the rows first, then UPDATE or INSERT"));
-    }
-    if insert.returning.is_some() || insert.output.is_some() {
-        return Err(refuse("RETURNING", "give the id yourself: INSERT INTO t (id, ...) VALUES ('...', ...)"));
     }
     let others = insert.overwrite
         || insert.partitioned.is_some()
@@ -224,11 +265,23 @@ struct Inserter<'r> {
     view: View,
     defaults: Vec<Default>,
     count: u64,
+    returning: Option<Returning>,
+    /// The statement names its columns.
+    named: bool,
 }
 
 impl<'r> Inserter<'r> {
     fn new(run: &'r Run, def: &TypeDef, columns: Vec<Column>, view: View) -> Self {
-        Self { run, def: def.clone(), columns, view, defaults: Vec::new(), count: 0 }
+        Self {
+            run,
+            def: def.clone(),
+            columns,
+            view,
+            defaults: Vec::new(),
+            count: 0,
+            returning: None,
+            named: true,
+        }
     }
 
     /// Reads the defaults of properties, and computes those that are no literals for `rows` rows.
@@ -326,22 +379,16 @@ impl<'r> Inserter<'r> {
     /// A declared table takes fewer values than it has columns; the rest get their defaults.
     fn check_width(&mut self, width: usize) -> Result<()> {
         let named = self.columns.len();
-        if width > named {
-            return Err(Error::bad_input(format!("{width} values are given for {named} columns")));
-        }
-        if width < named && self.named_columns() {
-            return Err(Error::bad_input(format!("{width} values are given for {named} columns")));
+        if width > named || (width < named && self.named) {
+            let s = |count| if count == 1 { "" } else { "s" };
+            return Err(Error::bad_input(format!(
+                "{width} value{} for {named} column{}",
+                s(width),
+                s(named)
+            )));
         }
         self.columns.truncate(width);
         Ok(())
-    }
-
-    fn named_columns(&self) -> bool {
-        // Positional inserts go to the columns of `*` in order; named ones were resolved by name.
-        let all = Columns::of(&self.def, false);
-        !self.def.declared
-            || self.columns.len() != all.visible().len()
-            || self.columns.iter().zip(all.visible()).any(|(c, f)| c.name != *f.name())
     }
 
     async fn compute(&self, expressions: Vec<Expr>) -> Result<Vec<Value>> {
@@ -468,12 +515,15 @@ impl<'r> Inserter<'r> {
                 Slot::To => to = self.uuid(column, value)?,
             }
         }
-        if self.def.is_edge() {
+        let row = if self.def.is_edge() {
             let from = self.end(from, "from_id")?;
             let to = self.end(to, "to_id")?;
-            transaction.insert_edge(self.def.id, id.map(EdgeId), from, to, properties)?;
+            transaction.insert_edge(self.def.id, id.map(EdgeId), from, to, properties)?.0
         } else {
-            transaction.insert_node(self.def.id, id.map(NodeId), properties)?;
+            transaction.insert_node(self.def.id, id.map(NodeId), properties)?.0
+        };
+        if let Some(returning) = &mut self.returning {
+            returning.note(row);
         }
         self.count += 1;
         Ok(())
@@ -520,11 +570,7 @@ fn slot_type(slot: &Slot) -> PropertyType {
 
 fn set_projection(query: &mut Query, expressions: Vec<Expr>) -> Result<()> {
     let SetExpr::Select(select) = query.body.as_mut() else { return Err(Error::internal("not a SELECT")) };
-    select.projection = expressions
-        .into_iter()
-        .zip(0..)
-        .map(|(expr, number)| SelectItem::ExprWithAlias { expr, alias: ident(&format!("value {number}")) })
-        .collect();
+    select.projection = numbered(expressions.into_iter());
     Ok(())
 }
 

@@ -13,7 +13,10 @@
 //! SQL, let a wrong answer of the planner pass (see `semantics`).
 
 mod access;
+mod alter;
+mod checks;
 mod columns;
+mod create_as;
 mod ddl;
 mod dialect;
 mod dml;
@@ -23,20 +26,26 @@ mod exact;
 mod functions;
 mod insert;
 mod literal;
+mod prepared;
 mod provider;
+mod returning;
 mod rewrite;
+mod rules;
 mod scan;
+mod scratch;
 mod semantics;
 mod session;
 mod settings;
 mod statement;
 mod sum;
 mod transaction;
+mod truncate;
 mod types;
 
 use crate::columnar as arrow_value;
 pub use crate::columnar::{property_type_of, value_at};
 pub use access::{PlanStep, QueryPlan};
+pub use checks::Conditions;
 pub use error::from_datafusion_at as error_from;
 pub use functions::function_names;
 pub use session::{CommandResult, Outcome, SqlOptions, SqlSession};

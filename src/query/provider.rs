@@ -24,6 +24,7 @@ use super::access::{Access, PlanStep, QueryPlan};
 use super::columns::Columns;
 use super::error::to_datafusion;
 use super::scan::{ScanExec, ScanRequest};
+use super::scratch::{SCRATCH_SCHEMA, ScratchSchema, ScratchTable};
 
 /// The name of the one catalog.
 pub const CATALOG: &str = "aresadb";
@@ -43,6 +44,8 @@ pub struct Reading {
     pub cancel: CancelToken,
     /// Rows shall come in the order of their insertion.
     pub ordered: bool,
+    /// Its own tables.
+    pub scratch: Vec<ScratchTable>,
 }
 
 /// What the statement that runs reads, shared by the session, its catalog and its scans.
@@ -89,6 +92,11 @@ impl StatementState {
 
     fn reading(&self) -> Option<Reading> {
         self.reading.read().reading.clone()
+    }
+
+    /// A table of the statement's own.
+    pub fn scratch(&self, name: &str) -> Option<ScratchTable> {
+        self.reading()?.scratch.into_iter().find(|table| table.name == name)
     }
 
     fn type_names(&self) -> Vec<String> {
@@ -308,6 +316,7 @@ impl SchemaProvider for ListedSchema {
 pub struct TypeCatalog {
     types: Arc<TypeSchema>,
     rows: Arc<TypeSchema>,
+    scratch: Arc<ScratchSchema>,
     information: Arc<InformationSchemaProvider>,
 }
 
@@ -320,6 +329,7 @@ impl TypeCatalog {
         Self {
             types: schema(false),
             rows: schema(true),
+            scratch: Arc::new(ScratchSchema(Arc::clone(state))),
             information: Arc::new(InformationSchemaProvider::new(listing)),
         }
     }
@@ -334,6 +344,7 @@ impl CatalogProvider for TypeCatalog {
         match name {
             SCHEMA => Some(Arc::clone(&self.types) as Arc<dyn SchemaProvider>),
             ROWS_SCHEMA => Some(Arc::clone(&self.rows) as Arc<dyn SchemaProvider>),
+            SCRATCH_SCHEMA => Some(Arc::clone(&self.scratch) as Arc<dyn SchemaProvider>),
             INFORMATION_SCHEMA => Some(Arc::clone(&self.information) as Arc<dyn SchemaProvider>),
             _ => None,
         }

@@ -548,7 +548,7 @@ pub fn parse_query(sql: &str) -> Result<Query> {
             ast::Statement::Query(query) => Ok(*query),
             other => Err(Error::internal(format!("not a query: {other}"))),
         },
-        Statement::CreateEdgeTable(_) => Err(Error::internal("not a query")),
+        other => Err(Error::internal(format!("not a query: {other:?}"))),
     }
 }
 

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::{DataFusionError, ParamValues, Result as DataFusionResult};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -21,29 +21,33 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as PlannerStatement;
 use futures::Stream;
-use sqlparser::ast;
+use sqlparser::ast::{self, With};
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::model::{CancelToken, Error, ErrorKind, Result, Value};
+use crate::model::{CancelToken, Error, ErrorKind, PropertyType, Result, Value};
 use crate::storage::{Catalog, Store, Transaction, View, closest};
 
-use super::arrow_value::{UTC, scalar_of};
+use super::arrow_value::{UTC, property_type_of, scalar_of};
 use super::error::{from_datafusion_at, quoted, some_of, to_datafusion};
-use super::literal::parameter_value;
+use super::literal::{parameter_value, parse_text};
+use super::prepared::Prepared;
 use super::provider::{CATALOG, Reading, SCHEMA, StatementState, TypeCatalog};
+use super::returning::Returned;
 use super::rewrite::{parse_query, rewrite, shown_name};
 use super::scan::BATCH_ROWS;
+use super::scratch::ScratchTable;
 use super::semantics::CheckedArithmetic;
 use super::settings::{Setting, Settings};
-use super::statement::{self, CreateEdgeTable, Statement};
+use super::statement::{self, CreateEdgeTable, Deletion, Statement};
 use super::sum::checked_sum;
 use super::transaction::{Control, SessionTransaction, read_only_session};
 use super::types::SqlTypes;
-use super::{ddl, dml};
+use super::{alter, create_as, ddl, dml, truncate};
 
 /// How often a statement is begun anew because another transaction committed first.
 const ATTEMPTS: usize = 16;
@@ -85,6 +89,8 @@ pub enum Outcome {
         schema: SchemaRef,
         /// The rows in batches. Errors in it carry a [`crate::model::Error`]; see [`super::error_from`].
         stream: SendableRecordBatchStream,
+        /// What a statement with RETURNING changed, which is done when its rows are given.
+        changed: Option<CommandResult>,
     },
     /// A change.
     Done(CommandResult),
@@ -129,6 +135,7 @@ struct Shared {
     read_only: bool,
     transaction: Arc<SessionTransaction>,
     settings: Settings,
+    prepared: Prepared,
 }
 
 impl SqlSession {
@@ -142,7 +149,8 @@ impl SqlSession {
         let read_only = options.read_only || store.is_read_only();
         let transaction = SessionTransaction::new(Arc::clone(&store), read_only);
         let settings = Settings::new(options.statement_timeout);
-        let shared = Shared { store, context, state, read_only, transaction, settings };
+        let prepared = Prepared::default();
+        let shared = Shared { store, context, state, read_only, transaction, settings, prepared };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -208,7 +216,7 @@ fn ticks() -> Interval {
     ticks
 }
 
-fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResult<SessionContext> {
+pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResult<SessionContext> {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_create_default_catalog_and_schema(false)
@@ -252,22 +260,69 @@ fn context(state: &Arc<StatementState>, options: &SqlOptions) -> DataFusionResul
 /// A statement that writes.
 enum Change {
     CreateTable(ast::CreateTable),
+    AlterTable(ast::AlterTable),
+    CreateIndex(ast::CreateIndex),
     CreateEdgeTable(CreateEdgeTable),
     Drop(ast::Statement),
-    Insert(ast::Insert),
-    Update(ast::Update),
-    Delete(ast::Delete),
+    CreateTableAs(ast::CreateTable),
+    Truncate(ast::Truncate),
+    Insert(ast::Insert, Option<With>),
+    Update(ast::Update, Option<With>),
+    Delete(Deletion, Option<With>),
+}
+
+/// What a statement that writes did, and the rows it returns.
+pub(super) struct Applied {
+    pub(super) result: CommandResult,
+    pub(super) returned: Option<Returned>,
+}
+
+impl From<CommandResult> for Applied {
+    fn from(result: CommandResult) -> Self {
+        Self { result, returned: None }
+    }
+}
+
+impl Applied {
+    fn outcome(self) -> Result<Outcome> {
+        let Some(Returned { schema, batches }) = self.returned else {
+            return Ok(Outcome::Done(self.result));
+        };
+        let stream = MemoryStream::try_new(batches, Arc::clone(&schema), None);
+        let stream = Box::pin(stream.map_err(|e| super::error::from_datafusion(&e))?);
+        Ok(Outcome::Rows { schema, stream, changed: Some(self.result) })
+    }
 }
 
 impl Change {
-    async fn apply(&self, run: &Run, transaction: &mut Transaction) -> Result<CommandResult> {
+    async fn apply(&self, run: &Run, transaction: &mut Transaction) -> Result<Applied> {
         match self {
-            Change::CreateTable(create) => ddl::create_table(run, transaction, create),
-            Change::CreateEdgeTable(create) => ddl::create_edge_table(run, transaction, create),
-            Change::Drop(drop) => ddl::drop_table(run, transaction, drop),
-            Change::Insert(insert) => dml::insert(run, transaction, insert).await,
-            Change::Update(update) => dml::update(run, transaction, update).await,
-            Change::Delete(delete) => dml::delete(run, transaction, delete).await,
+            Change::CreateTable(create) => ddl::create_table(run, transaction, create).map(Applied::from),
+            Change::AlterTable(alter) => alter::alter_table(run, transaction, alter).await.map(Applied::from),
+            Change::CreateIndex(create) => alter::create_index(run, transaction, create).map(Applied::from),
+            Change::CreateEdgeTable(create) => {
+                ddl::create_edge_table(run, transaction, create).map(Applied::from)
+            }
+            Change::Drop(drop) => ddl::drop_table(run, transaction, drop).map(Applied::from),
+            Change::CreateTableAs(create) => {
+                create_as::create_table_as(run, transaction, create).await.map(Applied::from)
+            }
+            Change::Truncate(truncate) => truncate::truncate(run, transaction, truncate).map(Applied::from),
+            Change::Insert(insert, with) => dml::insert(run, transaction, insert, with.as_ref()).await,
+            Change::Update(update, with) => dml::update(run, transaction, update, with.as_ref()).await,
+            Change::Delete(Deletion { delete, restrict }, with) => {
+                dml::delete(run, transaction, delete, *restrict, with.as_ref()).await
+            }
+        }
+    }
+
+    /// The change that a statement inside a query makes.
+    fn under(with: Option<With>, statement: ast::Statement) -> Result<Self> {
+        match statement {
+            ast::Statement::Insert(insert) => Ok(Change::Insert(insert, with)),
+            ast::Statement::Update(update) => Ok(Change::Update(update, with)),
+            ast::Statement::Delete(delete) => Ok(Change::Delete(Deletion { delete, restrict: false }, with)),
+            other => Err(ddl::unsupported(&other)),
         }
     }
 }
@@ -285,9 +340,19 @@ pub(super) struct Run {
 }
 
 impl Run {
-    async fn statement(self) -> Result<Outcome> {
-        match statement::parse(&self.sql)? {
+    async fn statement(mut self) -> Result<Outcome> {
+        let statement = match statement::parse(&self.sql)? {
+            Statement::Sql(statement) if matches!(*statement, ast::Statement::Execute { .. }) => {
+                let view = self.shared.transaction.view().await;
+                let (statement, params) = self.shared.prepared.execute(&self, *statement, &view).await?;
+                self.params = params;
+                statement
+            }
+            statement => statement,
+        };
+        match statement {
             Statement::CreateEdgeTable(create) => self.write(Change::CreateEdgeTable(create)).await,
+            Statement::Delete(delete) => self.write(Change::Delete(delete, None)).await,
             Statement::Sql(statement) => self.sql_statement(*statement).await,
         }
     }
@@ -300,20 +365,34 @@ impl Run {
             return self.setting(&setting).await;
         }
         match statement {
-            ast::Statement::Query(_) => {
-                let view = self.shared.transaction.view().await;
-                self.query(statement, view).await
-            }
+            ast::Statement::Query(query) => match dml::written_by(*query)? {
+                Ok((with, statement)) => self.write(Change::under(with, statement)?).await,
+                Err(query) => {
+                    let view = self.shared.transaction.view().await;
+                    self.query(ast::Statement::Query(query), view).await
+                }
+            },
             ast::Statement::Explain { .. } => {
                 let view = self.shared.transaction.view().await;
                 let explain = dml::explained(&self, statement, view.catalog())?;
                 self.query(explain, view).await
             }
-            ast::Statement::Insert(insert) => self.write(Change::Insert(insert)).await,
-            ast::Statement::Update(update) => self.write(Change::Update(update)).await,
-            ast::Statement::Delete(delete) => self.write(Change::Delete(delete)).await,
+            ast::Statement::Insert(insert) => self.write(Change::Insert(insert, None)).await,
+            ast::Statement::Update(update) => self.write(Change::Update(update, None)).await,
+            ast::Statement::CreateTable(create) if create.query.is_some() => {
+                self.write(Change::CreateTableAs(create)).await
+            }
             ast::Statement::CreateTable(create) => self.write(Change::CreateTable(create)).await,
+            ast::Statement::AlterTable(alter) => self.write(Change::AlterTable(alter)).await,
+            ast::Statement::CreateIndex(create) => self.write(Change::CreateIndex(create)).await,
+            ast::Statement::Truncate(truncate) => self.write(Change::Truncate(truncate)).await,
             drop @ ast::Statement::Drop { .. } => self.write(Change::Drop(drop)).await,
+            prepare @ ast::Statement::Prepare { .. } => {
+                self.shared.prepared.prepare(&self.sql, &prepare).map(Outcome::Done)
+            }
+            deallocate @ ast::Statement::Deallocate { .. } => {
+                self.shared.prepared.deallocate(&deallocate).map(Outcome::Done)
+            }
             other => match ddl::as_query(&other)? {
                 Some(sql) => {
                     let view = self.shared.transaction.view().await;
@@ -341,7 +420,7 @@ impl Run {
 
     async fn query(self, statement: ast::Statement, view: View) -> Result<Outcome> {
         let stream = self.rows(statement, &view).await?;
-        Ok(Outcome::Rows { schema: stream.schema(), stream })
+        Ok(Outcome::Rows { schema: stream.schema(), stream, changed: None })
     }
 
     /// The rows of a query over a view.
@@ -350,11 +429,38 @@ impl Run {
         statement: ast::Statement,
         view: &View,
     ) -> Result<SendableRecordBatchStream> {
-        let (session, plan, number) = self.plan(statement, view).await?;
+        let (session, plan, number) = self.plan(statement, view, Vec::new()).await?;
+        self.started(&session, &plan, number, view).await
+    }
+
+    /// The rows of a query that gives one row for each row of its FROM, as the clauses of statements
+    /// that write do; with tables of the statement's own.
+    pub(super) async fn rows_of_each(
+        &self,
+        statement: ast::Statement,
+        view: &View,
+        scratch: Vec<ScratchTable>,
+    ) -> Result<SendableRecordBatchStream> {
+        let (session, plan, number) = self.plan(statement, view, scratch).await?;
+        if let Some(what) = not_of_each(&plan) {
+            return Err(
+                Error::bad_input(format!("{what} cannot stand here")).with_hint("compute it in a subquery")
+            );
+        }
+        self.started(&session, &plan, number, view).await
+    }
+
+    async fn started(
+        &self,
+        session: &SessionState,
+        plan: &LogicalPlan,
+        number: u64,
+        view: &View,
+    ) -> Result<SendableRecordBatchStream> {
         let failed = |e: DataFusionError| self.located(&e, view.catalog());
-        let physical = session.create_physical_plan(&plan).await.map_err(failed)?;
+        let physical = session.create_physical_plan(plan).await.map_err(failed)?;
         self.cancel.check()?;
-        let inner = execute_stream(physical, Arc::new(TaskContext::from(&session))).map_err(failed)?;
+        let inner = execute_stream(physical, Arc::new(TaskContext::from(session))).map_err(failed)?;
         Ok(Box::pin(Guarded {
             state: Arc::clone(&self.shared.state),
             number,
@@ -370,11 +476,13 @@ impl Run {
         &self,
         mut statement: ast::Statement,
         view: &View,
+        scratch: Vec<ScratchTable>,
     ) -> Result<(SessionState, LogicalPlan, u64)> {
         super::exact::check_numbers(&statement)?;
         rewrite(&mut statement, view.catalog())?;
         let state = &self.shared.state;
-        let number = state.set(Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false });
+        let reading = Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false, scratch };
+        let number = state.set(reading);
         let session = self.shared.context.state();
         let failed = |e: DataFusionError| self.located(&e, view.catalog());
         let plan = session
@@ -405,7 +513,20 @@ impl Run {
                 None => e,
             })?;
         }
-        let values: Vec<_> = self.params.iter().map(|value| scalar_of(value).into()).collect();
+        // A text is read as the type that its place asks for, as a quoted literal is.
+        let types = plan.get_parameter_types().map_err(internal)?;
+        let mut values = Vec::with_capacity(self.params.len());
+        for (number, value) in (1..).zip(&self.params) {
+            let asked = types.get(&format!("${number}")).cloned().flatten();
+            let value = match (value, asked.map(|asked| property_type_of(&Field::new("", asked, true)))) {
+                (Value::String(text), Some(target)) if target != PropertyType::String => {
+                    let read = parse_text(target, text);
+                    read.map_err(|e| super::prepared::in_parameter(number, &e))?
+                }
+                (value, _) => value.clone(),
+            };
+            values.push(scalar_of(&value).into());
+        }
         plan.with_param_values(ParamValues::List(values)).map_err(internal)
     }
 
@@ -451,9 +572,10 @@ impl Run {
             return self.autocommit(change).await;
         };
         let result = change.apply(self, transaction).await?;
+        transaction.check_statement()?;
         self.started_writing()?;
         turn.keep();
-        Ok(Outcome::Done(result))
+        result.outcome()
     }
 
     async fn autocommit(&self, change: Change) -> Result<Outcome> {
@@ -461,12 +583,13 @@ impl Run {
             let mut transaction = self.shared.store.begin()?;
             transaction.begin_statement();
             let result = change.apply(self, &mut transaction).await?;
+            transaction.check_statement()?;
             transaction.end_statement();
             self.started_writing()?;
             let store = Arc::clone(&self.shared.store);
             let committed = tokio::task::spawn_blocking(move || store.commit(transaction)).await;
             match committed.unwrap_or_else(|e| Err(stopped_commit(&e))) {
-                Ok(_) => return Ok(Outcome::Done(result)),
+                Ok(_) => return result.outcome(),
                 Err(e) if e.kind() == ErrorKind::Conflict && attempt < ATTEMPTS => {}
                 Err(e) => return Err(e),
             }
@@ -495,6 +618,18 @@ pub(super) fn near_type(name: &str, catalog: &Catalog) -> Option<String> {
         return Some(format!("did you mean {}?", quoted(near)));
     }
     some_of(catalog.types().map(|t| t.name.as_str())).map(|names| format!("the tables are {names}"))
+}
+
+/// What stands in a list that must give one row for each row, and does not.
+fn not_of_each(plan: &LogicalPlan) -> Option<&'static str> {
+    match plan {
+        LogicalPlan::Aggregate(_) => Some("an aggregate function"),
+        LogicalPlan::Window(_) => Some("a window function"),
+        LogicalPlan::Unnest(_) => Some("a function that returns several rows"),
+        LogicalPlan::Projection(projection) => not_of_each(&projection.input),
+        LogicalPlan::Filter(filter) => not_of_each(&filter.input),
+        _ => None,
+    }
 }
 
 /// Whether rows come out in the order in which one partition reads them.

@@ -34,6 +34,17 @@ pub enum Statement {
     Sql(Box<ast::Statement>),
     /// `CREATE EDGE TABLE`, which it does not know.
     CreateEdgeTable(CreateEdgeTable),
+    /// `DELETE ... [RESTRICT | CASCADE]`, whose last word it does not know.
+    Delete(Deletion),
+}
+
+/// `DELETE`, and whether it is refused where edges would go with the nodes.
+#[derive(Debug)]
+pub struct Deletion {
+    /// The statement without its last word.
+    pub delete: ast::Delete,
+    /// `RESTRICT`.
+    pub restrict: bool,
 }
 
 /// `CREATE EDGE TABLE [IF NOT EXISTS] name (FROM type TO type, column type ...) [WITH (...)]`.
@@ -225,7 +236,26 @@ pub fn parse(sql: &str) -> Result<Statement> {
         return Err(error);
     }
     check_limits(sql, &tokens)?;
-    let tokens: Vec<TokenWithSpan> = tokens.into_iter().map(|placed| placed.token).collect();
+    parse_tokens(sql, tokens.into_iter().map(|placed| placed.token).collect())
+}
+
+/// Parses one statement that was parsed before; errors of running it will name no places. For text
+/// that is not what the user gave last: a prepared statement, a view.
+///
+/// # Errors
+/// `BadInput` without a place.
+pub fn parse_without_places(sql: &str) -> Result<Statement> {
+    let (tokens, error) = tokenize(sql);
+    if let Some(error) = error {
+        return Err(error);
+    }
+    let tokens = tokens.into_iter().map(|placed| TokenWithSpan::wrap(placed.token.token)).collect();
+    parse_tokens(sql, tokens)
+}
+
+fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> {
+    let edges = edges_word(&mut tokens);
+    let names = take_names(&mut tokens);
     let mut parser =
         Parser::new(&DIALECT).with_recursion_limit(PARSER_RECURSION).with_tokens_with_locations(tokens);
     let statement = parse_one(&mut parser).map_err(|e| parser_error(sql, &e))?;
@@ -234,7 +264,147 @@ pub fn parse(sql: &str) -> Result<Statement> {
     if next.token != Token::EOF {
         return Err(unexpected(sql, &next));
     }
-    Ok(statement)
+    match (statement, edges) {
+        (Statement::Sql(statement), restrict) => match *statement {
+            ast::Statement::Delete(delete) => {
+                Ok(Statement::Delete(Deletion { delete, restrict: restrict == Some(true) }))
+            }
+            ast::Statement::CreateTable(mut create) if !names.is_empty() => {
+                create.columns = names;
+                Ok(Statement::Sql(Box::new(ast::Statement::CreateTable(create))))
+            }
+            other => Ok(Statement::Sql(Box::new(other))),
+        },
+        (other, _) => Ok(other),
+    }
+}
+
+/// Takes the column names out of `CREATE TABLE t (a, b) AS ...`, where the parser wants types.
+fn take_names(tokens: &mut Vec<TokenWithSpan>) -> Vec<ColumnDef> {
+    let mut words: Vec<(usize, &TokenWithSpan)> = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        if !matches!(token.token, Token::Whitespace(_)) {
+            words.push((at, token));
+        }
+        if token.token == Token::RParen {
+            break;
+        }
+    }
+    let is = |at: usize, word: &str| words.get(at).is_some_and(|(_, t)| is_word(&t.token, word));
+    let Some(open) = words.iter().position(|(_, t)| t.token == Token::LParen) else { return Vec::new() };
+    if !is(0, "create") || !is(1, "table") || open < 3 {
+        return Vec::new();
+    }
+    let Some((end, list)) = words.get(open + 1..).and_then(|list| list.split_last()) else {
+        return Vec::new();
+    };
+    let mut names = Vec::new();
+    for (number, (_, token)) in list.iter().enumerate() {
+        match &token.token {
+            Token::Word(word) if number % 2 == 0 => {
+                let name = word.clone().into_ident(token.span);
+                names.push(ColumnDef { name, data_type: ast::DataType::Unspecified, options: Vec::new() });
+            }
+            Token::Comma if number % 2 == 1 => {}
+            _ => return Vec::new(),
+        }
+    }
+    let (Some((from, _)), (to, close)) = (words.get(open), end) else { return Vec::new() };
+    let behind = tokens.get(to + 1..).unwrap_or_default();
+    let next = behind.iter().find(|t| !matches!(t.token, Token::Whitespace(_)));
+    if close.token != Token::RParen
+        || names.len() * 2 != list.len() + 1
+        || !next.is_some_and(|t| is_word(&t.token, "as"))
+    {
+        return Vec::new();
+    }
+    let (from, to) = (*from, *to);
+    tokens.drain(from..=to);
+    names
+}
+
+/// Takes RESTRICT or CASCADE off the end of a DELETE without RETURNING, where it can be no name:
+/// whether the statement is refused where edges hang on the nodes.
+fn edges_word(tokens: &mut Vec<TokenWithSpan>) -> Option<bool> {
+    let blank = |token: &Token| matches!(token, Token::Whitespace(_) | Token::EOF);
+    let mut words = tokens.iter().filter(|t| !blank(&t.token)).map(|t| &t.token);
+    if !words.next().is_some_and(|first| is_word(first, "delete"))
+        || words.any(|word| is_word(word, "returning"))
+    {
+        return None;
+    }
+    let ends = |t: &TokenWithSpan| !blank(&t.token) && t.token != Token::SemiColon;
+    let at = tokens.iter().rposition(ends)?;
+    let last = &tokens.get(at)?.token;
+    let restrict = is_word(last, "restrict");
+    if !restrict && !is_word(last, "cascade") {
+        return None;
+    }
+    // Behind these a name has to follow.
+    let before = tokens.get(..at)?.iter().rfind(|t| !blank(&t.token)).map(|t| &t.token)?;
+    let a_name_follows = match before {
+        Token::Word(word) => {
+            matches!(
+                word.keyword,
+                Keyword::FROM
+                    | Keyword::ONLY
+                    | Keyword::AS
+                    | Keyword::WHERE
+                    | Keyword::AND
+                    | Keyword::OR
+                    | Keyword::NOT
+                    | Keyword::IS
+                    | Keyword::LIKE
+                    | Keyword::ILIKE
+                    | Keyword::BETWEEN
+                    | Keyword::USING
+                    | Keyword::ON
+                    | Keyword::JOIN
+            ) && word.quote_style.is_none()
+        }
+        Token::RParen
+        | Token::RBracket
+        | Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::DollarQuotedString(_)
+        | Token::EscapedStringLiteral(_)
+        | Token::Placeholder(_) => false,
+        _ => true,
+    };
+    if a_name_follows {
+        return None;
+    }
+    tokens.remove(at);
+    Some(restrict)
+}
+
+/// The text behind the first AS outside of parentheses: what PREPARE prepares, what a view shows.
+#[must_use]
+pub fn behind_as(sql: &str) -> Option<&str> {
+    let (tokens, _) = tokenize(sql);
+    let mut depth = 0usize;
+    for placed in &tokens {
+        match &placed.token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            word if depth == 0 && is_word(word, "as") => {
+                let rest = sql.get(placed.bytes.end..)?;
+                return Some(rest.trim().trim_end_matches(';').trim_end());
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The highest number of a parameter `$1`, `$2`, ...; 0 when there is none.
+#[must_use]
+pub fn highest_parameter(sql: &str) -> usize {
+    let numbers = tokenize(sql).0.into_iter().filter_map(|placed| match placed.token.token {
+        Token::Placeholder(name) => name.strip_prefix('$').and_then(|digits| digits.parse().ok()),
+        _ => None,
+    });
+    numbers.max().unwrap_or(0)
 }
 
 /// Parses an expression that stands alone: a stored DEFAULT.
@@ -555,7 +725,7 @@ mod tests {
                 },
                 other => other.to_string(),
             },
-            Statement::CreateEdgeTable(_) => "edge".to_owned(),
+            other => format!("{other:?}"),
         };
         assert_eq!(shown("SELECT a IS DISTINCT FROM b OR c"), "OR");
         assert_eq!(shown("SELECT NOT a IS NOT DISTINCT FROM b AND c"), "AND");

@@ -27,11 +27,13 @@ pub enum Table {
     EdgeFrom,
     /// Incoming adjacency: (to, edge) -> from.
     EdgeTo,
+    /// Entries of indexes: (index, values) -> row handle.
+    IndexEntries,
 }
 
 impl Table {
     /// All tables, in the order of their numbers.
-    pub const ALL: [Table; 8] = [
+    pub const ALL: [Table; 9] = [
         Table::Meta,
         Table::Types,
         Table::Counters,
@@ -40,6 +42,7 @@ impl Table {
         Table::Ids,
         Table::EdgeFrom,
         Table::EdgeTo,
+        Table::IndexEntries,
     ];
 
     /// The name it has in the file.
@@ -54,6 +57,7 @@ impl Table {
             Table::Ids => "ids",
             Table::EdgeFrom => "edge_from",
             Table::EdgeTo => "edge_to",
+            Table::IndexEntries => "index_entries",
         }
     }
 }

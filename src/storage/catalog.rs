@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::model::{Error, PropertyDef, Result, TypeDef, TypeId};
+use crate::model::{Error, IndexDef, PropertyDef, Result, TypeDef, TypeId};
 
 /// The types of a database at a point in time.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,13 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// A catalog of one type.
+    pub(crate) fn of(definition: TypeDef) -> Self {
+        let mut catalog = Self::default();
+        catalog.put(definition);
+        catalog
+    }
+
     /// Raised by each change of a definition.
     #[must_use]
     pub fn version(&self) -> u64 {
@@ -32,6 +39,12 @@ impl Catalog {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<TypeDef>> {
         self.by_name.get(name)
+    }
+
+    /// The type that has an index of a name, and the index.
+    #[must_use]
+    pub fn index(&self, name: &str) -> Option<(&Arc<TypeDef>, &IndexDef)> {
+        self.by_name.values().find_map(|t| t.index_named(name).map(|index| (t, index)))
     }
 
     /// The type of an id.
@@ -125,6 +138,8 @@ fn edit_distance(a: &[char], b: &[char]) -> usize {
 /// fit `new` too.
 pub(crate) fn is_extension(old: &TypeDef, new: &TypeDef) -> bool {
     (&old.name, old.kind, old.declared, old.open) == (&new.name, new.kind, new.declared, new.open)
+        && (&old.indexes, &old.checks) == (&new.indexes, &new.checks)
+        && (&old.references, &old.referenced_by) == (&new.references, &new.referenced_by)
         && old.properties.iter().all(|p| new.property_by_id(p.id) == Some(p))
         && new.properties.iter().all(|p| old.property_by_id(p.id).is_some() || is_observed(p))
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use super::disk::{Disk, OsDisk};
 use super::log::LOG_FOLDER;
+use super::log::check_log_formats;
 use super::tables::RedbBackend;
 use crate::model::{Config, Error, FORMAT_VERSION, Result};
 
@@ -124,6 +125,8 @@ impl Folder {
         let mut config = read_config(&files.join(CONFIG_FILE))?;
         let lock = take_lock(&files, path, read_only)?;
         if config.version < FORMAT_VERSION && !read_only {
+            // Before a byte is written: what is newer stays as it is.
+            check_log_formats(&OsDisk::new(files.join(LOG_FOLDER), true))?;
             // Programs that know only the older format must not open it any more.
             config.version = FORMAT_VERSION;
             replace_config(&files, &config)?;

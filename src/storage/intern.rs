@@ -46,7 +46,12 @@ impl Interner {
     /// Learns a durable definition and the sequence its next row gets.
     pub(crate) fn learn(&self, definition: &TypeDef, next_sequence: u64) {
         let mut names = self.names.lock();
+        // A name that was its own before a renaming is free.
+        names.types.retain(|name, id| *id != definition.id || *name == definition.name);
         names.types.insert(definition.name.clone(), definition.id);
+        if let Some(known) = names.properties.get_mut(&definition.id) {
+            known.retain(|name, id| definition.property_by_id(*id).is_none_or(|p| p.name == *name));
+        }
         names.next_type = names.next_type.max(definition.id.0 + 1);
         for property in &definition.properties {
             names.properties.entry(definition.id).or_default().insert(property.name.clone(), property.id);
@@ -115,6 +120,15 @@ impl Interner {
         let id = PropertyId(*next);
         *next += 1;
         names.properties.entry(type_id).or_default().insert(name.to_owned(), id);
+        id
+    }
+
+    /// A property number that no name has yet: for a name whose number is a renamed property's.
+    pub(crate) fn fresh_property_id(&self, type_id: TypeId) -> PropertyId {
+        let mut names = self.names.lock();
+        let next = names.next_property.entry(type_id).or_default();
+        let id = PropertyId(*next);
+        *next += 1;
         id
     }
 

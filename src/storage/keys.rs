@@ -11,6 +11,7 @@
 //! | `ids` | UUID, 16 bytes | row handle `u64` |
 //! | `edge_from` | from `u64`, edge `u64` | to `u64` |
 //! | `edge_to` | to `u64`, edge `u64` | from `u64` |
+//! | `index_entries` | see `storage::index_key` | row handle `u64` |
 //!
 //! An edge's handle starts with its type, so one node's edges of one type are one key range.
 

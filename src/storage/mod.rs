@@ -17,6 +17,7 @@ mod catalog;
 mod contain;
 mod disk;
 mod folder;
+mod index_key;
 mod intern;
 mod keys;
 mod log;
@@ -48,7 +49,10 @@ pub use store::{Checkpointed, Copied, CopyProgress, LogStats, Lsn, Store, StoreO
 pub use tables::RedbBackend;
 pub use verify::{Checked, FINDINGS_KEPT, Fault, Finding, Verified, VerifyProgress};
 pub use view::View;
-pub use write::{Deleted, NewProperty, NewType, Transaction};
+pub use write::{
+    Deleted, Names, NewCheck, NewIndex, NewProperty, NewReference, NewType, Rewrite, RowChecks, Transaction,
+    Values,
+};
 
 #[cfg(test)]
 mod model_tests;

@@ -250,6 +250,26 @@ pub enum ValueRef<'a> {
     Other(Value),
 }
 
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => ValueRef::Null,
+            Value::Bool(b) => ValueRef::Bool(*b),
+            Value::Integer(i) => ValueRef::Integer(*i),
+            Value::Float(f) => ValueRef::Float(*f),
+            Value::String(s) => ValueRef::String(Cow::Borrowed(s)),
+            Value::Bytes(b) => ValueRef::Bytes(Cow::Borrowed(b)),
+            Value::Timestamp(us) => ValueRef::Timestamp(*us),
+            Value::Date(days) => ValueRef::Date(*days),
+            Value::Time(us) => ValueRef::Time(*us),
+            Value::Interval(i) => ValueRef::Interval(*i),
+            Value::Decimal(d) => ValueRef::Decimal(*d),
+            Value::Uuid(u) => ValueRef::Uuid(*u),
+            Value::Array(_) | Value::Object(_) | Value::Vector(_) => ValueRef::Other(value.clone()),
+        }
+    }
+}
+
 impl ValueRef<'_> {
     /// The value, owned.
     #[must_use]

@@ -361,7 +361,7 @@ impl StorageBackend for RedbBackend {
             let read = database.begin_read()?;
             let mut tables = Vec::with_capacity(Table::ALL.len());
             for table in Table::ALL {
-                tables.push(read.open_table(definition(table))?);
+                tables.push(open_table(&read, table)?);
             }
             Ok(tables)
         })?;
@@ -437,7 +437,7 @@ impl StorageBackend for RedbBackend {
             let read = database.begin_read()?;
             let mut tables = Vec::with_capacity(Table::ALL.len());
             for table in Table::ALL {
-                let opened = read.open_table(definition(table))?;
+                let Some(opened) = open_table(&read, table)? else { continue };
                 let stored_bytes = opened.stats()?.stored_bytes();
                 tables.push(TableStats { table, entries: opened.len()?, stored_bytes });
             }
@@ -451,25 +451,35 @@ impl StorageBackend for RedbBackend {
     }
 }
 
+/// A table to read; `None` where a file of an older format does not have it.
+fn open_table(read: &redb::ReadTransaction, table: Table) -> Result<Option<ReadTable>, Failure> {
+    match read.open_table(definition(table)) {
+        Err(TableError::TableDoesNotExist(_)) if table == Table::IndexEntries => Ok(None),
+        opened => Ok(Some(opened?)),
+    }
+}
+
 struct RedbSnapshot {
     /// By [`Table`] number.
-    tables: Contained<Vec<ReadTable>>,
+    tables: Contained<Vec<Option<ReadTable>>>,
     shared: Arc<Shared>,
 }
 
 impl RedbSnapshot {
-    fn table(&self, table: Table) -> Result<&ReadTable> {
+    /// `None`: the file's format does not have it yet.
+    fn table(&self, table: Table) -> Result<Option<&ReadTable>> {
         self.shared.check_usable()?;
         let tables = self.tables.get().ok_or_else(|| Error::internal("the snapshot has ended"))?;
         tables
             .get(table as usize)
+            .map(Option::as_ref)
             .ok_or_else(|| Error::internal(format!("table '{}' was not opened", table.name())))
     }
 }
 
 impl Snapshot for RedbSnapshot {
     fn get(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<bool> {
-        let table = self.table(table)?;
+        let Some(table) = self.table(table)? else { return Ok(false) };
         let found = self.shared.call(|| {
             let found = table.get(key)?;
             if let Some(guard) = &found {
@@ -487,7 +497,7 @@ impl Snapshot for RedbSnapshot {
         if is_empty_range(range) {
             return Ok(());
         }
-        let table = self.table(table)?;
+        let Some(table) = self.table(table)? else { return Ok(()) };
         let mut entries = self.shared.call(|| Ok(table.range::<&[u8]>(range)?))?;
         loop {
             let next = self.shared.call(|| {

@@ -6,6 +6,7 @@
 //! | `nodes`, `edges` | the type's definition, the view's lsn, `ids`; an edge's adjacency and both its ends |
 //! | `ids` | the records they lead to |
 //! | `edge_from`, `edge_to` | the edges' records |
+//! | `index_entries` | the values of the rows they lead to; each row's own entries with its record |
 //! | `counters` | the rows that were counted |
 //!
 //! What is wrong is told once, where it is seen first: an entry that leads to a record whose own
@@ -79,6 +80,10 @@ pub enum Fault {
     End,
     /// An edge's end is not of the type that its own type is declared for.
     EndType,
+    /// A row is missing in an index, or another one stands for it there.
+    Index,
+    /// An index leads to no row, or to one with other values.
+    StrayIndex,
     /// A type's count of rows is wrong.
     Count,
     /// A type would give a row handle a second time.
@@ -108,6 +113,8 @@ impl Fault {
             Fault::StrayAdjacency => "stray_adjacency",
             Fault::End => "end",
             Fault::EndType => "end_type",
+            Fault::Index => "index",
+            Fault::StrayIndex => "stray_index",
             Fault::Count => "count",
             Fault::Sequence => "sequence",
             Fault::Log => "log",
@@ -168,6 +175,9 @@ pub struct Checked {
     pub adjacency: u64,
     /// Counters of types.
     pub counters: u64,
+    /// Entries of indexes.
+    #[serde(default)]
+    pub index_entries: u64,
 }
 
 /// What a verification found.
@@ -218,6 +228,7 @@ impl View {
         for table in [Table::EdgeFrom, Table::EdgeTo] {
             walk.table(table, |walk, key, value| walk.adjacency(table, key, value))?;
         }
+        walk.table(Table::IndexEntries, Walk::index_entry)?;
         walk.counters()?;
         Ok(walk.report)
     }
@@ -227,7 +238,7 @@ impl View {
 fn expected_entries(view: &View) -> u64 {
     let entries = |t: &Arc<TypeDef>| {
         let rows = view.live_rows(t.id).unwrap_or(0);
-        rows.saturating_mul(if t.is_edge() { 4 } else { 2 })
+        rows.saturating_mul(if t.is_edge() { 4 } else { 2 } + t.indexes.len() as u64)
     };
     view.catalog().types().map(entries).fold(0, u64::saturating_add)
 }
@@ -293,6 +304,7 @@ impl Walk<'_> {
             Table::Ids => checked.ids += 1,
             Table::EdgeFrom | Table::EdgeTo => checked.adjacency += 1,
             Table::Counters => checked.counters += 1,
+            Table::IndexEntries => checked.index_entries += 1,
             Table::Meta => {}
         }
         self.done += 1;

@@ -95,7 +95,7 @@ fn a_database_of_format_1_is_read_as_it_is_and_brought_up_to_date_by_a_writer() 
     let db = Database::open(folder.path(), OpenOptions::default()).unwrap();
     assert_eq!((rows(&db, "person").len(), rows(&db, "knows").len()), (3, 1));
     let config = fs::read_to_string(folder.path().join(".aresadb/config.toml")).unwrap();
-    assert!(config.contains("version = 2"), "{config}");
+    assert!(config.contains("version = 3"), "{config}");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn what_is_newer_is_refused_before_a_byte_changes() {
     type Spoil = fn(&Path);
     let newer_config: Spoil = |files| {
         let config = fs::read_to_string(files.join("config.toml")).unwrap();
-        fs::write(files.join("config.toml"), config.replace("version = 2", "version = 3")).unwrap();
+        fs::write(files.join("config.toml"), config.replace("version = 2", "version = 4")).unwrap();
     };
     let newer_log: Spoil = |files| {
         let path = files.join("wal/0000000001.wal");

@@ -12,10 +12,14 @@ use aresadb::{
 };
 
 /// A session that is asked in SQL and answers in text: columns by `|`, rows by a space.
-struct Sql(Session);
+pub(super) struct Sql(Session);
 
 impl Sql {
-    fn run(&self, sql: &str) -> Result<String, Error> {
+    pub(super) fn new(db: &Database) -> Self {
+        Sql(db.session().unwrap())
+    }
+
+    pub(super) fn run(&self, sql: &str) -> Result<String, Error> {
         self.run_unless(sql, &CancelToken::new())
     }
 
@@ -29,19 +33,19 @@ impl Sql {
     }
 
     #[track_caller]
-    fn gives(&self, sql: &str, expected: &str) {
+    pub(super) fn gives(&self, sql: &str, expected: &str) {
         assert_eq!(self.run(sql).unwrap(), expected, "{sql}");
     }
 
     #[track_caller]
-    fn does(&self, statements: &[&str]) {
+    pub(super) fn does(&self, statements: &[&str]) {
         for sql in statements {
             self.run(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
         }
     }
 
     #[track_caller]
-    fn fails(&self, sql: &str, kind: ErrorKind) -> Error {
+    pub(super) fn fails(&self, sql: &str, kind: ErrorKind) -> Error {
         let error = self.run(sql).expect_err(sql);
         assert_eq!(error.kind(), kind, "{sql}: {error}");
         error
@@ -49,7 +53,7 @@ impl Sql {
 
     /// A COMMIT that another was faster than. The transaction is over, and the hint says what to do.
     #[track_caller]
-    fn conflicts(&self) {
+    pub(super) fn conflicts(&self) {
         let error = self.fails("COMMIT", ErrorKind::Conflict);
         assert!(error.hint().unwrap().contains("run the transaction again"), "{error:?}");
         assert_eq!(self.0.transaction_state(), TransactionState::None);
@@ -71,7 +75,7 @@ fn text(batches: Vec<arrow::array::RecordBatch>) -> String {
 }
 
 /// A database and as many sessions on it.
-fn sessions<const N: usize>(setup: &[&str]) -> (Database, [Sql; N]) {
+pub(super) fn sessions<const N: usize>(setup: &[&str]) -> (Database, [Sql; N]) {
     let db = Database::in_memory().unwrap();
     Sql(db.session().unwrap()).does(setup);
     let sessions = std::array::from_fn(|_| Sql(db.session().unwrap()));

@@ -217,7 +217,7 @@ fn operations<'e>(
         let (row, record) = row_and_record(&entry);
         let definition =
             row.and_then(|row| own.get(&row.type_id()).or_else(|| definitions.get(row.type_id())));
-        operations.push(operation(&entry, row, record, definition)?);
+        operations.extend(operation(&entry, row, record, definition)?);
     }
     Ok(operations)
 }
@@ -230,7 +230,11 @@ pub(super) fn row_and_record<'e>(entry: &LogEntry<'e>) -> (Option<RowId>, Option
         | LogEntry::InsertEdge { row, record }
         | LogEntry::UpdateEdge { row, record } => (Some(row), Some(record)),
         LogEntry::DeleteNode { row, .. } | LogEntry::DeleteEdge { row, .. } => (Some(row), None),
-        LogEntry::DefineType { .. } | LogEntry::DropType { .. } | LogEntry::Checkpoint { .. } => (None, None),
+        LogEntry::DefineType { .. }
+        | LogEntry::DropType { .. }
+        | LogEntry::Checkpoint { .. }
+        | LogEntry::Indexed { .. }
+        | LogEntry::Unindexed { .. } => (None, None),
     }
 }
 
@@ -239,7 +243,7 @@ fn operation(
     row: Option<RowId>,
     record: Option<&[u8]>,
     definition: Option<&TypeDef>,
-) -> Result<LogOperation> {
+) -> Result<Option<LogOperation>> {
     let mut operation = LogOperation::new(match entry {
         LogEntry::InsertNode { .. } => LogAction::Insert,
         LogEntry::InsertEdge { .. } => LogAction::Link,
@@ -249,6 +253,8 @@ fn operation(
         LogEntry::DefineType { .. } => LogAction::Define,
         LogEntry::DropType { .. } => LogAction::Drop,
         LogEntry::Checkpoint { .. } => LogAction::Checkpoint,
+        // What follows from the rows is not told again.
+        LogEntry::Indexed { .. } | LogEntry::Unindexed { .. } => return Ok(None),
     });
     operation.row = row.map(|row| row.0);
     operation.type_name =
@@ -270,7 +276,7 @@ fn operation(
         LogEntry::Checkpoint { flushed } => operation.detail = Some(format!("up to lsn {flushed}")),
         _ => {}
     }
-    Ok(operation)
+    Ok(Some(operation))
 }
 
 /// `define type package node (name TEXT NOT NULL, size INTEGER)`
@@ -302,11 +308,7 @@ mod tests {
 
     fn package() -> TypeDef {
         TypeDef {
-            id: TypeId(1),
-            name: "package".to_owned(),
-            kind: TypeKind::Node,
             declared: true,
-            open: false,
             properties: vec![PropertyDef {
                 id: PropertyId(0),
                 name: "name".to_owned(),
@@ -315,7 +317,7 @@ mod tests {
                 not_null: true,
                 default: None,
             }],
-            version: 1,
+            ..TypeDef::new(TypeId(1), "package", TypeKind::Node)
         }
     }
 

@@ -55,6 +55,12 @@ pub const SHELL: &[CommandSpec] = &[
     ),
     command("schema", "schema", "[TYPE]", "list the types, or the properties of one"),
     command(
+        "schema",
+        "index",
+        "create TYPE PROPERTY... [--unique] [--name N] | list [TYPE] | drop NAME",
+        "make, list and drop indexes",
+    ),
+    command(
         "data",
         "import",
         "FILE... [--type T | --edge E --from T.PROP=COLUMN --to T.PROP=COLUMN] [--format F] [--batch N] [--atomic] [--on-error stop|skip] [--key PROP]",
@@ -71,7 +77,6 @@ pub const SHELL: &[CommandSpec] = &[
     command("shell", "repl", "", "read statements from the terminal"),
     command("shell", "completions", "SHELL", "print a completion script for bash, zsh or fish"),
     command("shell", "help", "[COMMAND]", "show help for the program or a command"),
-    command(LATER, "index", "create|list|drop", "manage indexes"),
     command(LATER, "push", "", "send changes to the bucket"),
     command(LATER, "pull", "", "fetch changes from the bucket"),
     command(LATER, "sync", "", "push and pull"),

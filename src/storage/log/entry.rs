@@ -24,6 +24,8 @@
 //! | 7 | define type | the definition as JSON; also repeated where a segment first needs it |
 //! | 8 | drop type | its name |
 //! | 9 | checkpoint | none |
+//! | 10 | an index leads to the row | the entry's key (`storage::index_key`) |
+//! | 11 | an index leads to the row no more | the entry's key |
 
 use std::collections::BTreeMap;
 
@@ -100,6 +102,18 @@ pub enum LogEntry<'a> {
         /// Its name.
         name: &'a str,
     },
+    /// An index got an entry.
+    Indexed {
+        /// The row it leads to.
+        row: RowId,
+        /// Its key.
+        key: &'a [u8],
+    },
+    /// An index lost an entry.
+    Unindexed {
+        /// Its key.
+        key: &'a [u8],
+    },
     /// All up to a transaction was written to the tables.
     Checkpoint {
         /// The number of that transaction.
@@ -126,6 +140,8 @@ impl<'a> LogEntry<'a> {
             LogEntry::DefineType { id, definition } => (7, u64::from(id.0), definition),
             LogEntry::DropType { id, name } => (8, u64::from(id.0), name.as_bytes()),
             LogEntry::Checkpoint { flushed } => (9, flushed, &[]),
+            LogEntry::Indexed { row, key } => (10, row.0, key),
+            LogEntry::Unindexed { key } => (11, 0, key),
         };
         out.push(kind);
         out.extend_from_slice(&number.to_le_bytes());
@@ -170,6 +186,8 @@ impl<'a> LogEntry<'a> {
                 name: std::str::from_utf8(bytes).map_err(|_| damaged())?,
             },
             9 => LogEntry::Checkpoint { flushed: number },
+            10 => LogEntry::Indexed { row, key: bytes },
+            11 => LogEntry::Unindexed { key: bytes },
             _ => return Err(damaged()),
         };
         Ok((entry, rest))
@@ -206,6 +224,8 @@ impl<'a> LogEntry<'a> {
                 put(Table::EdgeFrom, &adjacency_key(from, row), None)?;
                 put(Table::EdgeTo, &adjacency_key(to, row), None)
             }
+            LogEntry::Indexed { row, key } => put(Table::IndexEntries, key, Some(&row.to_bytes())),
+            LogEntry::Unindexed { key } => put(Table::IndexEntries, key, None),
             LogEntry::DefineType { id, definition } => put(Table::Types, &type_key(id), Some(definition)),
             LogEntry::DropType { id, .. } => put(Table::Types, &type_key(id), None),
             LogEntry::Checkpoint { .. } => Ok(()),
@@ -270,6 +290,8 @@ mod tests {
             LogEntry::DefineType { id: TypeId(7), definition: b"{}" },
             LogEntry::DropType { id: TypeId(7), name: "t" },
             LogEntry::Checkpoint { flushed: 9 },
+            LogEntry::Indexed { row, key: b"key" },
+            LogEntry::Unindexed { key: b"key" },
         ]
     }
 
@@ -298,6 +320,8 @@ mod tests {
         070700000000000000020000007b7d
         0807000000000000000100000074
         09090000000000000000000000
+        0a0201000000000000030000006b6579
+        0b0000000000000000030000006b6579
         ");
         let read: Vec<_> = entries(&together).collect::<Result<_>>().unwrap();
         assert_eq!(read, all());

@@ -65,6 +65,16 @@ impl Change {
                 add(entry, row.type_id());
             }
         }
+        for (key, value) in layer.table(Table::IndexEntries) {
+            let entry = match value {
+                Some(row) => LogEntry::Indexed { row: row_from(row)?, key },
+                None => LogEntry::Unindexed { key },
+            };
+            entry.encode(&mut bytes);
+            if bytes.len() >= PAYLOAD_MAX_BYTES {
+                cut(&mut bytes, &mut payloads, compress);
+            }
+        }
         if !bytes.is_empty() {
             payloads.push(Payload::new(&bytes, compress));
         }

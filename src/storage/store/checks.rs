@@ -5,12 +5,16 @@
 //! deleted; ids that were chosen are free; definitions that rows were checked against still hold; a type
 //! that is dropped got no rows.
 
-use std::ops::ControlFlow;
+use std::collections::HashMap;
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
-use crate::model::{Error, Result, RowId, TypeDef, TypeKind};
+use crate::model::{Error, Result, RowId, TypeDef, TypeId, TypeKind};
+use crate::storage::backend::Table;
 use crate::storage::catalog::{Catalog, is_extension, is_observed};
+use crate::storage::index_key::behind;
 use crate::storage::intern::Interner;
+use crate::storage::keys::row_from;
 use crate::storage::planted::{Bug, Planted};
 use crate::storage::view::View;
 use crate::storage::write::{Finished, NeededNode, edge_at_type};
@@ -44,6 +48,7 @@ pub(super) fn check(finished: &Finished, latest: &View, planted: Planted) -> Res
             return conflict("an id that this transaction inserts was taken by another");
         }
     }
+    check_keys(finished, latest)?;
     for node in &effects.deleted_nodes {
         check_gained_no_edge(finished, latest, *node)?;
     }
@@ -67,6 +72,54 @@ pub(super) fn check(finished: &Finished, latest: &View, planted: Planted) -> Res
         }
     }
     Ok(())
+}
+
+/// Unique keys, and the rows that others reference, are as the transaction saw them.
+fn check_keys(finished: &Finished, latest: &View) -> Result<()> {
+    let effects = &finished.effects;
+    let row_of = |view: &View, key: &[u8]| {
+        let mut row = None;
+        view.get_raw(Table::IndexEntries, key, &mut |value| {
+            row = Some(row_from(value)?);
+            Ok(())
+        })?;
+        Ok::<_, Error>(row)
+    };
+    for key in &effects.unique_keys {
+        if let Some(row) = row_of(latest, key)?
+            && row_of(&finished.base, key)? != Some(row)
+        {
+            return Err(conflict("a unique key that this transaction inserts was taken by another"));
+        }
+    }
+    for key in effects.referenced.keys() {
+        if row_of(&finished.base, key)?.is_some() && row_of(latest, key)?.is_none() {
+            return Err(conflict("a row that this transaction references was deleted by another"));
+        }
+    }
+    for prefix in &effects.unreferenced {
+        let end = behind(prefix);
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        latest.scan_raw(Table::IndexEntries, (Bound::Included(prefix), end), &mut |key, _| match finished
+            .base
+            .get_raw(Table::IndexEntries, key, &mut |_| Ok(()))?
+        {
+            true => Ok(ControlFlow::Continue(())),
+            false => Err(conflict("a row that this transaction deletes was referenced by another")),
+        })?;
+    }
+    Ok(())
+}
+
+/// Types whose rules were changed after all their rows were read: none was written since.
+pub(super) fn check_reshaped(finished: &Finished, last_writes: &HashMap<TypeId, u64>) -> Result<()> {
+    let written = |id: &&TypeId| last_writes.get(id).is_some_and(|lsn| *lsn > finished.base.lsn());
+    match finished.effects.reshaped.iter().find(written) {
+        None => Ok(()),
+        Some(_) => {
+            Err(conflict("rows of a type whose definition this transaction changes were written by another"))
+        }
+    }
 }
 
 fn conflict(what: &str) -> Error {

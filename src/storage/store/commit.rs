@@ -16,7 +16,7 @@ use crate::storage::view::{Tree, View};
 use crate::storage::write::Transaction;
 
 use super::change::Change;
-use super::checks::{check, merged_catalog};
+use super::checks::{check, check_reshaped, merged_catalog};
 use super::group::{Lead, Slot, unknown_outcome};
 use super::{Frozen, Lsn, Queued, Shared, Writer};
 
@@ -36,6 +36,7 @@ impl Shared {
         let latest = writer.appended.clone();
         if latest.lsn() != finished.base.lsn() {
             check(&finished, &latest, self.options.planted)?;
+            check_reshaped(&finished, &writer.last_writes)?;
         }
         let catalog = merged_catalog(&finished, &latest, &self.interner)?;
         let lsn = latest.lsn() + 1;
@@ -48,6 +49,7 @@ impl Shared {
             self.interner.learn(definition, 0);
         }
         let time_micros = writer.next_time(self.options.clock.now_micros());
+        writer.last_writes.extend(types.iter().map(|id| (*id, lsn)));
         self.remember(&mut writer, layer, lsn);
         writer.appended = View::committed(Arc::clone(writer.appended.tree()), Arc::clone(&catalog), lsn);
         let slot = self.enqueue(&mut writer, Pending { lsn, time_micros, payloads, types, catalog });

@@ -25,7 +25,7 @@ mod flush;
 mod group;
 mod recover;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -35,7 +35,7 @@ use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use uuid::Uuid;
 
-use crate::model::{Clock, Config, Error, ErrorKind, IdGenerator, Result, SyncMode};
+use crate::model::{Clock, Config, Error, ErrorKind, IdGenerator, Result, SyncMode, TypeId};
 
 use super::backend::{BackendStats, StorageBackend};
 use super::disk::Disk;
@@ -45,7 +45,7 @@ use super::log::{Ending, Files, Pending, check_log_formats};
 use super::memtable::Memtable;
 use super::planted::Planted;
 use super::view::{Tree, View};
-use super::write::Transaction;
+use super::write::{RowChecks, Transaction};
 
 use self::flush::Keeper;
 use self::group::{Group, Slot};
@@ -53,8 +53,8 @@ use self::group::{Group, Slot};
 pub use self::copy::{Copied, CopyProgress};
 pub use self::flush::Checkpointed;
 
-/// The format of tables and records that this program writes. 1 had no log.
-const STORAGE_FORMAT: u32 = 2;
+/// The format of tables and records that this program writes. 1 had no log, 2 no indexes.
+const STORAGE_FORMAT: u32 = 3;
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -153,6 +153,7 @@ pub struct Store {
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// The folder and its lock: let go after the files, whoever holds the store last.
     folder: OnceLock<Folder>,
+    row_checks: OnceLock<Arc<dyn RowChecks>>,
 }
 
 /// What the store shares with its background thread.
@@ -199,6 +200,8 @@ struct Writer {
     /// Of the last transaction that was published.
     published: Arc<Slot>,
     time_micros: u64,
+    /// The last transaction that wrote rows of a type; those before the opening are not in it.
+    last_writes: HashMap<TypeId, u64>,
 }
 
 struct Frozen {
@@ -268,7 +271,12 @@ impl Store {
                 start("aresadb-syncer", Shared::keep_synced)?;
             }
         }
-        Ok(Arc::new(Self { shared, threads: Mutex::new(threads), folder: OnceLock::new() }))
+        Ok(Arc::new(Self {
+            shared,
+            threads: Mutex::new(threads),
+            folder: OnceLock::new(),
+            row_checks: OnceLock::new(),
+        }))
     }
 
     /// Keeps the database's folder locked until the store is closed. Statements under way may hold
@@ -316,11 +324,24 @@ impl Store {
     /// `Conflict` when another transaction that committed since this one began changed what it
     /// relies on: run it again. `OutOfSpace`, `Io`: nothing was committed, unless the message says that this
     /// is not known.
-    pub fn commit(&self, transaction: Transaction) -> Result<Lsn> {
+    pub fn commit(&self, mut transaction: Transaction) -> Result<Lsn> {
         if !transaction.is_of(self) {
             return Err(Error::internal("a transaction of another database cannot be committed here"));
         }
+        transaction.check_pending_all()?;
         self.shared.commit(transaction)
+    }
+
+    /// Says who judges the conditions of rows (CHECK); only the first one counts.
+    pub fn set_row_checks(&self, checks: Arc<dyn RowChecks>) {
+        let _ = self.row_checks.set(checks);
+    }
+
+    pub(super) fn row_checks(&self) -> Result<&Arc<dyn RowChecks>> {
+        self.row_checks.get().ok_or_else(|| {
+            Error::unsupported("the type has CHECK conditions, and nobody here can judge them")
+                .with_hint("open the database through the engine")
+        })
     }
 
     /// Writes all that is committed to the tables, and lets the log go that is not needed any more.
@@ -451,6 +472,7 @@ impl Shared {
             last: Arc::clone(&last),
             published: last,
             time_micros: recovered.walked.time_micros,
+            last_writes: HashMap::new(),
         };
         Shared {
             backend,

@@ -52,11 +52,16 @@ pub(super) fn first_batch(options: &StoreOptions) -> Batch {
     Batch { operations: facts.into_iter().map(|(k, v)| (Table::Meta, k.to_vec(), Some(v))).collect() }
 }
 
-/// What a database of format 1, which had no log, lacks.
+/// What a database of an older format lacks: 1 had no log, 2 no indexes.
 pub(super) fn upgrade_batch(snapshot: &dyn Snapshot) -> Result<Option<Batch>> {
     let required = |name| required_meta(snapshot, name);
-    if u32_from(&required(meta::FORMAT)?)? >= STORAGE_FORMAT {
+    let format = u32_from(&required(meta::FORMAT)?)?;
+    if format >= STORAGE_FORMAT {
         return Ok(None);
+    }
+    if format == 2 {
+        let format = (Table::Meta, meta::FORMAT.to_vec(), Some(STORAGE_FORMAT.to_be_bytes().to_vec()));
+        return Ok(Some(Batch { operations: vec![format] }));
     }
     let uuid = uuid_from(&required(meta::UUID)?)?;
     let lsn = u64_from(&required(meta::LSN)?)?;

@@ -5,8 +5,10 @@ use uuid::Uuid;
 use super::{Fault, Finding, Found, Walk, table_of};
 use crate::model::{NodeId, Result, RowId, TypeDef, TypeId, TypeKind};
 use crate::storage::backend::Table;
+use crate::storage::index_key::owner;
 use crate::storage::keys::{self, adjacency_key};
 use crate::storage::record::{EdgeEndsRef, RecordView};
+use crate::storage::write::{Values, key_of};
 
 /// The record at hand: what its findings say of it.
 struct At {
@@ -89,6 +91,7 @@ impl Walk<'_> {
             self.found_at(&at, Fault::Lsn, message);
         }
         self.properties(&at, definition, &record);
+        self.own_entries(&at, definition, &record)?;
         self.own_id(&at, record.id())?;
         match (record.ends(), definition.kind) {
             (Some(ends), TypeKind::Edge(declared)) => {
@@ -143,6 +146,77 @@ impl Walk<'_> {
                 format!("'{}' must have a value and has none", property.name),
             );
         }
+    }
+
+    /// A record stands in each index of its type.
+    fn own_entries(&mut self, at: &At, definition: &TypeDef, record: &RecordView<'_>) -> Result<()> {
+        if definition.indexes.is_empty() {
+            return Ok(());
+        }
+        // A value that cannot be read was told.
+        let Ok(values) = record.properties() else { return Ok(()) };
+        let values: Values = values.into_iter().collect();
+        for index in &definition.indexes {
+            let Ok(key) = key_of(definition.id, index, &values) else {
+                let message = format!("it has a value that the index '{}' cannot hold", index.name);
+                self.found_at(at, Fault::Index, message);
+                continue;
+            };
+            let key = key.of_row(index.unique, at.row);
+            match self.look_up(Table::IndexEntries, &key, |bytes| keys::row_from(bytes).ok())? {
+                Found::Yes(row) if row == at.row => {}
+                Found::Yes(row) => {
+                    let message = format!("the index '{}' leads to row {} for its values", index.name, row.0);
+                    self.found_at(at, Fault::Index, message);
+                }
+                Found::No => {
+                    self.found_at(at, Fault::Index, format!("the index '{}' does not have it", index.name));
+                }
+                Found::Unknown => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// An entry of `index_entries`.
+    pub(super) fn index_entry(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let (Some((type_id, number)), Ok(row)) = (owner(key), keys::row_from(value)) else {
+            return self.wrong_key(Table::IndexEntries);
+        };
+        let at = At { table: Table::IndexEntries, row, id: None, lsn: None };
+        let definition = self.view.catalog().by_id(type_id);
+        let Some((definition, index)) = definition.and_then(|t| Some((t, t.index(number)?))) else {
+            self.found_at(
+                &at,
+                Fault::StrayIndex,
+                format!("it belongs to no index (type {}, {number})", type_id.0),
+            );
+            return Ok(());
+        };
+        let (type_id, name, index) = (definition.id, index.name.clone(), index.clone());
+        let own = self.look_up(table_of(definition), &row.to_bytes(), |bytes| {
+            let values: Values = RecordView::new(bytes).ok()?.properties().ok()?.into_iter().collect();
+            Some(key_of(type_id, &index, &values).ok()?.of_row(index.unique, row))
+        })?;
+        match own {
+            Found::Yes(own) if own == key && row.type_id() == type_id => {}
+            Found::Yes(_) => {
+                self.found_at(
+                    &at,
+                    Fault::StrayIndex,
+                    format!("'{name}' leads to row {}, which has other values", row.0),
+                );
+            }
+            Found::No => {
+                self.found_at(
+                    &at,
+                    Fault::StrayIndex,
+                    format!("'{name}' leads to row {}, where nothing is", row.0),
+                );
+            }
+            Found::Unknown => {}
+        }
+        Ok(())
     }
 
     /// A record's id leads to it.

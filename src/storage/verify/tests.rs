@@ -179,7 +179,8 @@ fn what_is_whole_is_counted_and_nothing_is_found() {
     let town = Town::new();
     let report = town.verify();
     assert_eq!(report.findings, []);
-    let checked = Checked { definitions: 4, nodes: 3, edges: 3, ids: 6, adjacency: 6, counters: 4 };
+    let checked =
+        Checked { definitions: 4, nodes: 3, edges: 3, ids: 6, adjacency: 6, counters: 4, index_entries: 0 };
     assert_eq!(report.checked, checked);
 
     // After deletes and a drop too.
@@ -190,7 +191,8 @@ fn what_is_whole_is_counted_and_nothing_is_found() {
     store.commit(tx).unwrap();
     let report = store.view().verify(&CancelToken::new(), &mut |_| {}).unwrap();
     assert_eq!(report.findings, []);
-    let checked = Checked { definitions: 3, nodes: 2, edges: 0, ids: 2, adjacency: 0, counters: 3 };
+    let checked =
+        Checked { definitions: 3, nodes: 2, edges: 0, ids: 2, adjacency: 0, counters: 3, index_entries: 0 };
     assert_eq!(report.checked, checked);
 }
 

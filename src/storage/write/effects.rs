@@ -10,6 +10,8 @@ use crate::model::{NodeId, RowId, TypeDef, TypeId};
 use crate::storage::log::LogEntry;
 use crate::storage::view::CountChange;
 
+use super::indexes::Pending;
+
 /// What a transaction relies on and does, besides its writes: the commit checks it again.
 #[derive(Default)]
 pub(crate) struct Effects {
@@ -22,6 +24,14 @@ pub(crate) struct Effects {
     pub(crate) needed: HashMap<RowId, NeededNode>,
     /// Nodes that are deleted with all their edges.
     pub(crate) deleted_nodes: BTreeSet<RowId>,
+    /// Keys of unique indexes that were free, or were freed by this transaction.
+    pub(crate) unique_keys: BTreeSet<Vec<u8>>,
+    /// Entries that rows reference: key and row.
+    pub(crate) referenced: BTreeMap<Vec<u8>, RowId>,
+    /// Where no row may stand that references a key which this transaction removes: beginnings of keys.
+    pub(crate) unreferenced: BTreeSet<Vec<u8>>,
+    /// Types all of whose rows were read to change their rules.
+    pub(crate) reshaped: BTreeSet<TypeId>,
     /// Ids that were chosen by the caller and must be free.
     pub(crate) chosen_ids: BTreeSet<Uuid>,
     /// Definitions that rows were checked against.
@@ -30,6 +40,8 @@ pub(crate) struct Effects {
     pub(crate) redefined: BTreeMap<TypeId, Option<Arc<TypeDef>>>,
     /// Types that are dropped, with their name and the sequence that came next.
     pub(crate) dropped: BTreeMap<TypeId, (String, u64)>,
+    /// What is judged at the statement's end, or at the latest at the commit.
+    pub(super) pending: Vec<Pending>,
     pub(crate) bytes: u64,
 }
 
@@ -46,10 +58,15 @@ impl Effects {
         }
         self.deleted.extend(later.deleted);
         add_to_set(&mut self.deleted_nodes, later.deleted_nodes);
+        add_to_set(&mut self.unique_keys, later.unique_keys);
+        self.referenced.extend(later.referenced);
+        add_to_set(&mut self.unreferenced, later.unreferenced);
+        add_to_set(&mut self.reshaped, later.reshaped);
         add_to_set(&mut self.chosen_ids, later.chosen_ids);
         add_to_map(&mut self.relied_on, later.relied_on);
         add_to_map(&mut self.redefined, later.redefined);
         add_to_map(&mut self.dropped, later.dropped);
+        self.pending.extend(later.pending);
         self.bytes += later.bytes;
     }
 }

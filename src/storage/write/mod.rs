@@ -20,14 +20,18 @@
 //! Must never: write to the backend, let a value pass that its property's type does not hold, or
 //! change a layer that a view reads.
 
+mod alter;
 mod effects;
 mod frames;
+mod indexes;
 mod layers;
 mod rows;
+mod rules;
 mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
@@ -44,8 +48,12 @@ use super::view::{CountChange, View};
 
 use frames::{Frame, Savepoint};
 
+pub use alter::{Names, Rewrite};
 pub(crate) use effects::{Effects, NeededNode};
+pub(crate) use indexes::key_of;
+pub use indexes::{RowChecks, Values};
 pub use rows::Deleted;
+pub use rules::{NewCheck, NewIndex, NewReference};
 pub(crate) use schema::edge_at_type;
 pub use schema::{NewProperty, NewType};
 
@@ -64,6 +72,8 @@ pub struct Transaction {
     statement: Option<Statement>,
     /// What the finished statements give to read, once somebody asked.
     finished: OnceLock<View>,
+    /// Rows whose delete is under way: what they take along may lead back to them.
+    deleting: HashSet<RowId>,
 }
 
 /// The running statement: what goes when it fails.
@@ -95,6 +105,7 @@ impl Transaction {
             finished_bytes: 0,
             statement: None,
             finished: OnceLock::new(),
+            deleting: HashSet::new(),
         }
     }
 
@@ -161,6 +172,13 @@ impl Transaction {
         let before = frame.effects.bytes;
         frame.add(statement.layer, statement.effects);
         self.finished_bytes = (self.finished_bytes + frame.effects.bytes).saturating_sub(before);
+    }
+
+    /// Judges everything that was left to the end.
+    pub(crate) fn check_pending_all(&mut self) -> Result<()> {
+        self.end_statement();
+        let pending: Vec<_> = self.frames().flat_map(|frame| frame.effects.pending.iter().cloned()).collect();
+        pending.iter().try_for_each(|pending| self.check_pending(pending))
     }
 
     /// Drops what the running statement wrote.
@@ -238,7 +256,14 @@ impl Transaction {
     }
 
     /// As [`View::read`], the running statement's own writes included.
-    fn read_current(&self, row: RowId, read: &mut dyn FnMut(&RecordView<'_>) -> Result<()>) -> Result<bool> {
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`; what `read` fails with.
+    pub fn read_current(
+        &self,
+        row: RowId,
+        read: &mut dyn FnMut(&RecordView<'_>) -> Result<()>,
+    ) -> Result<bool> {
         let Some(definition) = self.catalog.by_id(row.type_id()) else { return Ok(false) };
         let table = if definition.is_edge() { Table::Edges } else { Table::Nodes };
         self.get_current(table, &row.to_bytes(), &mut |bytes| read(&RecordView::new(bytes)?))

@@ -15,6 +15,9 @@ use crate::storage::record::{EdgeEndsRef, NewRecord, RecordView};
 use super::Transaction;
 use super::effects::{DeletedRow, NeededNode};
 
+/// The longest chain of rows that one delete takes along.
+const MAX_CASCADE: usize = 2000;
+
 /// What a delete took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Deleted {
@@ -50,12 +53,17 @@ impl Transaction {
             }
             admitted.insert(id, value);
         }
+        self.rely_on(type_id);
+        Ok((definition, admitted))
+    }
+
+    /// The commit checks that the definition still holds.
+    pub(super) fn rely_on(&mut self, type_id: TypeId) {
         if !self.all_effects().any(|effects| effects.relied_on.contains_key(&type_id))
             && let Some(before) = self.base.catalog().by_id(type_id).cloned()
         {
             self.statement().effects.relied_on.insert(type_id, before);
         }
-        Ok((definition, admitted))
     }
 
     fn check_required(definition: &TypeDef, given: &BTreeMap<PropertyId, Value>) -> Result<()> {
@@ -125,9 +133,11 @@ impl Transaction {
         let (definition, values) = self.admit(type_id, values)?;
         Self::check_required(&definition, &values)?;
         self.check_kind(&definition, ends)?;
+        self.check_conditions(&definition, &values)?;
         let id = self.free_id(id)?;
         let now = self.store.now_micros();
         let row = self.store.interner().next_row(type_id)?;
+        self.index_row(&definition, row, None, Some(&values))?;
         let record = NewRecord {
             id,
             ends,
@@ -221,9 +231,14 @@ impl Transaction {
         })?;
         let Some((mut record, lsn)) = before else { return Ok(false) };
         let (definition, values) = self.admit(row.type_id(), values)?;
-        let mut properties: BTreeMap<PropertyId, Value> = record.properties.into_iter().collect();
+        let old: BTreeMap<PropertyId, Value> = record.properties.into_iter().collect();
+        let mut properties = old.clone();
         properties.extend(values);
         Self::check_required(&definition, &properties)?;
+        self.check_conditions(&definition, &properties)?;
+        // Noted first: what references the row may lead back to it.
+        self.note_change(row, lsn);
+        self.index_row(&definition, row, Some(&old), Some(&properties))?;
         record.properties = properties.into_iter().filter(|(_, v)| !v.is_null()).collect();
         record.updated_at = self.store.now_micros();
         let record = &record.encode(self.store.compresses())?;
@@ -231,7 +246,6 @@ impl Transaction {
             true => LogEntry::UpdateEdge { row, record },
             false => LogEntry::UpdateNode { row, record },
         })?;
-        self.note_change(row, lsn);
         Ok(true)
     }
 
@@ -248,6 +262,22 @@ impl Transaction {
     /// # Errors
     /// `Corrupt`, `Io`; `OutOfSpace` past the transaction's memory.
     pub fn delete(&mut self, row: RowId) -> Result<Option<Deleted>> {
+        if self.deleting.len() >= MAX_CASCADE || !self.deleting.insert(row) {
+            return match self.deleting.contains(&row) {
+                // A chain of references came back to it.
+                true => Ok(Some(Deleted::default())),
+                false => Err(Error::unsupported(format!(
+                    "a delete would cascade through more than {MAX_CASCADE} references in a row"
+                ))
+                .with_hint("delete the rows at the end of the chain first")),
+            };
+        }
+        let deleted = self.delete_row(row);
+        self.deleting.remove(&row);
+        deleted
+    }
+
+    fn delete_row(&mut self, row: RowId) -> Result<Option<Deleted>> {
         let Some((id, ends, lsn)) = self.head_of(row)? else { return Ok(None) };
         let mut deleted = Deleted::default();
         if ends.is_none() {
@@ -299,6 +329,8 @@ impl Transaction {
         ends: Option<EdgeEndsRef>,
         lsn: u64,
     ) -> Result<()> {
+        self.rely_on(row.type_id());
+        self.unindex_row(row)?;
         let deleted = DeletedRow { id, ends: ends.map(|ends| (ends.from_row, ends.to_row)), lsn };
         self.write(&deleted.entry(row))?;
         self.statement().effects.deleted.insert(row, deleted);

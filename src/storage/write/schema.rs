@@ -44,14 +44,14 @@ pub struct NewProperty {
 }
 
 impl Transaction {
-    fn redefine(&mut self, definition: TypeDef) {
+    pub(super) fn redefine(&mut self, definition: TypeDef) {
         let before = self.catalog.by_id(definition.id).cloned();
         let id = definition.id;
         self.statement().effects.redefined.entry(id).or_insert(before);
         Arc::make_mut(&mut self.catalog).put(definition);
     }
 
-    fn check_name(what: &str, name: &str) -> Result<()> {
+    pub(super) fn check_name(what: &str, name: &str) -> Result<()> {
         if name.is_empty() || name.len() > 255 || name.chars().any(char::is_control) {
             return Err(Error::bad_input(format!(
                 "'{}' cannot name a {what}",
@@ -62,7 +62,7 @@ impl Transaction {
         Ok(())
     }
 
-    fn check_property_name(name: &str) -> Result<()> {
+    pub(super) fn check_property_name(name: &str) -> Result<()> {
         if RESERVED_NAMES.contains(&name) {
             return Err(Error::bad_input(format!(
                 "'{name}' cannot name a property: it always means the system's column"
@@ -76,7 +76,8 @@ impl Transaction {
     /// not used again.
     fn new_type_id(&self, name: &str) -> Result<TypeId> {
         let id = self.store.interner().type_id(name)?;
-        if self.all_effects().any(|effects| effects.dropped.contains_key(&id)) {
+        let taken = self.catalog.by_id(id).is_some();
+        if taken || self.all_effects().any(|effects| effects.dropped.contains_key(&id)) {
             return self.store.interner().fresh_type_id();
         }
         Ok(id)
@@ -102,15 +103,7 @@ impl Transaction {
         Self::check_name("type", name)?;
         let id = self.new_type_id(name)?;
         let kind = if matches!(kind, TypeKind::Edge(_)) { TypeKind::Edge(EdgeEnds::default()) } else { kind };
-        self.redefine(TypeDef {
-            id,
-            name: name.to_owned(),
-            kind,
-            declared: false,
-            open: false,
-            properties: Vec::new(),
-            version: 1,
-        });
+        self.redefine(TypeDef::new(id, name, kind));
         Ok(id)
     }
 
@@ -134,7 +127,7 @@ impl Transaction {
                 .with_hint("it is a declared type: declare the property, or declare the type open"));
         }
         Self::check_property_name(name)?;
-        let id = self.store.interner().property_id(type_id, name);
+        let id = self.new_property_id(&definition, name);
         let mut changed = (*definition).clone();
         changed.version += 1;
         changed.properties.push(PropertyDef {
@@ -178,6 +171,15 @@ impl Transaction {
         Ok(resolved)
     }
 
+    /// The number of a property that a type does not have. That of a renamed one is not used again.
+    pub(super) fn new_property_id(&self, definition: &TypeDef, name: &str) -> PropertyId {
+        let id = self.store.interner().property_id(definition.id, name);
+        match definition.property_by_id(id) {
+            None => id,
+            Some(_) => self.store.interner().fresh_property_id(definition.id),
+        }
+    }
+
     /// Declares a type.
     ///
     /// # Errors
@@ -214,13 +216,10 @@ impl Transaction {
             }
         }
         self.redefine(TypeDef {
-            id,
-            name: new.name,
-            kind: new.kind,
             declared: true,
             open: new.open,
             properties,
-            version: 1,
+            ..TypeDef::new(id, &new.name, new.kind)
         });
         Ok(id)
     }
@@ -235,6 +234,16 @@ impl Transaction {
         if !definition.is_edge() {
             self.check_no_edges_at(&definition)?;
         }
+        let others = definition.referenced_by.iter().filter(|id| **id != type_id);
+        if let Some(child) = others.filter_map(|id| self.catalog.by_id(*id)).next() {
+            return Err(Error::constraint(format!(
+                "rows of '{}' reference '{}'",
+                child.name, definition.name
+            ))
+            .with_hint(format!("drop it first: DROP TABLE {}, or drop the foreign key", child.name)));
+        }
+        // Its own rows may reference each other: all go.
+        let definition = self.without_references(&definition)?;
         let mut rows = Vec::new();
         let next_sequence = self.with_current(|view| {
             view.scan(type_id, 0, u64::MAX, &mut |row, record| {
@@ -249,9 +258,8 @@ impl Transaction {
             // Were it deleted by another, its id might be another row's by the commit.
             self.note_change(row, lsn);
         }
-        let statement = self.statement();
-        statement.effects.dropped.insert(type_id, (definition.name.clone(), next_sequence));
-        statement.effects.relied_on.entry(type_id).or_insert(definition);
+        self.rely_on(type_id);
+        self.statement().effects.dropped.insert(type_id, (definition.name.clone(), next_sequence));
         Arc::make_mut(&mut self.catalog).remove(type_id);
         Ok(dropped)
     }
