@@ -1,12 +1,14 @@
 //! `view TYPE --as table|graph|kv`: the same rows as a table, as edges between nodes, or as keys with
 //! their values.
 
-use crate::bus::{CatalogInfo, TypeInfo};
-use crate::model::Error;
+use crate::bus::{CatalogInfo, Command, Delivery, EventBody, TypeInfo};
+use crate::model::{Error, PropertyType, Value};
 
 use super::args::Form;
+use super::commands::column;
 use super::find::{catalog, quoted, type_named};
 use super::io::Outcome;
+use super::output::ResultPrinter;
 use super::session::Session;
 
 /// What people know a node by: the first of these that its type has.
@@ -16,12 +18,11 @@ const NAMES: [&str; 6] = ["name", "title", "label", "key", "code", "email"];
 pub fn view(session: &mut Session<'_>, name: &str, form: Form) -> Outcome {
     let catalog = catalog(session)?;
     let found = type_named(&catalog, name)?;
-    let sql = match form {
-        Form::Table => table(found),
-        Form::Kv => key_value(found),
-        Form::Graph => graph(&catalog, found)?,
-    };
-    session.run_sql(&sql, &[], 0)
+    match form {
+        Form::Table => session.run_sql(&table(found), &[], 0),
+        Form::Kv => key_value(session, found),
+        Form::Graph => session.run_sql(&graph(&catalog, found)?, &[], 0),
+    }
 }
 
 /// Every row with its id, and both ends of an edge.
@@ -34,15 +35,30 @@ fn table(found: &TypeInfo) -> String {
 }
 
 /// The id as the key, the record's properties as one JSON object.
-fn key_value(found: &TypeInfo) -> String {
-    let value = if found.properties.is_empty() {
-        "'{}'".to_owned()
-    } else {
-        let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
-        let pairs = found.properties.iter().map(|p| format!("{}, {}", text(&p.name), quoted(&p.name)));
-        format!("json_object({})", pairs.collect::<Vec<_>>().join(", "))
-    };
-    format!("SELECT _id AS key, {value} AS value FROM {}", quoted(&found.name))
+fn key_value(session: &mut Session<'_>, found: &TypeInfo) -> Outcome {
+    let names: Vec<String> = found.properties.iter().map(|p| p.name.clone()).collect();
+    let columns = std::iter::once("_id".to_owned()).chain(names.iter().map(|name| quoted(name)));
+    let columns: Vec<String> = columns.collect();
+    let sql = format!("SELECT {} FROM {}", columns.join(", "), quoted(&found.name));
+    let shown = vec![column("key", PropertyType::Uuid), column("value", PropertyType::Json)];
+    let mut printer = ResultPrinter::start(shown, &session.settings, &mut session.io)?;
+    let delivery = Delivery::Stream { limit: session.settings.limit };
+    let outcome = session.request(Command::Run { sql, params: Vec::new(), delivery }, &mut |io, _, body| {
+        let EventBody::Rows { page, .. } = body else { return Ok(()) };
+        for row in 0..page.rows() {
+            let cells = names.iter().enumerate().map(|(n, name)| (name.clone(), page.value(row, n + 1)));
+            // A property without a value is not there.
+            let object = cells.filter(|(_, value)| !value.is_null()).collect();
+            printer.row(&[page.value(row, 0), Value::Object(object)], io)?;
+        }
+        Ok(())
+    });
+    let rows = printer.finish(&mut session.io)?;
+    outcome?;
+    if let Some(limit) = session.settings.limit.filter(|limit| found.rows > *limit && rows == *limit) {
+        session.io.note(&format!("more rows were left out: --limit {limit}"));
+    }
+    Ok(())
 }
 
 /// Edges with what is at their ends: those of an edge type, or all that leave or enter a node type.

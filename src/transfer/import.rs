@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{
     CancelToken, EdgeEnds, Error, ErrorKind, PropertyId, PropertyType, Result, RowId, TypeDef, TypeId,
-    TypeKind, Value,
+    TypeKind, Value, sqlstate,
 };
 use crate::storage::{Store, Transaction, View};
 
@@ -567,6 +567,19 @@ impl Writer<'_> {
         self.plan.quotes_everything && column.property_type != PropertyType::String
     }
 
+    /// The row of an id, which must not be another type's: ids are one for all types.
+    fn own_row(&self, id: uuid::Uuid) -> Result<Option<RowId>> {
+        let Some(row) = self.view.row_of(id)? else { return Ok(None) };
+        match self.view.catalog().by_id(row.type_id()) {
+            Some(owner) if owner.name != self.plan.type_name => {
+                Err(Error::constraint(format!("the id {id} belongs to a row of '{}'", owner.name))
+                    .with_sqlstate(sqlstate::UNIQUE_VIOLATION)
+                    .with_hint("leave the ids out of the file, or import it into that type"))
+            }
+            _ => Ok(Some(row)),
+        }
+    }
+
     fn claim_key(&mut self, id: Option<uuid::Uuid>, values: &[(usize, Value)]) -> Result<Option<RowId>> {
         match &mut self.plan.key {
             None => Ok(None),
@@ -575,7 +588,7 @@ impl Writer<'_> {
                 map.claim(value.unwrap_or(&Value::Null))
             }
             Some((_, KeyPlace::Id)) => match id {
-                Some(id) => self.view.row_of(id),
+                Some(id) => self.own_row(id),
                 None => Err(Error::bad_input("the key id is missing")),
             },
         }

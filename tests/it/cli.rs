@@ -7,26 +7,26 @@ use std::process::{Command, Stdio};
 use aresadb::bus::registry::{LATER, SHELL};
 
 /// A folder with a database in it.
-struct Shell {
-    folder: tempfile::TempDir,
+pub struct Shell {
+    pub folder: tempfile::TempDir,
 }
 
 #[derive(Debug)]
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ran {
     #[track_caller]
-    fn ok(self) -> String {
+    pub fn ok(self) -> String {
         assert_eq!(self.code, 0, "{}", self.err);
         self.out
     }
 
     #[track_caller]
-    fn fails(self, code: i32, says: &[&str]) -> String {
+    pub fn fails(self, code: i32, says: &[&str]) -> String {
         assert_eq!(self.code, code, "{self:?}");
         assert!(!self.err.contains("panicked"), "{}", self.err);
         for part in says {
@@ -42,7 +42,7 @@ fn program() -> Command {
     command
 }
 
-fn finish(mut command: Command, input: &str) -> Ran {
+pub fn finish(mut command: Command, input: &str) -> Ran {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // The program may end without reading its input.
@@ -56,23 +56,23 @@ fn finish(mut command: Command, input: &str) -> Ran {
 }
 
 impl Shell {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let shell = Shell { folder: tempfile::tempdir().unwrap() };
         shell.run(&["init", "db"]).ok();
         shell
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) -> String {
+    pub fn write(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = program();
         command.current_dir(self.folder.path()).args(words);
         if words.first() != Some(&"init") {
@@ -81,11 +81,11 @@ impl Shell {
         command
     }
 
-    fn run(&self, words: &[&str]) -> Ran {
+    pub fn run(&self, words: &[&str]) -> Ran {
         finish(self.command(words), "")
     }
 
-    fn sql(&self, sql: &str) -> String {
+    pub fn sql(&self, sql: &str) -> String {
         self.run(&["--exec", sql]).ok()
     }
 }
