@@ -209,7 +209,7 @@ impl Plan {
         // Ends first: a missing type or property is told before the file is read.
         let maps = match &options.target {
             ImportTarget::Nodes { .. } => None,
-            ImportTarget::Edges { from, to, .. } => Some(end_maps(view, from, to)?),
+            ImportTarget::Edges { from, to, .. } => Some(end_maps(view, from, to, watch.cancel)?),
         };
         if matches!(format, FileFormat::Csv | FileFormat::Tsv) {
             for column in &end_columns {
@@ -270,14 +270,14 @@ impl Plan {
             quotes_everything: file.quotes_everything,
         };
         if let Some(key) = &options.key {
-            plan.key = Some(plan.key_lookup(view, existing, key, &file, options)?);
+            plan.key = Some(plan.key_lookup((view, watch.cancel), existing, key, &file, options)?);
         }
         Ok(plan)
     }
 
     fn key_lookup(
         &self,
-        view: &View,
+        (view, cancel): (&View, &CancelToken),
         existing: Option<&TypeDef>,
         key: &str,
         file: &Rows,
@@ -292,18 +292,23 @@ impl Plan {
             KeyPlace::Property(place) => self.columns.get(place).map(|c| c.property_type),
             KeyPlace::Id => None,
         };
-        Ok((KeyMap::build(view, existing, (&self.type_name, key), new_type)?, place))
+        Ok((KeyMap::build(view, existing, (&self.type_name, key), new_type, cancel)?, place))
     }
 }
 
-fn end_maps(view: &View, from: &EndLookup, to: &EndLookup) -> Result<(Arc<KeyMap>, Arc<KeyMap>)> {
+fn end_maps(
+    view: &View,
+    from: &EndLookup,
+    to: &EndLookup,
+    cancel: &CancelToken,
+) -> Result<(Arc<KeyMap>, Arc<KeyMap>)> {
     let build = |end: &EndLookup| -> Result<Arc<KeyMap>> {
         let definition = view.catalog().require(&end.node_type)?;
         if definition.is_edge() {
             return Err(Error::constraint(format!("'{}' is an edge type, an end is a node", end.node_type)));
         }
         let names = (end.node_type.as_str(), end.property.as_str());
-        Ok(Arc::new(KeyMap::build(view, Some(definition), names, None)?))
+        Ok(Arc::new(KeyMap::build(view, Some(definition), names, None, cancel)?))
     };
     let from_map = build(from)?;
     let alike = (&from.node_type, &from.property) == (&to.node_type, &to.property);

@@ -9,7 +9,7 @@ use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::model::{CancelToken, Config, Result};
+use crate::model::{CancelToken, Config, FORMAT_VERSION, Result};
 use crate::storage::backend::{Batch, StorageBackend, Table};
 use crate::storage::folder::Folder;
 use crate::storage::keys::meta;
@@ -59,7 +59,9 @@ impl Store {
     ) -> Result<Copied> {
         let view = self.view();
         let mut rows = 0;
-        drop(Folder::create_with(path, config, &mut |target| {
+        // What is read may be older; what is written is not.
+        let config = Config { version: FORMAT_VERSION, ..config.clone() };
+        drop(Folder::create_with(path, &config, &mut |target| {
             let mut copy = Copy { target, batch: Batch::default(), bytes: 0, rows: 0, cancel, progress };
             rows = copy.tables(&view)?;
             copy.batch = self.facts_of_copy(&view);
