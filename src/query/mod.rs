@@ -24,6 +24,7 @@ mod domain;
 mod error;
 mod exact;
 mod functions;
+mod indexed;
 mod insert;
 mod literal;
 mod prepared;

@@ -23,6 +23,7 @@ use crate::storage::View;
 use super::access::{Access, PlanStep, QueryPlan};
 use super::columns::Columns;
 use super::error::to_datafusion;
+use super::indexed;
 use super::scan::{ScanExec, ScanRequest};
 use super::scratch::{SCRATCH_SCHEMA, ScratchSchema, ScratchTable};
 
@@ -138,6 +139,29 @@ impl TypeTable {
         Self { name: def.name.clone(), type_id: def.id, columns: Arc::new(Columns::of(def, with_row)) }
     }
 
+    /// How the rows are reached, and which filter that alone fulfils.
+    fn access(
+        &self,
+        reading: &Reading,
+        filters: &[Expr],
+        live_rows: u64,
+    ) -> crate::model::Result<(Access, Option<usize>)> {
+        let (access, fulfilled) = Access::choose(&self.columns, filters);
+        if let (Access::Scan, Some(definition)) = (&access, reading.view.catalog().by_id(self.type_id))
+            && let Some(found) = indexed::choose(
+                definition,
+                &self.columns,
+                &reading.view,
+                filters,
+                live_rows,
+                &reading.cancel,
+            )?
+        {
+            return Ok((Access::Index(Arc::new(found)), None));
+        }
+        Ok((access, fulfilled))
+    }
+
     /// The columns read: those shown first, then those that only filters look at.
     fn columns_read(&self, projection: Option<&Vec<usize>>, filters: &[Expr]) -> Result<(Vec<usize>, usize)> {
         let schema = self.columns.schema();
@@ -200,7 +224,8 @@ impl TableProvider for TypeTable {
             .get_extension::<StatementState>()
             .and_then(|statement| statement.reading())
             .ok_or_else(|| DataFusionError::Internal("a scan outside a statement".to_owned()))?;
-        let (access, fulfilled) = Access::choose(&self.columns, filters);
+        let live_rows = reading.view.live_rows(self.type_id).map_err(to_datafusion)?;
+        let (access, fulfilled) = self.access(&reading, filters, live_rows).map_err(to_datafusion)?;
         let filters: Vec<Expr> = filters
             .iter()
             .enumerate()
@@ -213,7 +238,6 @@ impl TableProvider for TypeTable {
             .iter()
             .map(|filter| state.create_physical_expr(filter.clone(), &read_schema))
             .collect::<Result<Vec<_>>>()?;
-        let live_rows = reading.view.live_rows(self.type_id).map_err(to_datafusion)?;
         let plan = plan_of(&self.name, &access, &filters, limit, live_rows);
         let request = ScanRequest {
             view: reading.view,
@@ -263,6 +287,7 @@ fn plan_of(
         Access::Scan => live_rows as f64,
         Access::Ids(ids) => ids.len() as f64,
         Access::EdgesAt { nodes, .. } => nodes.len() as f64 * 10.0,
+        Access::Index(found) => found.rows.len() as f64,
     };
     QueryPlan { steps, estimated_cost }
 }

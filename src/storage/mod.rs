@@ -40,6 +40,7 @@ pub(crate) use contain::contain;
 pub use contain::panic_is_contained;
 pub use disk::{Disk, OsDisk, RawFile};
 pub use folder::Folder;
+pub use index_key::IndexRange;
 pub use log::{LogEntry, LogReader, LoggedTransaction, SegmentInfo, check_log_formats};
 pub use planted::{Bug, Planted};
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod layers;
 mod limits;
 mod pty;
 mod rules;
+mod slt;
 mod sql;
 mod transfer;
 mod tui;
