@@ -14,8 +14,6 @@ mod layers;
 mod limits;
 mod pty;
 mod rules;
-mod rules;
-mod slt;
 mod slt;
 mod sql;
 mod transfer;
