@@ -413,8 +413,20 @@ impl NewValue {
     }
 }
 
+/// A column that is written stands alone, without its table.
+pub(super) fn one_name(run: &Run, target: &ObjectName) -> Result<()> {
+    if target.0.len() == 1 {
+        return Ok(());
+    }
+    let error = Error::bad_input(format!("{target} cannot be written to"))
+        .with_hint("write the column without its table")
+        .with_sqlstate(sqlstate::UNDEFINED_COLUMN);
+    Err(at_name(run, error, target))
+}
+
 /// The name of a column that is written: no system column, and one the type has or may get.
 pub(super) fn column_name(run: &Run, def: &TypeDef, target: &ObjectName) -> Result<String> {
+    one_name(run, target)?;
     let name = target.0.last().and_then(|part| part.as_ident()).map(name_of).unwrap_or_default();
     if system_source(def, &name).is_some() {
         let error = Error::constraint(format!("{name} is a system column: it is set by the database"));
