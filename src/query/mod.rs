@@ -29,6 +29,7 @@ mod indexed;
 mod insert;
 mod literal;
 mod merge;
+mod point;
 mod prepared;
 mod provider;
 mod returning;

@@ -35,6 +35,7 @@ use crate::storage::{Catalog, Store, Transaction, View, closest};
 use super::arrow_value::{UTC, property_type_of, scalar_of};
 use super::error::{from_datafusion_at, quoted, some_of, to_datafusion};
 use super::literal::{parameter_value, parse_text};
+use super::point::{PointPlans, PointRow};
 use super::prepared::Prepared;
 use super::provider::{CATALOG, Reading, SCHEMA, StatementState, TypeCatalog};
 use super::returning::Returned;
@@ -136,6 +137,7 @@ struct Shared {
     transaction: Arc<SessionTransaction>,
     settings: Settings,
     prepared: Prepared,
+    points: PointPlans,
 }
 
 impl SqlSession {
@@ -150,7 +152,8 @@ impl SqlSession {
         let transaction = SessionTransaction::new(Arc::clone(&store), read_only);
         let settings = Settings::new(options.statement_timeout);
         let prepared = Prepared::default();
-        let shared = Shared { store, context, state, read_only, transaction, settings, prepared };
+        let points = PointPlans::default();
+        let shared = Shared { store, context, state, read_only, transaction, settings, prepared, points };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -164,6 +167,18 @@ impl SqlSession {
     #[must_use]
     pub fn limited(&self, cancel: &CancelToken) -> CancelToken {
         self.shared.settings.limited(cancel)
+    }
+
+    /// Answers a statement that looks one row up by its id or a unique key, on this thread and without a
+    /// plan: its columns, and the row if there is one. `None`: [`SqlSession::run`] has to do it.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn look_up(&self, sql: &str, params: &[Value]) -> Result<Option<PointRow>> {
+        match self.shared.transaction.try_view() {
+            Some(view) => self.shared.points.run(sql, params, &view),
+            None => Ok(None),
+        }
     }
 
     /// Runs one statement; `$1`, `$2`, ... stand for `params`.

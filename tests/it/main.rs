@@ -6,6 +6,7 @@ mod cli;
 #[cfg(debug_assertions)]
 mod faults;
 mod formats;
+mod indexes;
 mod isolation;
 mod layers;
 mod pty;
