@@ -211,7 +211,7 @@ pub async fn update(
         let batch = batch.map_err(|e| from_datafusion_at(&e, &run.sql))?;
         let mut done = Vec::new();
         for (row, number) in handles(&batch)?.into_iter().zip(0u32..) {
-            if number as usize % CHECK_ROWS == 0 {
+            if (number as usize).is_multiple_of(CHECK_ROWS) {
                 run.cancel.check()?;
             }
             // With FROM a row may be found several times; the first one counts.
@@ -538,7 +538,7 @@ pub async fn delete(
         let batch = batch.map_err(|e| from_datafusion_at(&e, &run.sql))?;
         let mut done = Vec::new();
         for (row, number) in handles(&batch)?.into_iter().zip(0u32..) {
-            if number as usize % CHECK_ROWS == 0 {
+            if (number as usize).is_multiple_of(CHECK_ROWS) {
                 run.cancel.check()?;
             }
             // With USING a row may be found several times.

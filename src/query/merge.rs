@@ -163,7 +163,7 @@ impl<'r> Merging<'r> {
         let mut done = Vec::new();
         for (number, row) in (0u32..).zip(met.iter()) {
             let at = number as usize;
-            if at % CHECK_ROWS == 0 {
+            if at.is_multiple_of(CHECK_ROWS) {
                 run.cancel.check()?;
             }
             let which = chosen.filter(|c| c.is_valid(at)).map(|c| c.value(at));

@@ -345,7 +345,9 @@ impl Change {
             ast::Statement::Insert(insert) => Ok(Change::Insert(insert, with)),
             ast::Statement::Update(update) => Ok(Change::Update(update, with)),
             ast::Statement::Merge(merge) => Ok(Change::Merge(merge, with)),
-            ast::Statement::Delete(delete) => Ok(Change::Delete(Deletion { delete, restrict: false }, with)),
+            ast::Statement::Delete(delete) => {
+                Ok(Change::Delete(Deletion { delete: Box::new(delete), restrict: false }, with))
+            }
             other => Err(ddl::unsupported(&other)),
         }
     }
