@@ -233,6 +233,7 @@ pub fn what_was_done(summary: &Summary) -> String {
         "MERGE" => "merged",
         "IMPORT" => "imported",
         "EXPORT" => "exported",
+        "BACKUP" => "copied",
         "SELECT" => "returned",
         verb => return verb.to_owned(),
     };

@@ -46,7 +46,7 @@ pub use planted::{Bug, Planted};
 #[cfg(test)]
 pub(crate) use record::NewRecord;
 pub use record::{EdgeEndsRef, RecordView, ValueRef};
-pub use store::{Checkpointed, LogStats, Lsn, Store, StoreOptions};
+pub use store::{Checkpointed, Copied, CopyProgress, LogStats, Lsn, Store, StoreOptions};
 pub use tables::RedbBackend;
 pub use verify::{Checked, FINDINGS_KEPT, Fault, Finding, Verified, VerifyProgress};
 pub use view::View;
