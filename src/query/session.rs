@@ -345,7 +345,9 @@ impl Change {
             ast::Statement::Insert(insert) => Ok(Change::Insert(insert, with)),
             ast::Statement::Update(update) => Ok(Change::Update(update, with)),
             ast::Statement::Merge(merge) => Ok(Change::Merge(merge, with)),
-            ast::Statement::Delete(delete) => Ok(Change::Delete(Deletion { delete, restrict: false }, with)),
+            ast::Statement::Delete(delete) => {
+                Ok(Change::Delete(Deletion { delete: Box::new(delete), restrict: false }, with))
+            }
             other => Err(ddl::unsupported(&other)),
         }
     }
@@ -653,14 +655,15 @@ fn stopped_commit(error: &tokio::task::JoinError) -> Error {
 
 /// A hint for a table that is not there.
 pub(super) fn near_type(name: &str, catalog: &Catalog) -> Option<String> {
-    let exact = catalog.types().find(|t| t.name.eq_ignore_ascii_case(name));
+    let names = || catalog.types().chain(catalog.views()).map(|t| t.name.as_str());
+    let exact = names().find(|known| known.eq_ignore_ascii_case(name));
     if let Some(found) = exact {
-        return Some(format!("write {}: names in quotes keep their capitals", quoted(&found.name)));
+        return Some(format!("write {}: names in quotes keep their capitals", quoted(found)));
     }
-    if let Some(near) = closest(name, catalog.types().map(|t| t.name.as_str())) {
+    if let Some(near) = closest(name, names()) {
         return Some(format!("did you mean {}?", quoted(near)));
     }
-    some_of(catalog.types().map(|t| t.name.as_str())).map(|names| format!("the tables are {names}"))
+    some_of(names()).map(|names| format!("the tables are {names}"))
 }
 
 /// What stands in a list that must give one row for each row, and does not.

@@ -42,7 +42,7 @@ pub enum Statement {
 #[derive(Debug)]
 pub struct Deletion {
     /// The statement without its last word.
-    pub delete: ast::Delete,
+    pub delete: Box<ast::Delete>,
     /// `RESTRICT`.
     pub restrict: bool,
 }
@@ -268,7 +268,7 @@ fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> 
     match (statement, edges) {
         (Statement::Sql(statement), restrict) => match *statement {
             ast::Statement::Delete(delete) => {
-                Ok(Statement::Delete(Deletion { delete, restrict: restrict == Some(true) }))
+                Ok(Statement::Delete(Deletion { delete: Box::new(delete), restrict: restrict == Some(true) }))
             }
             ast::Statement::CreateTable(mut create) if !names.is_empty() => {
                 create.columns = names;

@@ -448,7 +448,9 @@ fn types_are_declared_and_dropped() {
         ("CREATE TABLE p (a MONEY)", "Unsupported: the type MONEY @ line 1, column 17"),
         ("CREATE TABLE p (_id TEXT)", "BadInput: the name _id belongs to a system column @ line 1, column 17"),
         ("CREATE TABLE p (a INTEGER, a TEXT)", "Constraint: property 'a' is declared twice @ line 1, column 14"),
-        ("SHOW TABLES", ""),
+        ("CREATE VIEW v AS SELECT 1 AS one", "CREATE VIEW 0"),
+        ("SHOW TABLES", "v"),
+        ("DESCRIBE v", "one|Int64|YES"),
     ]);
 }
 

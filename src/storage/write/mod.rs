@@ -76,6 +76,8 @@ pub struct Transaction {
     finished: OnceLock<View>,
     /// Rows whose delete is under way: what they take along may lead back to them.
     deleting: HashSet<RowId>,
+    /// What went along with the first of them.
+    cascaded: Deleted,
 }
 
 /// The running statement: what goes when it fails.
@@ -108,6 +110,7 @@ impl Transaction {
             statement: None,
             finished: OnceLock::new(),
             deleting: HashSet::new(),
+            cascaded: Deleted::default(),
         }
     }
 
