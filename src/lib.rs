@@ -41,7 +41,9 @@ pub mod storage;
 pub mod transfer;
 pub mod tui;
 
-pub use engine::{Database, Executor, OpenOptions, RowStream, Session, StatementResult, TransactionState};
+pub use engine::{
+    Compacted, Database, Executor, OpenOptions, RowStream, Session, StatementResult, TransactionState,
+};
 pub use model::{
     CancelToken, Config, Direction, Edge, EdgeId, Error, ErrorKind, Node, NodeId, Properties, PropertyType,
     Result, Value,

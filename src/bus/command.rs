@@ -61,6 +61,8 @@ pub enum Command {
     },
     /// Types, properties, and row counts as the store keeps them (no scan). Answers `Catalog`.
     Catalog,
+    /// The indexes of all types. Answers `Indexes`.
+    Indexes,
     /// One record by id, node or edge. Answers `Inspected`.
     Inspect {
         /// The node's or edge's id.
@@ -179,6 +181,31 @@ pub enum Command {
     Checkpoint,
     /// Reads everything and holds it against itself. Answers `Progress` now and then, and `Verified`.
     Verify,
+    /// Copies the open database into a new one. Answers `Progress` now and then; the closing summary
+    /// counts the rows.
+    Backup {
+        /// A folder that does not exist or is empty.
+        folder: PathBuf,
+    },
+    /// Makes the database of a backup, and verifies it; none need be open. Answers `Progress` now and
+    /// then, and `Verified`.
+    Restore {
+        /// The folder of the backup.
+        backup: PathBuf,
+        /// The folder of the new database, which does not exist or is empty.
+        path: PathBuf,
+    },
+    /// Gives the free space of a database's files back; it must not be open. The closing summary says
+    /// how much that was.
+    Compact {
+        /// The folder that holds `.aresadb`.
+        path: PathBuf,
+    },
+    /// The settings of the open database, after a change if one is asked for. Answers `Settings`.
+    Config {
+        /// A setting and its new value, which holds from the next opening on.
+        set: Option<(String, String)>,
+    },
     /// The segments of a database's log; it need not be open. Answers `Segments`.
     WalList {
         /// The folder that holds `.aresadb`.
@@ -213,6 +240,7 @@ impl Command {
             Command::CloseCursor { .. } => "close",
             Command::Cancel { .. } => "cancel",
             Command::Catalog => "schema",
+            Command::Indexes => "index",
             Command::Inspect { .. } => "get",
             Command::Edges { .. } => "edges",
             Command::Neighbourhood { .. } => "neighbors",
@@ -232,6 +260,10 @@ impl Command {
             Command::Stats => "stats",
             Command::Checkpoint => "checkpoint",
             Command::Verify => "verify",
+            Command::Backup { .. } => "backup",
+            Command::Restore { .. } => "restore",
+            Command::Compact { .. } => "compact",
+            Command::Config { .. } => "config",
             Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. } => "wal",
         }
     }

@@ -119,6 +119,8 @@ pub enum EventBody {
     Progress(Progress),
     /// The schema.
     Catalog(CatalogInfo),
+    /// The indexes, by type and name.
+    Indexes(Vec<IndexInfo>),
     /// A record.
     Inspected(Box<Inspection>),
     /// A page of edges.
@@ -133,6 +135,8 @@ pub enum EventBody {
     Stats(StatsInfo),
     /// What was verified, and what is wrong with it.
     Verified(Box<Verification>),
+    /// Settings by their names.
+    Settings(Vec<(String, Value)>),
     /// Segments of the log.
     Segments(Vec<LogSegment>),
     /// A transaction of the log, or a part of one.
@@ -239,6 +243,21 @@ pub struct PropertyInfo {
     pub not_null: bool,
     /// The SQL of its default.
     pub default: Option<String>,
+}
+
+/// An index as programs show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexInfo {
+    /// Its name.
+    pub name: String,
+    /// The type it belongs to.
+    pub type_name: String,
+    /// What it is ordered by, the first one first.
+    pub properties: Vec<String>,
+    /// No two rows have the same values.
+    pub unique: bool,
+    /// The constraint it belongs to and goes with, such as `primary key`.
+    pub constraint: Option<String>,
 }
 
 /// Everything about one record.

@@ -1,10 +1,10 @@
 //! The schema and the figures of a database, as programs show them.
 
 use crate::engine::Database;
-use crate::model::{Result, TypeDef, TypeKind, Value};
+use crate::model::{IndexOrigin, Result, TypeDef, TypeKind, Value};
 use crate::storage::{LogStats, View};
 
-use super::{CatalogInfo, Figure, PropertyInfo, StatsInfo, TypeInfo};
+use super::{CatalogInfo, Figure, IndexInfo, PropertyInfo, StatsInfo, TypeInfo};
 
 /// The types with their row counts, which the store keeps: nothing is scanned.
 pub(super) fn catalog(view: &View) -> Result<CatalogInfo> {
@@ -38,6 +38,28 @@ fn type_info(view: &View, definition: &TypeDef) -> Result<TypeInfo> {
             })
             .collect(),
     })
+}
+
+/// The indexes of all types.
+pub(super) fn indexes(view: &View) -> Vec<IndexInfo> {
+    let mut found = Vec::new();
+    for definition in view.catalog().types() {
+        let name_of = |id| definition.property_by_id(id).map_or_else(String::new, |p| p.name.clone());
+        found.extend(definition.indexes.iter().map(|index| IndexInfo {
+            name: index.name.clone(),
+            type_name: definition.name.clone(),
+            properties: index.properties.iter().map(|id| name_of(*id)).collect(),
+            unique: index.unique,
+            constraint: match index.origin {
+                IndexOrigin::Index => None,
+                IndexOrigin::PrimaryKey => Some("primary key".to_owned()),
+                IndexOrigin::Unique => Some("unique".to_owned()),
+                IndexOrigin::Reference => Some("reference".to_owned()),
+            },
+        }));
+    }
+    found.sort_by(|a, b| (&a.type_name, &a.name).cmp(&(&b.type_name, &b.name)));
+    found
 }
 
 fn number(n: u64) -> Value {

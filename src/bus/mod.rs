@@ -41,8 +41,8 @@ pub use client::{Client, Events};
 pub use command::{Command, Delivery};
 pub use event::{
     CatalogInfo, CursorId, EdgeGroup, EdgeItem, EdgePage, Envelope, Event, EventBody, Figure, GraphEdge,
-    GraphNode, Inspection, Neighbourhood, NeighbourhoodStub, PROTOCOL_VERSION, PathFound, Progress,
-    PropertyInfo, RecordBody, RequestId, ResultColumn, SessionId, StatsInfo, StorageFacts, Summary,
+    GraphNode, IndexInfo, Inspection, Neighbourhood, NeighbourhoodStub, PROTOCOL_VERSION, PathFound,
+    Progress, PropertyInfo, RecordBody, RequestId, ResultColumn, SessionId, StatsInfo, StorageFacts, Summary,
     TraverseLevel, TypeInfo,
 };
 pub use logs::{LogAction, LogOperation, LogSegment, LogTransaction};

@@ -305,6 +305,17 @@ impl Connection {
                 let work = move || logs::perform(command, &reply, &cancel);
                 Ok(self.shared.executor.run_blocking(work).await?)
             }
+            Command::Restore { backup, path } => {
+                let (reply, cancel) = (reply.clone(), running.cancel.clone());
+                let options = self.open_options();
+                let work = move || upkeep::restore((&backup, &path), &options, &reply, &cancel);
+                Ok(self.shared.executor.run_blocking(work).await?)
+            }
+            Command::Compact { path } => {
+                self.let_go();
+                let options = self.open_options();
+                Ok(self.shared.executor.run_blocking(move || upkeep::compact(&path, options)).await?)
+            }
             other => {
                 let (reach, reply, cancel) = (self.reach()?, reply.clone(), running.cancel.clone());
                 // These read a bounded amount or look at the token themselves; a write is waited
@@ -323,17 +334,8 @@ impl Connection {
         reply: &Reply,
     ) -> Result<()> {
         // The old database is let go first: it may be the same folder.
-        self.session.lock().take();
-        self.shared.database.write().take();
-        let options = OpenOptions {
-            create,
-            name,
-            read_only,
-            salvage,
-            clock: Arc::clone(&self.shared.options.clock),
-            ids: Arc::clone(&self.shared.options.ids),
-            executor: Some(self.shared.executor.clone()),
-        };
+        self.let_go();
+        let options = OpenOptions { create, name, read_only, salvage, ..self.open_options() };
         let in_memory = path.as_os_str() == ":memory:";
         let work = move || {
             if in_memory { Database::in_memory_with(options) } else { Database::open(path, options) }
@@ -348,6 +350,21 @@ impl Connection {
         };
         *self.shared.database.write() = Some(database);
         reply.send(opened).await
+    }
+
+    /// Lets the open database go.
+    fn let_go(&self) {
+        self.session.lock().take();
+        self.shared.database.write().take();
+    }
+
+    fn open_options(&self) -> OpenOptions {
+        OpenOptions {
+            clock: Arc::clone(&self.shared.options.clock),
+            ids: Arc::clone(&self.shared.options.ids),
+            executor: Some(self.shared.executor.clone()),
+            ..OpenOptions::default()
+        }
     }
 
     pub(super) fn database(&self) -> Result<Database> {
@@ -411,6 +428,11 @@ fn perform_blocking(reach: &Reach, command: Command, reply: &Reply, cancel: &Can
         Command::Catalog => reply
             .send_blocking(EventBody::Catalog(figures::catalog(&reach.view())?))
             .and_then(|()| done(0, None)),
+        Command::Indexes => {
+            let indexes = figures::indexes(&reach.view());
+            let rows = indexes.len() as u64;
+            reply.send_blocking(EventBody::Indexes(indexes)).and_then(|()| done(rows, None))
+        }
         Command::Stats => {
             reply.send_blocking(EventBody::Stats(figures::stats(database)?)).and_then(|()| done(0, None))
         }
@@ -424,6 +446,8 @@ fn perform_blocking(reach: &Reach, command: Command, reply: &Reply, cancel: &Can
         }
         Command::Checkpoint => upkeep::checkpoint(database),
         Command::Verify => upkeep::verify(database, reply, cancel),
+        Command::Backup { folder } => upkeep::backup(database, &folder, reply, cancel),
+        Command::Config { set } => upkeep::config(database, set, reply),
         other => {
             let answer = records::perform(reach, other, cancel)?;
             let (rows, note) = (answer.rows, answer.note);

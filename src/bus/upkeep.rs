@@ -1,12 +1,13 @@
-//! Checkpoints and verification on the bus.
+//! Checkpoints, verification, backups, compaction and settings on the bus.
 
+use std::path::Path;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Database;
+use crate::engine::{Database, OpenOptions};
 use crate::model::{CancelToken, Result};
-use crate::storage::{FINDINGS_KEPT, Finding, Verified};
+use crate::storage::{CopyProgress, FINDINGS_KEPT, Finding, Verified};
 
 use super::server::Reply;
 use super::{EventBody, Progress, Summary};
@@ -98,6 +99,71 @@ pub(super) fn checkpoint(database: &Database) -> Result<Summary> {
         done.bytes.div_ceil(1024)
     );
     Ok(Summary { verb: "CHECKPOINT".to_owned(), note: Some(note), ..Summary::default() })
+}
+
+/// Tells how far a copy is.
+#[allow(clippy::cast_precision_loss)]
+fn tell_copy(what: &str, reply: &Reply, started: Instant) -> impl FnMut(CopyProgress) {
+    move |at| {
+        let fraction = (at.expected > 0).then(|| (at.rows as f64 / at.expected as f64).min(1.0));
+        reply.offer(EventBody::Progress(Progress {
+            what: what.to_owned(),
+            done: at.rows,
+            unit: "rows".to_owned(),
+            fraction,
+            elapsed: started.elapsed(),
+        }));
+    }
+}
+
+pub(super) fn backup(
+    database: &Database,
+    folder: &Path,
+    reply: &Reply,
+    cancel: &CancelToken,
+) -> Result<Summary> {
+    let copied = database.backup(folder, cancel, &mut tell_copy("backup", reply, Instant::now()))?;
+    let note = format!("as of transaction {}", copied.lsn);
+    Ok(Summary { verb: "BACKUP".to_owned(), rows: copied.rows, truncated: false, note: Some(note) })
+}
+
+/// Makes the database of a backup and verifies what was made.
+pub(super) fn restore(
+    (backup, path): (&Path, &Path),
+    options: &OpenOptions,
+    reply: &Reply,
+    cancel: &CancelToken,
+) -> Result<Summary> {
+    let mut tell = tell_copy("restore", reply, Instant::now());
+    let copied = Database::restore(backup, path, options.clone(), cancel, &mut tell)?;
+    let restored = Database::open(path, OpenOptions { create: false, ..options.clone() })?;
+    let summary = verify(&restored, reply, cancel)?;
+    restored.close();
+    let note = format!("{} rows, as of transaction {}", copied.rows, copied.lsn);
+    Ok(Summary { verb: "RESTORE".to_owned(), note: Some(note), ..summary })
+}
+
+pub(super) fn compact(path: &Path, options: OpenOptions) -> Result<Summary> {
+    let done = Database::compact(path, options)?;
+    let kib = |bytes: u64| bytes.div_ceil(1024);
+    let freed = done.before_bytes.saturating_sub(done.after_bytes);
+    let note = match freed {
+        0 => format!("there was nothing to give back: the tables take {} KiB", kib(done.after_bytes)),
+        freed => format!("{} KiB given back: the tables take {} KiB", kib(freed), kib(done.after_bytes)),
+    };
+    Ok(Summary { verb: "COMPACT".to_owned(), note: Some(note), ..Summary::default() })
+}
+
+pub(super) fn config(database: &Database, set: Option<(String, String)>, reply: &Reply) -> Result<Summary> {
+    let (config, note) = match set {
+        None => (database.config().clone(), None),
+        Some((name, value)) => {
+            let note = "it holds from the next opening on".to_owned();
+            (database.set_config(&name, &value)?, Some(note))
+        }
+    };
+    reply.send_blocking(EventBody::Settings(config.settings()?))?;
+    Ok(Summary { verb: "CONFIG".to_owned(), note, ..Summary::default() })
 }
 
 /// Tells a verification; its summary counts the findings.

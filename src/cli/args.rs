@@ -130,6 +130,20 @@ pub enum Subcommands {
     Stats,
     Verify,
     Checkpoint,
+    Compact,
+    Backup {
+        /// A folder that does not exist or is empty
+        dest: PathBuf,
+    },
+    Restore {
+        /// The folder of a backup
+        src: PathBuf,
+    },
+    Config {
+        /// What to do; all settings are shown without
+        #[command(subcommand)]
+        command: Option<ConfigCommand>,
+    },
     Insert {
         /// The node type
         node_type: String,
@@ -175,6 +189,13 @@ pub enum Subcommands {
         /// A statement
         sql: String,
     },
+    View {
+        /// A node type or an edge type
+        node_type: String,
+        /// As rows and columns, as edges with their ends, or as keys with their values
+        #[arg(long = "as", value_enum, value_name = "FORM", default_value = "table")]
+        form: Form,
+    },
     #[command(alias = "neighbours")]
     Neighbors {
         /// A node
@@ -203,6 +224,11 @@ pub enum Subcommands {
         /// Only this type, with its properties
         name: Option<String>,
     },
+    Index {
+        /// What to do
+        #[command(subcommand)]
+        command: IndexCommand,
+    },
     Import(ImportArguments),
     Export {
         /// A type's name, or SQL
@@ -224,6 +250,63 @@ pub enum Subcommands {
     },
     #[command(external_subcommand)]
     Other(Vec<String>),
+}
+
+/// What is asked of the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum ConfigCommand {
+    /// Show settings
+    Get {
+        /// One of them, such as wal.sync
+        name: Option<String>,
+    },
+    /// Change a setting; it holds from the next opening on
+    Set {
+        /// Which, such as wal.sync
+        name: String,
+        /// Its new value
+        value: String,
+    },
+}
+
+/// What is done with indexes.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum IndexCommand {
+    /// Make an index
+    Create {
+        /// The type
+        node_type: String,
+        /// What it is ordered by, the first one first
+        #[arg(required = true)]
+        properties: Vec<String>,
+        /// No two rows may have the same values
+        #[arg(long)]
+        unique: bool,
+        /// Its name; made of the type and the properties otherwise
+        #[arg(long, value_name = "N")]
+        name: Option<String>,
+    },
+    /// List indexes
+    List {
+        /// Only those of this type
+        node_type: Option<String>,
+    },
+    /// Drop an index
+    Drop {
+        /// Its name
+        name: String,
+    },
+}
+
+/// One of the forms in which the same data is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Rows and columns
+    Table,
+    /// Edges with the nodes at their ends
+    Graph,
+    /// Ids with the whole record
+    Kv,
 }
 
 /// What is asked of the log.

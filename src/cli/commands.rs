@@ -5,8 +5,8 @@ use uuid::Uuid;
 use crate::bus::{Command, EventBody, Inspection, RecordBody, ResultColumn};
 use crate::model::{EdgeId, Error, NodeId, Properties, PropertyType, Value, parse_json};
 
-use super::args::Format;
-use super::find::{catalog, record_id, type_named};
+use super::args::{Format, IndexCommand};
+use super::find::{catalog, quoted, record_id, type_named};
 use super::io::{Outcome, Stop};
 use super::output::ResultPrinter;
 use super::session::Session;
@@ -198,6 +198,47 @@ pub fn schema(session: &mut Session<'_>, name: Option<&str>) -> Outcome {
     print(session, columns, rows)
 }
 
+/// `index create|list|drop`
+pub fn index(session: &mut Session<'_>, command: IndexCommand) -> Outcome {
+    match command {
+        IndexCommand::Create { node_type, properties, unique, name } => {
+            let columns: Vec<String> = properties.iter().map(|p| quoted(p)).collect();
+            let name = name.map_or_else(String::new, |name| format!("{} ", quoted(&name)));
+            let unique = if unique { "UNIQUE " } else { "" };
+            let sql =
+                format!("CREATE {unique}INDEX {name}ON {} ({})", quoted(&node_type), columns.join(", "));
+            session.run_sql(&sql, &[], 0)
+        }
+        IndexCommand::Drop { name } => session.run_sql(&format!("DROP INDEX {}", quoted(&name)), &[], 0),
+        IndexCommand::List { node_type } => indexes(session, node_type.as_deref()),
+    }
+}
+
+fn indexes(session: &mut Session<'_>, only: Option<&str>) -> Outcome {
+    if let Some(name) = only {
+        type_named(&catalog(session)?, name)?;
+    }
+    let mut rows = Vec::new();
+    session.request(Command::Indexes, &mut |_, _, body| {
+        if let EventBody::Indexes(found) = body {
+            let wanted = found.into_iter().filter(|i| only.is_none_or(|name| name == i.type_name));
+            rows.extend(wanted.map(|i| {
+                vec![
+                    Value::String(i.name),
+                    Value::String(i.type_name),
+                    Value::String(i.properties.join(", ")),
+                    Value::Bool(i.unique),
+                    Value::from(i.constraint),
+                ]
+            }));
+        }
+        Ok(())
+    })?;
+    let text = |name| column(name, PropertyType::String);
+    let unique = column("unique", PropertyType::Boolean);
+    print(session, vec![text("index"), text("type"), text("properties"), unique, text("constraint")], rows)
+}
+
 /// A count as a value.
 pub fn integer(count: u64) -> Value {
     Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
@@ -237,7 +278,7 @@ pub fn info(session: &mut Session<'_>, opened: &Opened) -> Outcome {
 
 /// How a column of values of several types is printed: JSON keeps numbers apart from text, elsewhere
 /// they are text.
-fn values_as(format: Format) -> (PropertyType, fn(Value) -> Value) {
+pub fn values_as(format: Format) -> (PropertyType, fn(Value) -> Value) {
     match format {
         Format::Json | Format::Jsonl => (PropertyType::Json, |value| value),
         _ => (PropertyType::String, |value| Value::String(shown(&value))),

@@ -17,6 +17,11 @@ pub fn script(shell: Shell) -> String {
             .map(|long| format!("--{long}"))
             .collect()
     };
+    // What can follow a command: its own commands, then its options.
+    let words = |name: &str| -> Vec<String> {
+        let inner = parser.find_subcommand(name).into_iter().flat_map(clap::Command::get_subcommands);
+        inner.map(|c| c.get_name().to_owned()).filter(|n| n != "help").chain(options(Some(name))).collect()
+    };
     let names: Vec<&str> = commands.iter().map(|spec| spec.name).collect();
     let mut text = String::new();
     match shell {
@@ -24,7 +29,7 @@ pub fn script(shell: Shell) -> String {
             text.push_str("_aresadb() {\n  local word=\"${COMP_WORDS[COMP_CWORD]}\" words\n");
             text.push_str("  case \"${COMP_WORDS[1]}\" in\n");
             for name in &names {
-                text.push_str(&format!("    {name}) words=\"{}\" ;;\n", options(Some(name)).join(" ")));
+                text.push_str(&format!("    {name}) words=\"{}\" ;;\n", words(name).join(" ")));
             }
             text.push_str(&format!(
                 "    *) words=\"{} {}\" ;;\n  esac\n",
@@ -42,7 +47,7 @@ pub fn script(shell: Shell) -> String {
             text.push_str("  )\n  if (( CURRENT == 2 )); then _describe command commands; fi\n");
             text.push_str("  case \"$words[2]\" in\n");
             for name in &names {
-                text.push_str(&format!("    {name}) compadd -- {} ;;\n", options(Some(name)).join(" ")));
+                text.push_str(&format!("    {name}) compadd -- {} ;;\n", words(name).join(" ")));
             }
             text.push_str("  esac\n  _files\n}\n_aresadb \"$@\"\n");
         }
@@ -53,11 +58,14 @@ pub fn script(shell: Shell) -> String {
                     spec.name,
                     spec.help.replace('\'', "\\'")
                 ));
-                for option in options(Some(spec.name)) {
+                for word in words(spec.name) {
+                    let given = match word.strip_prefix("--") {
+                        Some(option) => format!("-l {option}"),
+                        None => format!("-a {word}"),
+                    };
                     text.push_str(&format!(
-                        "complete -c aresadb -n '__fish_seen_subcommand_from {}' -l {}\n",
-                        spec.name,
-                        option.trim_start_matches('-')
+                        "complete -c aresadb -n '__fish_seen_subcommand_from {}' {given}\n",
+                        spec.name
                     ));
                 }
             }
@@ -75,7 +83,7 @@ mod tests {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let text = script(shell);
             assert!(SHELL.iter().filter(|s| s.group != LATER).all(|s| text.contains(s.name)), "{text}");
-            assert!(text.contains("on-error"), "{text}");
+            assert!(text.contains("on-error") && text.contains("tail"), "{text}");
         }
     }
 }

@@ -16,6 +16,8 @@ pub enum Stop {
     Failed(Failure),
     /// Nobody reads standard output any more.
     ClosedPipe,
+    /// Ctrl-C ended what has no other end.
+    Interrupted,
 }
 
 /// An error with what is needed to show it.
@@ -55,7 +57,11 @@ impl Stop {
 
     /// The exit code: see the program's help.
     pub fn exit_code(&self) -> u8 {
-        let Stop::Failed(failure) = self else { return 0 };
+        let failure = match self {
+            Stop::Failed(failure) => failure,
+            Stop::ClosedPipe => return 0,
+            Stop::Interrupted => return 130,
+        };
         match failure.error.kind() {
             ErrorKind::Locked | ErrorKind::Conflict => 3,
             ErrorKind::Corrupt => 4,

@@ -27,6 +27,7 @@ mod session;
 #[cfg(test)]
 mod testing;
 mod upkeep;
+mod view;
 mod wal;
 
 pub use args::{Arguments, command, parse};

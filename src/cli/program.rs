@@ -19,6 +19,7 @@ use super::repl;
 use super::script::Splitter;
 use super::session::{Interrupt, Session};
 use super::upkeep;
+use super::view;
 use super::wal;
 
 /// The whole program, with the process's own arguments and streams. `connect` starts the bus.
@@ -165,6 +166,17 @@ fn place_of(arguments: &Arguments) -> Outcome<(PathBuf, bool)> {
     Ok((given, may_be_made))
 }
 
+/// Where a new database goes: it must be named.
+fn new_place(arguments: &Arguments) -> Outcome<PathBuf> {
+    match &arguments.database {
+        Some(path) if path.as_os_str() != ":memory:" => Ok(path.clone()),
+        _ => Err(Stop::usage(
+            Error::bad_input("restore does not know where the database goes")
+                .with_hint("name a new folder: aresadb -d PATH restore SRC"),
+        )),
+    }
+}
+
 /// The nearest folder upward that holds `.aresadb`.
 fn nearest_database(from: &Path) -> Outcome<PathBuf> {
     let start = std::path::absolute(from).map_err(|e| Error::io("find the working directory", &e))?;
@@ -224,6 +236,12 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         let (path, _) = place_of(&arguments)?;
         return wal::run(session, path, command);
     }
+    if let Some(Subcommands::Restore { src }) = &arguments.command {
+        return upkeep::restore(session, src.clone(), new_place(&arguments)?);
+    }
+    if matches!(arguments.command, Some(Subcommands::Compact)) {
+        return upkeep::compact(session, place_of(&arguments)?.0);
+    }
     let opened = open(session, &arguments)?;
     if let Some(timeout) = arguments.timeout {
         let sql = format!("SET statement_timeout = {}", timeout.as_millis().max(1));
@@ -248,6 +266,8 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         Some(Subcommands::Stats) => commands::stats(session),
         Some(Subcommands::Checkpoint) => upkeep::checkpoint(session),
         Some(Subcommands::Verify) => upkeep::verify(session),
+        Some(Subcommands::Backup { dest }) => upkeep::backup(session, dest),
+        Some(Subcommands::Config { command }) => upkeep::config(session, command),
         Some(Subcommands::Insert { node_type, json }) => commands::insert(session, node_type, &json),
         Some(Subcommands::Get { id }) => commands::get(session, &id),
         Some(Subcommands::Update { id, json }) => commands::update(session, &id, &json),
@@ -261,14 +281,23 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
             let sql = format!("EXPLAIN {}{sql}", if analyze { "ANALYZE " } else { "" });
             session.run_sql(&sql, &params, 0)
         }
+        Some(Subcommands::View { node_type, form }) => view::view(session, &node_type, form),
         Some(Subcommands::Neighbors { id, follow }) => graph::neighbors(session, &id, &follow),
         Some(Subcommands::Traverse { id, depth, follow }) => graph::traverse(session, &id, depth, &follow),
         Some(Subcommands::Path { from, to, follow }) => graph::path(session, &from, &to, &follow),
         Some(Subcommands::Schema { name }) => commands::schema(session, name.as_deref()),
+        Some(Subcommands::Index { command }) => commands::index(session, command),
         Some(Subcommands::Import(import)) => data::import(session, &import, format, stdin),
         Some(Subcommands::Export { what, file }) => data::export(session, &what, file, format),
         Some(Subcommands::Demo) => data::demo(session),
-        Some(Subcommands::Completions { .. } | Subcommands::Wal { .. } | Subcommands::Other(_)) => Ok(()),
+        // Done above.
+        Some(
+            Subcommands::Completions { .. }
+            | Subcommands::Wal { .. }
+            | Subcommands::Restore { .. }
+            | Subcommands::Compact
+            | Subcommands::Other(_),
+        ) => Ok(()),
     }
 }
 

@@ -230,8 +230,10 @@ pub fn what_was_done(summary: &Summary) -> String {
         "INSERT" => "inserted",
         "UPDATE" => "updated",
         "DELETE" => "deleted",
+        "MERGE" => "merged",
         "IMPORT" => "imported",
         "EXPORT" => "exported",
+        "BACKUP" => "copied",
         "SELECT" => "returned",
         verb => return verb.to_owned(),
     };

@@ -1,13 +1,14 @@
-//! Subcommands that look after a database: checkpoint, verify.
+//! Subcommands that look after a database: checkpoint, verify, backup, restore, compact, config.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::bus::{Command, EventBody, Finding, Verification};
-use crate::model::{Error, PropertyType, Value};
+use crate::model::{Error, PropertyType, Value, escape_control};
 
-use super::args::Format;
-use super::commands::{column, integer, print};
-use super::data::ProgressLine;
+use super::args::{ConfigCommand, Format};
+use super::commands::{column, integer, print, values_as};
+use super::data::{ProgressLine, long_work};
 use super::io::{Outcome, Stop};
 use super::session::{Session, show_duration};
 
@@ -16,6 +17,67 @@ pub fn checkpoint(session: &mut Session<'_>) -> Outcome {
     let (summary, elapsed) = session.request(Command::Checkpoint, &mut |_, _, _| Ok(()))?;
     let done = summary.note.unwrap_or_else(|| "done".to_owned());
     session.io.note(&format!("{done}, in {}", show_duration(elapsed)));
+    Ok(())
+}
+
+/// `backup DEST`
+pub fn backup(session: &mut Session<'_>, dest: PathBuf) -> Outcome {
+    let into = format!("into {}", dest.display());
+    let folder = std::path::absolute(&dest).map_err(|e| Error::io("find the working directory", &e))?;
+    long_work(session, Command::Backup { folder }, &into, &|note| note.to_owned())
+}
+
+/// `restore SRC`
+pub fn restore(session: &mut Session<'_>, src: PathBuf, path: PathBuf) -> Outcome {
+    let full = |path: PathBuf| {
+        std::path::absolute(path).map_err(|e| Stop::from(Error::io("find the working directory", &e)))
+    };
+    let command = Command::Restore { backup: full(src)?, path: full(path.clone())? };
+    verified(session, command, &path.display().to_string())
+}
+
+/// `compact`
+pub fn compact(session: &mut Session<'_>, path: PathBuf) -> Outcome {
+    if path.as_os_str() == ":memory:" {
+        return Err(Stop::usage(Error::bad_input("a database in memory has no files to compact")));
+    }
+    let path = std::path::absolute(path).map_err(|e| Error::io("find the working directory", &e))?;
+    let (summary, elapsed) = session.request(Command::Compact { path }, &mut |_, _, _| Ok(()))?;
+    let done = summary.note.unwrap_or_else(|| "done".to_owned());
+    session.io.note(&format!("{done}, in {}", show_duration(elapsed)));
+    Ok(())
+}
+
+/// `config [get [NAME] | set NAME VALUE]`
+pub fn config(session: &mut Session<'_>, command: Option<ConfigCommand>) -> Outcome {
+    let (only, set) = match command {
+        None => (None, None),
+        Some(ConfigCommand::Get { name }) => (name, None),
+        Some(ConfigCommand::Set { name, value }) => (Some(name.clone()), Some((name, value))),
+    };
+    let mut settings = Vec::new();
+    let is_set = set.is_some();
+    let (summary, _) = session.request(Command::Config { set }, &mut |_, _, body| {
+        if let EventBody::Settings(found) = body {
+            settings = found;
+        }
+        Ok(())
+    })?;
+    if let Some(name) = &only {
+        let names: Vec<String> = settings.iter().map(|(name, _)| name.clone()).collect();
+        settings.retain(|(known, _)| known == name);
+        // One that was taken away is not listed any more.
+        if settings.is_empty() && !is_set {
+            let error = Error::not_found(format!("there is no setting '{}'", escape_control(name)));
+            return Err(error.with_hint(format!("the settings are {}", names.join(", "))).into());
+        }
+    }
+    let (values, kept) = values_as(session.settings.format);
+    let rows = settings.into_iter().map(|(name, value)| vec![Value::from(name), kept(value)]);
+    print(session, vec![column("setting", PropertyType::String), column("value", values)], rows.collect())?;
+    if let Some(note) = summary.note {
+        session.io.note(&note);
+    }
     Ok(())
 }
 

@@ -90,8 +90,10 @@ fn tail(session: &mut Session<'_>, command: Command, follow: bool) -> Outcome {
         printer.finish(&mut session.io)?;
     }
     match outcome {
-        // Ctrl-C is how following ends.
-        Err(Stop::Failed(failure)) if follow && failure.error.kind() == ErrorKind::Cancelled => Ok(()),
+        // Ctrl-C is how following ends: nothing went wrong, but a script shall know.
+        Err(Stop::Failed(failure)) if follow && failure.error.kind() == ErrorKind::Cancelled => {
+            Err(Stop::Interrupted)
+        }
         other => other.map(|_| ()),
     }
 }
@@ -223,11 +225,11 @@ mod tests {
     fn following_ends_with_the_interrupt_and_what_came_is_printed() {
         let cancelled = || EventBody::Failed { error: Error::cancelled(), statement: None };
         let (outcome, table) = run_tail(Format::Table, true, cancelled());
-        assert!(outcome.is_ok());
+        assert_eq!(outcome.unwrap_err().exit_code(), 130);
         assert_eq!(table.lines().count(), 2);
         assert!(table.starts_with("      41  1970-01-01T00:00:00Z  insert user"), "{table}");
         let (outcome, json) = run_tail(Format::Json, true, cancelled());
-        assert!(outcome.is_ok());
+        assert_eq!(outcome.unwrap_err().exit_code(), 130);
         assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
         let damaged = EventBody::Failed { error: Error::corrupt("x"), statement: None };
         assert_eq!(run_tail(Format::Table, true, damaged).0.unwrap_err().exit_code(), 4);

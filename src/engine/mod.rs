@@ -18,4 +18,5 @@ pub use crate::query::TransactionState;
 pub use database::{Database, OpenOptions};
 pub(crate) use executor::from_panic;
 pub use executor::{Executor, quiet_contained_panics};
+pub use maintenance::Compacted;
 pub use session::{RowStream, Session, StatementResult};

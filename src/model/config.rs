@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Result};
+use super::{Error, Result, Value};
 
 /// The newest format of the database folder that this program writes and reads.
 ///
@@ -187,6 +187,91 @@ impl Config {
         Ok(config)
     }
 
+    /// The settings by their names, such as `wal.sync`, in the order of the file.
+    ///
+    /// # Errors
+    /// `Internal` if the settings cannot be written as TOML.
+    pub fn settings(&self) -> Result<Vec<(String, Value)>> {
+        let mut found = Vec::new();
+        for (name, value) in self.as_table()? {
+            match value {
+                toml::Value::Table(table) => {
+                    let inner = table.into_iter();
+                    found.extend(inner.map(|(inner, value)| (format!("{name}.{inner}"), value_of(value))));
+                }
+                value => found.push((name, value_of(value))),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The settings with one of them changed. `null` takes an optional one away.
+    ///
+    /// # Errors
+    /// `NotFound` for a name that there is not, `BadInput` for one that cannot be changed and for a value
+    /// that does not fit.
+    pub fn with_setting(&self, name: &str, value: &str) -> Result<Self> {
+        const FIXED: [&str; 2] = ["version", "created_at"];
+        if FIXED.contains(&name) {
+            return Err(Error::bad_input(format!("{name} is set when the database is made, and stays")));
+        }
+        let mut table = self.as_table()?;
+        let (section, key) = name.split_once('.').unwrap_or(("", name));
+        let known = self.settings()?.iter().any(|(known, _)| known == name) || name == "bucket_url";
+        if !known {
+            let names: Vec<String> = self.settings()?.into_iter().map(|(name, _)| name).collect();
+            return Err(Error::not_found(format!("there is no setting '{}'", super::escape_control(name)))
+                .with_hint(format!("the settings are {}, bucket_url", names.join(", "))));
+        }
+        let within = match section {
+            "" => &mut table,
+            section => match table.get_mut(section).and_then(toml::Value::as_table_mut) {
+                Some(within) => within,
+                None => return Err(Error::internal(format!("the section {section} is missing"))),
+            },
+        };
+        let parsed = match within.get(key) {
+            Some(toml::Value::Integer(_)) => value.parse().ok().map(toml::Value::Integer),
+            Some(toml::Value::Boolean(_)) => value.parse().ok().map(toml::Value::Boolean),
+            _ if value == "null" && key == "bucket_url" => None,
+            _ => Some(toml::Value::String(value.to_owned())),
+        };
+        match parsed {
+            Some(parsed) => drop(within.insert(key.to_owned(), parsed)),
+            None if key == "bucket_url" => drop(within.remove(key)),
+            None => {
+                let kind = if within.get(key).is_some_and(toml::Value::is_bool) {
+                    "true or false"
+                } else {
+                    "a whole number"
+                };
+                return Err(Error::bad_input(format!(
+                    "{name} is {kind}, not '{}'",
+                    super::escape_control(value)
+                )));
+            }
+        }
+        let text = toml::to_string_pretty(&table)
+            .map_err(|e| Error::internal(format!("config.toml cannot be written: {e}")))?;
+        Self::parse(&text, name).map_err(|error| {
+            Error::bad_input(format!(
+                "{name} cannot be '{}': {}",
+                super::escape_control(value),
+                error.message()
+            ))
+        })
+    }
+
+    fn as_table(&self) -> Result<toml::Table> {
+        let mut whole = toml::Table::try_from(self)
+            .map_err(|e| Error::internal(format!("the settings cannot be listed: {e}")))?;
+        // Left out of the file while they are as they were, they can be set all the same.
+        let query = toml::Table::try_from(&self.query)
+            .map_err(|e| Error::internal(format!("the settings cannot be listed: {e}")))?;
+        whole.insert("query".to_owned(), toml::Value::Table(query));
+        Ok(whole)
+    }
+
     /// The text of the file.
     ///
     /// # Errors
@@ -197,9 +282,40 @@ impl Config {
     }
 }
 
+fn value_of(value: toml::Value) -> Value {
+    match value {
+        toml::Value::Integer(n) => Value::Integer(n),
+        toml::Value::Boolean(b) => Value::Bool(b),
+        toml::Value::Float(f) => Value::Float(f),
+        toml::Value::String(text) => Value::String(text),
+        other => Value::String(other.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_are_changed_by_name_and_checked() {
+        let config = Config::new("mydb", 0);
+        let set = |name: &str, value: &str| config.with_setting(name, value);
+        assert_eq!(set("wal.sync", "interval").unwrap().wal.sync, SyncMode::Interval);
+        assert_eq!(set("query.timeout_ms", "250").unwrap().query.timeout_ms, 250);
+        assert!(!set("compression.enabled", "false").unwrap().compression.enabled);
+        let bucket = set("bucket_url", "s3://b").unwrap();
+        assert_eq!(bucket.bucket_url.as_deref(), Some("s3://b"));
+        assert_eq!(bucket.with_setting("bucket_url", "null").unwrap(), config);
+        for (name, value) in
+            [("wal.sync", "never"), ("cache.max_size_mb", "x"), ("cache.max_size_mb", "0"), ("version", "1")]
+        {
+            assert_eq!(set(name, value).unwrap_err().kind(), crate::model::ErrorKind::BadInput, "{name}");
+        }
+        let error = set("wal.snyc", "full").unwrap_err();
+        assert!(error.hint().unwrap().contains("wal.sync"), "{error}");
+        let names: Vec<String> = config.settings().unwrap().into_iter().map(|(name, _)| name).collect();
+        assert!(names.contains(&"query.memory_mb".to_owned()), "{names:?}");
+    }
 
     #[test]
     fn a_config_survives_its_file() {

@@ -4,12 +4,14 @@
 //! EXPLAIN shows it. A filter that the access itself fulfils exactly is not evaluated again.
 
 use std::fmt;
+use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, expr::InList};
 use uuid::Uuid;
 
 use super::columns::{Columns, Source};
+use super::indexed::Indexed;
 
 /// The steps that lead to the rows of a table reference, and what they are expected to cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +40,30 @@ pub enum PlanStep {
         column: &'static str,
         /// How many keys.
         keys: usize,
+    },
+    /// The rows under values of an index over properties.
+    IndexKeys {
+        /// The type's name.
+        table: String,
+        /// The index's name.
+        index: String,
+        /// The columns that are looked up, as `a, b`.
+        columns: String,
+        /// How many keys.
+        keys: usize,
+        /// The rows there.
+        rows: usize,
+    },
+    /// The rows of a stretch of an index.
+    IndexRange {
+        /// The type's name.
+        table: String,
+        /// The index's name.
+        index: String,
+        /// The columns that bound it, as `a, b`.
+        columns: String,
+        /// The rows there.
+        rows: usize,
     },
     /// Only rows that fulfil a predicate.
     Filter {
@@ -74,6 +100,17 @@ impl fmt::Display for PlanStep {
                     if *keys == 1 { "key" } else { "keys" }
                 )
             }
+            PlanStep::IndexKeys { table, index, columns, keys, rows } => write!(
+                f,
+                "IndexLookup: {table}.{index} on {columns} ({keys} {}, {rows} {})",
+                if *keys == 1 { "key" } else { "keys" },
+                if *rows == 1 { "row" } else { "rows" }
+            ),
+            PlanStep::IndexRange { table, index, columns, rows } => write!(
+                f,
+                "IndexRange: {table}.{index} on {columns} ({rows} {})",
+                if *rows == 1 { "row" } else { "rows" }
+            ),
             PlanStep::Filter { predicate } => write!(f, "Filter: {predicate}"),
             PlanStep::Limit { rows } => write!(f, "Limit: {rows}"),
         }
@@ -94,6 +131,8 @@ pub enum Access {
         /// The nodes' ids.
         nodes: Vec<Uuid>,
     },
+    /// The rows that an index leads to.
+    Index(Arc<Indexed>),
 }
 
 impl Access {
@@ -123,8 +162,9 @@ impl Access {
     fn rank(&self) -> (u8, usize) {
         match self {
             Access::Ids(ids) => (0, ids.len()),
-            Access::EdgesAt { nodes, .. } => (1, nodes.len()),
-            Access::Scan => (2, 0),
+            Access::Index(found) => (1, found.rows.len()),
+            Access::EdgesAt { nodes, .. } => (2, nodes.len()),
+            Access::Scan => (3, 0),
         }
     }
 
@@ -140,6 +180,13 @@ impl Access {
                 column: if *outgoing { "from_id" } else { "to_id" },
                 keys: nodes.len(),
             },
+            Access::Index(found) => {
+                let (index, columns, rows) = (found.name.clone(), found.columns.join(", "), found.rows.len());
+                match found.lookup {
+                    true => PlanStep::IndexKeys { table, index, columns, keys: found.keys, rows },
+                    false => PlanStep::IndexRange { table, index, columns, rows },
+                }
+            }
         }
     }
 }

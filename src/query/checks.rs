@@ -168,7 +168,8 @@ impl RowChecks for Conditions {
                     "a row of {} does not meet CHECK ({}) (constraint {name})",
                     definition.name,
                     check.map_or("", |check| check.expression.as_str())
-                )));
+                ))
+                .with_sqlstate(crate::model::sqlstate::CHECK_VIOLATION));
             }
         }
         Ok(())

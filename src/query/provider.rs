@@ -21,8 +21,10 @@ use crate::model::{CancelToken, TypeDef, TypeId};
 use crate::storage::View;
 
 use super::access::{Access, PlanStep, QueryPlan};
+use super::arrow_value::field_of;
 use super::columns::Columns;
 use super::error::to_datafusion;
+use super::indexed;
 use super::scan::{ScanExec, ScanRequest};
 use super::scratch::{SCRATCH_SCHEMA, ScratchSchema, ScratchTable};
 
@@ -103,6 +105,14 @@ impl StatementState {
         self.reading().map_or_else(Vec::new, |r| r.view.catalog().types().map(|t| t.name.clone()).collect())
     }
 
+    fn view_names(&self) -> Vec<String> {
+        self.reading().map_or_else(Vec::new, |r| r.view.catalog().views().map(|t| t.name.clone()).collect())
+    }
+
+    fn view(&self, name: &str) -> Option<Arc<TypeDef>> {
+        self.reading()?.view.catalog().view(name).cloned()
+    }
+
     fn table(&self, name: &str, with_row: bool) -> Option<Arc<TypeTable>> {
         let reading = self.reading()?;
         let def = reading.view.catalog().get(name)?;
@@ -136,6 +146,29 @@ pub struct TypeTable {
 impl TypeTable {
     fn new(def: &TypeDef, with_row: bool) -> Self {
         Self { name: def.name.clone(), type_id: def.id, columns: Arc::new(Columns::of(def, with_row)) }
+    }
+
+    /// How the rows are reached, and which filter that alone fulfils.
+    fn access(
+        &self,
+        reading: &Reading,
+        filters: &[Expr],
+        live_rows: u64,
+    ) -> crate::model::Result<(Access, Option<usize>)> {
+        let (access, fulfilled) = Access::choose(&self.columns, filters);
+        if let (Access::Scan, Some(definition)) = (&access, reading.view.catalog().by_id(self.type_id))
+            && let Some(found) = indexed::choose(
+                definition,
+                &self.columns,
+                &reading.view,
+                filters,
+                live_rows,
+                &reading.cancel,
+            )?
+        {
+            return Ok((Access::Index(Arc::new(found)), None));
+        }
+        Ok((access, fulfilled))
     }
 
     /// The columns read: those shown first, then those that only filters look at.
@@ -200,7 +233,8 @@ impl TableProvider for TypeTable {
             .get_extension::<StatementState>()
             .and_then(|statement| statement.reading())
             .ok_or_else(|| DataFusionError::Internal("a scan outside a statement".to_owned()))?;
-        let (access, fulfilled) = Access::choose(&self.columns, filters);
+        let live_rows = reading.view.live_rows(self.type_id).map_err(to_datafusion)?;
+        let (access, fulfilled) = self.access(&reading, filters, live_rows).map_err(to_datafusion)?;
         let filters: Vec<Expr> = filters
             .iter()
             .enumerate()
@@ -213,7 +247,6 @@ impl TableProvider for TypeTable {
             .iter()
             .map(|filter| state.create_physical_expr(filter.clone(), &read_schema))
             .collect::<Result<Vec<_>>>()?;
-        let live_rows = reading.view.live_rows(self.type_id).map_err(to_datafusion)?;
         let plan = plan_of(&self.name, &access, &filters, limit, live_rows);
         let request = ScanRequest {
             view: reading.view,
@@ -263,6 +296,7 @@ fn plan_of(
         Access::Scan => live_rows as f64,
         Access::Ids(ids) => ids.len() as f64,
         Access::EdgesAt { nodes, .. } => nodes.len() as f64 * 10.0,
+        Access::Index(found) => found.rows.len() as f64,
     };
     QueryPlan { steps, estimated_cost }
 }
@@ -296,10 +330,15 @@ struct ListedSchema(Arc<StatementState>);
 #[async_trait]
 impl SchemaProvider for ListedSchema {
     fn table_names(&self) -> Vec<String> {
-        self.0.type_names()
+        let mut names = self.0.type_names();
+        names.extend(self.0.view_names());
+        names
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(view) = self.0.view(name) {
+            return Ok(Some(Arc::new(ListedView::new(&view))));
+        }
         Ok(self.0.table(name, false).map(|table| {
             let fields: Vec<_> = table.columns.visible().to_vec();
             Arc::new(EmptyTable::new(Arc::new(Schema::new(fields)))) as Arc<dyn TableProvider>
@@ -307,7 +346,48 @@ impl SchemaProvider for ListedSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.0.table(name, false).is_some()
+        self.0.table(name, false).is_some() || self.0.view(name).is_some()
+    }
+}
+
+/// A view as `information_schema` lists it. Queries never come here: its query is put in its place.
+#[derive(Debug)]
+struct ListedView {
+    schema: SchemaRef,
+    query: String,
+}
+
+impl ListedView {
+    fn new(def: &TypeDef) -> Self {
+        let fields: Vec<_> =
+            def.properties.iter().map(|p| field_of(&p.name, p.property_type, true)).collect();
+        let query = def.view.as_ref().map(|view| view.query.clone()).unwrap_or_default();
+        Self { schema: Arc::new(Schema::new(fields)), query }
+    }
+}
+
+#[async_trait]
+impl TableProvider for ListedView {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn get_table_definition(&self) -> Option<&str> {
+        Some(&self.query)
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        EmptyTable::new(self.schema()).scan(state, projection, filters, limit).await
     }
 }
 

@@ -19,7 +19,7 @@ use sqlparser::ast::{
     VisitMut, Visitor, VisitorMut, With,
 };
 
-use crate::model::{Error, Result, RowId, TypeDef};
+use crate::model::{Error, Result, RowId, TypeDef, sqlstate};
 use crate::storage::{RecordView, View};
 
 use super::columns::Columns;
@@ -29,6 +29,8 @@ use super::rewrite::{ident, name_of, object_name, parse_query};
 use super::scratch::{Gathered, SCRATCH_SCHEMA, ScratchTable, beside};
 use super::session::Run;
 
+/// The most memory that the rows of one statement may take: they are shown after the commit.
+const MOST_BYTES: usize = 256 << 20;
 /// The scratch table of the rows that were written.
 const RETURNED: &str = "returned";
 
@@ -111,9 +113,19 @@ impl Returning {
         items
     }
 
+    /// Whether it asks for `*` of all tables.
+    pub fn has_star(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, SelectItem::Wildcard(_)))
+    }
+
     /// Notes a row that was written.
     pub fn note(&mut self, row: RowId) {
         self.rows.push(row);
+    }
+
+    /// Notes these rows in the place of those that were noted.
+    pub fn note_only(&mut self, rows: Vec<RowId>) {
+        self.rows = rows;
     }
 
     /// Notes what was asked of the query, which begins at `first`, for the rows of a batch with
@@ -193,9 +205,19 @@ impl Returning {
         let statement = ast::Statement::Query(Box::new(query));
         let mut stream = run.rows_of_each(statement, view, vec![rows]).await?;
         let schema = stream.schema();
-        let mut batches = Vec::new();
+        let (mut batches, mut bytes) = (Vec::new(), 0);
         while let Some(batch) = stream.next().await {
-            batches.push(batch.map_err(|e| from_datafusion_at(&e, &run.sql))?);
+            let batch = batch.map_err(|e| from_datafusion_at(&e, &run.sql))?;
+            bytes += batch.get_array_memory_size();
+            if bytes > MOST_BYTES {
+                return Err(Error::out_of_space(format!(
+                    "RETURNING gives more than {} MiB",
+                    MOST_BYTES >> 20
+                ))
+                .with_hint("write fewer rows at once, or return fewer columns")
+                .with_sqlstate(sqlstate::OUT_OF_MEMORY));
+            }
+            batches.push(batch);
         }
         Ok(Returned { schema, batches })
     }

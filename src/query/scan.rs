@@ -218,6 +218,7 @@ impl ExecutionPlan for ScanExec {
             Access::Scan => Precision::Inexact((live / 5).max(1)),
             Access::Ids(ids) => Precision::Inexact(ids.len()),
             Access::EdgesAt { nodes, .. } => Precision::Inexact(nodes.len().saturating_mul(10).min(live)),
+            Access::Index(found) => Precision::Inexact(found.rows.len()),
         };
         Ok(Arc::new(statistics))
     }
@@ -241,6 +242,7 @@ fn read(request: &ScanRequest, (from, to): (u64, u64), reader: &mut Reader) -> R
             let rows = edges_at(request, nodes, *outgoing)?;
             read_rows(request, rows, reader)?;
         }
+        Access::Index(found) => read_rows(request, found.rows.clone(), reader)?,
     }
     reader.finish()
 }

@@ -61,6 +61,11 @@ impl<T> Contained<T> {
         self.0.as_ref()
     }
 
+    /// As [`Contained::get`], to change it.
+    pub(super) fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.as_mut()
+    }
+
     /// Leaks the value: for one that can no longer be trusted to end well.
     pub(super) fn forget(&mut self) {
         std::mem::forget(self.0.take());

@@ -46,6 +46,42 @@ impl Folder {
     /// `BadInput` if there is a database already or `path` is a file; `Locked` while another process
     /// makes one there; `Io`, `OutOfSpace`.
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
+        Self::create_filled(path, config, &mut |_| Ok(()))
+    }
+
+    /// As [`Folder::create`], in a `path` that does not exist or is empty, with what `fill` writes to
+    /// the tables. Where it fails nothing is left of it.
+    ///
+    /// # Errors
+    /// `BadInput` if something is in `path`; what `fill` fails with; as [`Folder::create`].
+    pub fn create_with(
+        path: &Path,
+        config: &Config,
+        fill: &mut dyn FnMut(&RedbBackend) -> Result<()>,
+    ) -> Result<Self> {
+        let holds = |name: &std::ffi::OsStr| name != NEW_FOLDER;
+        let mut entries = fs::read_dir(path).into_iter().flatten().flatten();
+        if entries.any(|entry| holds(&entry.file_name())) {
+            return Err(Error::bad_input(format!("'{}' is not empty", path.display()))
+                .with_hint("name a folder that does not exist yet"));
+        }
+        let is_new = !path.exists();
+        Self::create_filled(path, config, fill).inspect_err(|error| {
+            // A folder that somebody else prepares is theirs.
+            if error.kind() != crate::model::ErrorKind::Locked {
+                let _ = fs::remove_dir_all(path.join(NEW_FOLDER));
+                if is_new {
+                    let _ = fs::remove_dir(path);
+                }
+            }
+        })
+    }
+
+    fn create_filled(
+        path: &Path,
+        config: &Config,
+        fill: &mut dyn FnMut(&RedbBackend) -> Result<()>,
+    ) -> Result<Self> {
         let shown = path.display();
         let files = path.join(FOLDER);
         let made = make_database_folder(path)?;
@@ -58,7 +94,9 @@ impl Folder {
         let text = config.to_toml()?;
         write_new_file(&new.join(CONFIG_FILE), text.as_bytes())?;
         // Made and closed here: its files are whole before the folder has its name.
-        drop(RedbBackend::create(&new, CREATE_CACHE_BYTES)?);
+        let backend = RedbBackend::create(&new, CREATE_CACHE_BYTES)?;
+        fill(&backend)?;
+        drop(backend);
         sync_folder(&new)?;
         ignore_files(path)?;
         fs::rename(&new, &files).map_err(|error| match error.kind() {
@@ -94,6 +132,16 @@ impl Folder {
             replace_config(&files, &config)?;
         }
         Ok(Folder { path: path.to_owned(), files, config, _lock: lock })
+    }
+
+    /// Changes the settings in the file; an open database keeps those it was opened with.
+    ///
+    /// # Errors
+    /// What `change` fails with; `Io`, `OutOfSpace`. The file is as before then.
+    pub fn change_config(&self, change: &mut dyn FnMut(Config) -> Result<Config>) -> Result<Config> {
+        let config = change(read_config(&self.files.join(CONFIG_FILE))?)?;
+        replace_config(&self.files, &config)?;
+        Ok(config)
     }
 
     /// The folder of its tables.

@@ -23,6 +23,8 @@
 //! The value of an entry is the row handle. Equal values have equal bytes, so a unique key is one key
 //! of the table. Must never: encode a value of a property that is not indexable.
 
+use std::ops::Bound;
+
 use crate::model::{Error, Interval, Result, RowId, TypeId, Value};
 
 /// The longest key: B-tree pages stay well filled, and a key is never a document.
@@ -99,6 +101,79 @@ impl IndexKey {
         }
         self.bytes
     }
+}
+
+/// A stretch of an index: entries whose first values equal some, and whose next one lies between two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexRange {
+    start: Vec<u8>,
+    /// One past the last key; `None`: all behind.
+    end: Option<Vec<u8>>,
+}
+
+impl IndexRange {
+    /// The entries of an index whose first values are `equal`; NULL equals NULL here.
+    ///
+    /// # Errors
+    /// `Constraint` for values too long to be in an index.
+    pub fn equal(type_id: TypeId, number: u16, equal: &[Value]) -> Result<Self> {
+        let start = beginning(type_id, number, equal)?;
+        Ok(Self { end: behind(&start), start })
+    }
+
+    /// The entries whose next value lies between two, both included; those with NULL there are not.
+    ///
+    /// # Errors
+    /// As [`IndexRange::equal`].
+    pub fn between(
+        type_id: TypeId,
+        number: u16,
+        equal: &[Value],
+        low: Option<&Value>,
+        high: Option<&Value>,
+    ) -> Result<Self> {
+        let bound = |value: Option<&Value>, tag: u8| -> Result<Vec<u8>> {
+            let mut key = beginning_key(type_id, number, equal)?;
+            match value {
+                Some(value) => key.push(value)?,
+                None => key.bytes.push(tag),
+            }
+            Ok(key.bytes)
+        };
+        let start = bound(low, PRESENT)?;
+        let end = match high {
+            Some(_) => behind(&bound(high, PRESENT)?),
+            None => Some(bound(None, NULL)?),
+        };
+        Ok(Self { start, end })
+    }
+
+    /// The entries whose next value is a text with this beginning.
+    ///
+    /// # Errors
+    /// As [`IndexRange::equal`].
+    pub fn starting_with(type_id: TypeId, number: u16, equal: &[Value], text: &str) -> Result<Self> {
+        let mut key = beginning_key(type_id, number, equal)?;
+        key.push(&Value::from(text))?;
+        let mut start = key.bytes;
+        // Without the end of the text.
+        start.truncate(start.len().saturating_sub(2));
+        Ok(Self { end: behind(&start), start })
+    }
+
+    pub(super) fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
+        (Bound::Included(&self.start), self.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded))
+    }
+}
+
+fn beginning_key(type_id: TypeId, number: u16, equal: &[Value]) -> Result<IndexKey> {
+    let mut key = IndexKey::new(type_id, number);
+    equal.iter().try_for_each(|value| key.push(value))?;
+    Ok(key)
+}
+
+fn beginning(type_id: TypeId, number: u16, equal: &[Value]) -> Result<Vec<u8>> {
+    beginning_key(type_id, number, equal).map(|key| key.bytes)
 }
 
 /// The lowest key behind all that begin with `prefix`; `None` where there is none.

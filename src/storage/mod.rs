@@ -40,18 +40,19 @@ pub(crate) use contain::contain;
 pub use contain::panic_is_contained;
 pub use disk::{Disk, OsDisk, RawFile};
 pub use folder::Folder;
+pub use index_key::IndexRange;
 pub use log::{LogEntry, LogReader, LoggedTransaction, SegmentInfo, check_log_formats};
 pub use planted::{Bug, Planted};
 #[cfg(test)]
 pub(crate) use record::NewRecord;
 pub use record::{EdgeEndsRef, RecordView, ValueRef};
-pub use store::{Checkpointed, LogStats, Lsn, Store, StoreOptions};
+pub use store::{Checkpointed, Copied, CopyProgress, LogStats, Lsn, Store, StoreOptions};
 pub use tables::RedbBackend;
 pub use verify::{Checked, FINDINGS_KEPT, Fault, Finding, Verified, VerifyProgress};
 pub use view::View;
 pub use write::{
-    Deleted, Names, NewCheck, NewIndex, NewProperty, NewReference, NewType, Rewrite, RowChecks, Transaction,
-    Values,
+    Deleted, Names, NewCheck, NewIndex, NewProperty, NewReference, NewType, NewView, Rewrite, RowChecks,
+    Transaction, Values,
 };
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 use redb::backends::InMemoryBackend;
 use redb::{
-    AccessGuard, CommitError, Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase,
-    ReadableTableMetadata, StorageError, TableDefinition, TableError, TransactionError,
+    AccessGuard, CommitError, CompactionError, Database, DatabaseError, Durability, ReadOnlyTable,
+    ReadableDatabase, ReadableTableMetadata, StorageError, TableDefinition, TableError, TransactionError,
 };
 
 use super::backend::{BackendStats, Changes, Snapshot, StorageBackend, Table, TableStats, Visitor};
@@ -246,6 +246,21 @@ impl RedbBackend {
         let backend = RedbBackend { opened: RwLock::new(Arc::new(opened)), place: None };
         backend.snapshot()?;
         Ok(backend)
+    }
+
+    /// Gives the file's free space back to the disk. No snapshot may be in use.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`, `OutOfSpace`: the data is as before.
+    pub fn compact(&mut self) -> Result<()> {
+        let in_use = || Error::internal("a snapshot of the tables is in use");
+        let opened = Arc::get_mut(self.opened.get_mut()).ok_or_else(in_use)?;
+        let shared = Arc::clone(&opened.shared);
+        let database = opened.database.get_mut().ok_or_else(in_use)?;
+        shared.call(|| {
+            while database.compact().map_err(Failure::from)? {}
+            Ok(())
+        })
     }
 
     fn create_tables(&self) -> Result<()> {
@@ -550,6 +565,15 @@ impl From<TableError> for Failure {
         match error {
             TableError::Storage(error) => Failure::Storage(error),
             other => Failure::NotOurs(other.to_string()),
+        }
+    }
+}
+
+impl From<CompactionError> for Failure {
+    fn from(error: CompactionError) -> Self {
+        match error {
+            CompactionError::Storage(error) => Failure::Storage(error),
+            other => Failure::Other(other.to_string()),
         }
     }
 }

@@ -15,10 +15,11 @@ use std::sync::{Arc, LazyLock};
 
 use uuid::Uuid;
 
-use crate::model::{Edge, EdgeId, Node, NodeId, Result, RowId, TypeId};
+use crate::model::{Edge, EdgeId, Node, NodeId, Result, RowId, TypeId, Value};
 
 use super::backend::{Snapshot, Table, Visitor};
 use super::catalog::Catalog;
+use super::index_key::{IndexKey, IndexRange};
 use super::keys::{self, Counter};
 use super::memtable::Memtable;
 use super::merge::{self, Layer, Sources};
@@ -243,6 +244,36 @@ impl View {
             let (edge, other) = keys::adjacency_entry(key, value)?;
             visit(edge, other)
         })
+    }
+
+    /// Visits the rows of a stretch of an index, in its order.
+    ///
+    /// # Errors
+    /// What `visit` fails with; `Corrupt`, `Io`.
+    pub fn indexed(
+        &self,
+        range: &IndexRange,
+        visit: &mut dyn FnMut(RowId) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        self.scan_raw(Table::IndexEntries, range.bounds(), &mut |_, value| visit(keys::row_from(value)?))
+    }
+
+    /// The row under a whole key of a unique index; `None` also where a value is NULL.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn row_of_key(&self, type_id: TypeId, number: u16, values: &[Value]) -> Result<Option<RowId>> {
+        let mut key = IndexKey::new(type_id, number);
+        values.iter().try_for_each(|value| key.push(value))?;
+        if key.has_null() {
+            return Ok(None);
+        }
+        let mut row = None;
+        self.get_raw(Table::IndexEntries, key.prefix(), &mut |value| {
+            row = Some(keys::row_from(value)?);
+            Ok(())
+        })?;
+        Ok(row)
     }
 
     pub(crate) fn counter(&self, type_id: TypeId) -> Result<Counter> {

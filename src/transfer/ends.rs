@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
-use crate::model::{Error, PropertyType, Result, RowId, TypeDef, Value, escape_control};
+use crate::model::{CancelToken, Error, PropertyType, Result, RowId, TypeDef, Value, escape_control};
 use crate::storage::{ValueRef, View, closest};
 
 use super::convert::value_from_text;
@@ -13,6 +13,8 @@ use super::rows::Cell;
 
 /// The property name that stands for the record's own id.
 pub const ID: &str = "id";
+/// Rows between two looks at the cancel token.
+const ROWS_PER_LOOK: u64 = 1024;
 
 /// Finds the rows of a type by the value of a property.
 pub struct KeyMap {
@@ -42,12 +44,13 @@ impl KeyMap {
     /// only if `may_be_new`, as an empty map for values of `new_type`.
     ///
     /// # Errors
-    /// `NotFound` for a property that the type does not have.
+    /// `NotFound` for a property that the type does not have; `Cancelled`.
     pub fn build(
         view: &View,
         definition: Option<&TypeDef>,
         (type_name, property): (&str, &str),
         new_type: Option<PropertyType>,
+        cancel: &CancelToken,
     ) -> Result<Self> {
         let named =
             |lookup| KeyMap { type_name: type_name.to_owned(), property: property.to_owned(), lookup };
@@ -63,7 +66,12 @@ impl KeyMap {
         };
         let mut rows: HashMap<Box<str>, Found> = HashMap::new();
         rows.reserve(usize::try_from(view.live_rows(definition.id)?.min(1 << 24)).unwrap_or(0));
+        let mut seen = 0u64;
         view.scan(definition.id, 0, RowId::MAX_SEQUENCE, &mut |row, record| {
+            seen += 1;
+            if seen.is_multiple_of(ROWS_PER_LOOK) {
+                cancel.check()?;
+            }
             let insert = |text: &str, rows: &mut HashMap<Box<str>, Found>| match rows.get_mut(text) {
                 Some(first) => first.several = true,
                 None => {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{
     CancelToken, EdgeEnds, Error, ErrorKind, PropertyId, PropertyType, Result, RowId, TypeDef, TypeId,
-    TypeKind, Value,
+    TypeKind, Value, sqlstate,
 };
 use crate::storage::{Store, Transaction, View};
 
@@ -209,7 +209,7 @@ impl Plan {
         // Ends first: a missing type or property is told before the file is read.
         let maps = match &options.target {
             ImportTarget::Nodes { .. } => None,
-            ImportTarget::Edges { from, to, .. } => Some(end_maps(view, from, to)?),
+            ImportTarget::Edges { from, to, .. } => Some(end_maps(view, from, to, watch.cancel)?),
         };
         if matches!(format, FileFormat::Csv | FileFormat::Tsv) {
             for column in &end_columns {
@@ -270,14 +270,14 @@ impl Plan {
             quotes_everything: file.quotes_everything,
         };
         if let Some(key) = &options.key {
-            plan.key = Some(plan.key_lookup(view, existing, key, &file, options)?);
+            plan.key = Some(plan.key_lookup((view, watch.cancel), existing, key, &file, options)?);
         }
         Ok(plan)
     }
 
     fn key_lookup(
         &self,
-        view: &View,
+        (view, cancel): (&View, &CancelToken),
         existing: Option<&TypeDef>,
         key: &str,
         file: &Rows,
@@ -292,18 +292,23 @@ impl Plan {
             KeyPlace::Property(place) => self.columns.get(place).map(|c| c.property_type),
             KeyPlace::Id => None,
         };
-        Ok((KeyMap::build(view, existing, (&self.type_name, key), new_type)?, place))
+        Ok((KeyMap::build(view, existing, (&self.type_name, key), new_type, cancel)?, place))
     }
 }
 
-fn end_maps(view: &View, from: &EndLookup, to: &EndLookup) -> Result<(Arc<KeyMap>, Arc<KeyMap>)> {
+fn end_maps(
+    view: &View,
+    from: &EndLookup,
+    to: &EndLookup,
+    cancel: &CancelToken,
+) -> Result<(Arc<KeyMap>, Arc<KeyMap>)> {
     let build = |end: &EndLookup| -> Result<Arc<KeyMap>> {
         let definition = view.catalog().require(&end.node_type)?;
         if definition.is_edge() {
             return Err(Error::constraint(format!("'{}' is an edge type, an end is a node", end.node_type)));
         }
         let names = (end.node_type.as_str(), end.property.as_str());
-        Ok(Arc::new(KeyMap::build(view, Some(definition), names, None)?))
+        Ok(Arc::new(KeyMap::build(view, Some(definition), names, None, cancel)?))
     };
     let from_map = build(from)?;
     let alike = (&from.node_type, &from.property) == (&to.node_type, &to.property);
@@ -567,6 +572,19 @@ impl Writer<'_> {
         self.plan.quotes_everything && column.property_type != PropertyType::String
     }
 
+    /// The row of an id, which must not be another type's: ids are one for all types.
+    fn own_row(&self, id: uuid::Uuid) -> Result<Option<RowId>> {
+        let Some(row) = self.view.row_of(id)? else { return Ok(None) };
+        match self.view.catalog().by_id(row.type_id()) {
+            Some(owner) if owner.name != self.plan.type_name => {
+                Err(Error::constraint(format!("the id {id} belongs to a row of '{}'", owner.name))
+                    .with_sqlstate(sqlstate::UNIQUE_VIOLATION)
+                    .with_hint("leave the ids out of the file, or import it into that type"))
+            }
+            _ => Ok(Some(row)),
+        }
+    }
+
     fn claim_key(&mut self, id: Option<uuid::Uuid>, values: &[(usize, Value)]) -> Result<Option<RowId>> {
         match &mut self.plan.key {
             None => Ok(None),
@@ -575,7 +593,7 @@ impl Writer<'_> {
                 map.claim(value.unwrap_or(&Value::Null))
             }
             Some((_, KeyPlace::Id)) => match id {
-                Some(id) => self.view.row_of(id),
+                Some(id) => self.own_row(id),
                 None => Err(Error::bad_input("the key id is missing")),
             },
         }

@@ -1,14 +1,18 @@
 //! The integration tests: one binary, so that DataFusion is linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::disallowed_methods)]
 
+mod backup;
 mod bus;
 mod cli;
 mod differential;
 #[cfg(debug_assertions)]
 mod faults;
 mod formats;
+mod formats_out;
+mod indexes;
 mod isolation;
 mod layers;
+mod limits;
 mod pty;
 mod rules;
 mod slt;

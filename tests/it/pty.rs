@@ -352,27 +352,35 @@ fn color_of(screen: &vt100::Screen, text: &str) -> Option<vt100::Color> {
 fn the_repl_colours_completes_and_remembers() {
     let mut pty = repl();
     pty.keys("CREATE TABLE package (name TEXT, version TEXT);\r");
-    pty.shows("CREATE TABLE\r\n".trim());
+    pty.shows("\nCREATE TABLE\naresadb>");
     pty.keys("INSERT INTO pack\t VALUES ('tmux', '3.5');\r");
-    pty.shows("1 row inserted");
+    pty.shows("\n1 row inserted\naresadb>");
     pty.keys("sel\t v\x7f'text', 12");
     pty.wait("coloured text", |s| color_of(s, "'text'") == Some(vt100::Color::Idx(2)));
     pty.wait("a coloured number", |s| color_of(s, "12") == Some(vt100::Color::Idx(6)));
     pty.wait("a coloured keyword", |s| color_of(s, "select") == Some(vt100::Color::Idx(4)));
     // Over two lines, with a property behind an alias.
-    pty.keys(",\rp.ver\t FROM package p;\r");
-    pty.shows("3.5");
+    pty.keys(",\r");
+    pty.shows("    ...> ");
+    pty.keys("package.ver\t FROM package;\r");
+    pty.shows("┆ 3.5");
+    // What is typed ahead of a prompt is lost with the line before it.
+    pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb>"));
     pty.keys(".explain select p.name from package p\r");
     pty.shows("TableScan");
+    pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb>"));
     pty.keys(".nothing\r");
     pty.shows("there is no command .nothing");
+    pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb>"));
     // The statement of before, as it was typed.
     pty.keys("\x1b[A\x1b[A\x1b[A");
-    pty.shows("p.version FROM package p;");
-    pty.keys("\x03.exit\r");
+    pty.wait("the statement", |s| s.contents().trim_end().ends_with("package.version FROM package;"));
+    pty.keys("\x03");
+    pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb>"));
+    pty.keys(".exit\r");
     pty.ends(0);
     let history = std::fs::read_to_string(pty.home.path().join("aresadb/history")).unwrap();
-    assert!(history.contains("CREATE TABLE package") && history.contains("p.version"), "{history}");
+    assert!(history.contains("CREATE TABLE package") && history.contains("package.version"), "{history}");
 }
 
 #[test]
@@ -382,10 +390,12 @@ fn ctrl_c_stops_a_running_statement_and_the_repl_goes_on() {
     pty.shows("100000000) b;");
     pty.keys("\x03");
     pty.shows("error: cancelled");
+    pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb>"));
     pty.keys("SET statement_timeout = '50ms';\r");
-    pty.shows("SET");
+    pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\nSET\naresadb>"));
     pty.keys("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b;\r");
     pty.shows("the statement was stopped by its timeout of 50 ms");
+    pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb>"));
     pty.keys("SELECT 40 + 2 AS answer;\r");
     pty.shows("42");
     pty.keys(".exit\r");

@@ -175,7 +175,7 @@ fn show(session: &mut Session<'_>, stop: Stop) -> Outcome {
             session.io.failure(&failure, &settings);
             Ok(())
         }
-        Stop::ClosedPipe => Err(Stop::ClosedPipe),
+        Stop::ClosedPipe | Stop::Interrupted => Err(stop),
     }
 }
 

@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::model::{Error, ErrorKind, Result};
 use crate::storage::backend::{Changes, Put, Table};
+use crate::storage::catalog::Catalog;
 use crate::storage::keys::meta;
 use crate::storage::log::{LogEntry, Position};
 use crate::storage::memtable::Memtable;
@@ -129,10 +130,7 @@ impl Shared {
 
     fn write_tables(&self, memtables: &[Arc<Memtable>], lsn: u64, position: Option<Position>) -> Result<()> {
         let catalog = Arc::clone(self.published.load().catalog());
-        let mut facts: Vec<(&'static [u8], Vec<u8>)> = vec![
-            (meta::CATALOG_VERSION, catalog.version().to_be_bytes().to_vec()),
-            (meta::NEXT_TYPE, self.interner.next_type().to_be_bytes().to_vec()),
-        ];
+        let mut facts = self.catalog_facts(&catalog);
         if !self.options.planted.has(Bug::ForgetFlushedLsn) {
             facts.push((meta::LSN, lsn.to_be_bytes().to_vec()));
             facts.extend(position.map(|position| (meta::LOG, position.encode())));
@@ -149,6 +147,14 @@ impl Shared {
                 let _ = self.recover_backend();
             }
         })
+    }
+
+    /// The facts that go with a catalog.
+    pub(super) fn catalog_facts(&self, catalog: &Catalog) -> Vec<(&'static [u8], Vec<u8>)> {
+        vec![
+            (meta::CATALOG_VERSION, catalog.version().to_be_bytes().to_vec()),
+            (meta::NEXT_TYPE, self.interner.next_type().to_be_bytes().to_vec()),
+        ]
     }
 
     /// Opens the backend's files again and gives everybody a snapshot of them. Only while `flushing` is

@@ -20,6 +20,7 @@
 mod change;
 mod checks;
 mod commit;
+mod copy;
 mod flush;
 mod group;
 mod recover;
@@ -34,7 +35,7 @@ use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use uuid::Uuid;
 
-use crate::model::{Clock, Error, ErrorKind, IdGenerator, Result, SyncMode, TypeId};
+use crate::model::{Clock, Config, Error, ErrorKind, IdGenerator, Result, SyncMode, TypeId};
 
 use super::backend::{BackendStats, StorageBackend};
 use super::disk::Disk;
@@ -49,6 +50,7 @@ use super::write::{RowChecks, Transaction};
 use self::flush::Keeper;
 use self::group::{Group, Slot};
 
+pub use self::copy::{Copied, CopyProgress};
 pub use self::flush::Checkpointed;
 
 /// The format of tables and records that this program writes. 1 had no log, 2 no indexes.
@@ -282,6 +284,20 @@ impl Store {
     pub fn keep(&self, folder: Folder) {
         // A store has one folder: a second one is let go.
         let _ = self.folder.set(folder);
+    }
+
+    /// Changes the database's settings in its folder; they hold from the next opening on.
+    ///
+    /// # Errors
+    /// `BadInput` for a database in memory, `ReadOnly`; what `change` fails with; `Io`.
+    pub fn change_config(&self, change: &mut dyn FnMut(Config) -> Result<Config>) -> Result<Config> {
+        if self.is_read_only() {
+            return Err(Error::read_only("the database is open read-only"));
+        }
+        let folder = self.folder.get();
+        folder
+            .ok_or_else(|| Error::bad_input("a database in memory keeps no settings"))?
+            .change_config(change)
     }
 
     /// The latest committed state.

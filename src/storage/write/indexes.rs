@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::model::{
     Error, IndexDef, IndexOrigin, PropertyId, ReferenceAction, ReferenceDef, Result, RowId, TypeDef, TypeId,
-    Value, preview,
+    Value, preview, sqlstate,
 };
 use crate::storage::backend::Table;
 use crate::storage::index_key::{IndexKey, behind};
@@ -307,6 +307,7 @@ impl Transaction {
                     Err(Error::constraint(format!(
                         "{what} references a row of {target} that does not exist (constraint {constraint})"
                     ))
+                    .with_sqlstate(sqlstate::FOREIGN_KEY_VIOLATION)
                     .with_hint(format!("insert the row of {target} first")))
                 }
             },
@@ -317,6 +318,7 @@ impl Transaction {
                 Err(Error::constraint(format!(
                     "{what} still references the row of {target} (constraint {constraint})"
                 ))
+                .with_sqlstate(sqlstate::FOREIGN_KEY_VIOLATION)
                 .with_hint("delete or change the referencing rows first, or declare ON DELETE CASCADE"))
             }
         }
@@ -365,6 +367,7 @@ pub(super) fn duplicate(definition: &TypeDef, index: &IndexDef, values: &Values)
         if index.origin == IndexOrigin::PrimaryKey { "primary key" } else { "unique" },
         index.name
     ))
+    .with_sqlstate(sqlstate::UNIQUE_VIOLATION)
 }
 
 fn shown(properties: &[PropertyId], values: &Values) -> String {

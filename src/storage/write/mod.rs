@@ -30,6 +30,7 @@ mod rules;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -56,6 +57,7 @@ pub use rows::Deleted;
 pub use rules::{NewCheck, NewIndex, NewReference};
 pub(crate) use schema::edge_at_type;
 pub use schema::{NewProperty, NewType};
+pub use views::NewView;
 
 /// A transaction: reads see its own writes; nothing is visible to others before
 /// [`Store::commit`]. Dropping it rolls it back.
@@ -74,6 +76,8 @@ pub struct Transaction {
     finished: OnceLock<View>,
     /// Rows whose delete is under way: what they take along may lead back to them.
     deleting: HashSet<RowId>,
+    /// What went along with the first of them.
+    cascaded: Deleted,
 }
 
 /// The running statement: what goes when it fails.
@@ -106,6 +110,7 @@ impl Transaction {
             statement: None,
             finished: OnceLock::new(),
             deleting: HashSet::new(),
+            cascaded: Deleted::default(),
         }
     }
 

@@ -14,11 +14,12 @@ use crate::storage::record::{EdgeEndsRef, NewRecord, RecordView};
 
 use super::Transaction;
 use super::effects::{DeletedRow, NeededNode};
+use super::indexes::Values;
 
 /// The longest chain of rows that one delete takes along.
 const MAX_CASCADE: usize = 2000;
 
-/// What a delete took.
+/// What a delete took, rows that referenced the deleted one included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Deleted {
     /// Nodes.
@@ -73,6 +74,17 @@ impl Transaction {
             Some(p) => Err(Error::constraint(format!("{}.{} must not be NULL", definition.name, p.name))
                 .with_sqlstate(sqlstate::NOT_NULL_VIOLATION)),
         }
+    }
+
+    /// The values that a new row would hold, when the rules that concern it alone let it be inserted.
+    ///
+    /// # Errors
+    /// As [`Transaction::insert_node`], keys and references excepted.
+    pub fn admitted(&mut self, type_id: TypeId, values: Vec<(PropertyId, Value)>) -> Result<Values> {
+        let (definition, values) = self.admit(type_id, values)?;
+        Self::check_required(&definition, &values)?;
+        self.check_conditions(&definition, &values)?;
+        Ok(values)
     }
 
     fn free_id(&mut self, id: Option<Uuid>) -> Result<Uuid> {
@@ -272,9 +284,25 @@ impl Transaction {
                 .with_hint("delete the rows at the end of the chain first")),
             };
         }
+        let nested = self.deleting.len() > 1;
+        if !nested {
+            self.cascaded = Deleted::default();
+        }
         let deleted = self.delete_row(row);
         self.deleting.remove(&row);
-        deleted
+        let mut deleted = match deleted {
+            Ok(Some(deleted)) => deleted,
+            other => return other,
+        };
+        // What goes with the first row of a chain is told with it.
+        if nested {
+            self.cascaded.nodes += deleted.nodes;
+            self.cascaded.edges += deleted.edges;
+        } else {
+            deleted.nodes += self.cascaded.nodes;
+            deleted.edges += self.cascaded.edges;
+        }
+        Ok(Some(deleted))
     }
 
     fn delete_row(&mut self, row: RowId) -> Result<Option<Deleted>> {

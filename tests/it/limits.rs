@@ -1,0 +1,140 @@
+//! Limits of statements: time, memory, and the stop that a caller asks for.
+
+use aresadb::model::{CancelToken, Error, ErrorKind, Value};
+use aresadb::{Database, OpenOptions, Session, StatementResult};
+
+use crate::cli::Shell;
+
+/// Rows that no statement over them gets through.
+const ENDLESS: &str = "generate_series(1, 3000000000)";
+
+fn database() -> Database {
+    let db = Database::in_memory().unwrap();
+    let sql = "CREATE TABLE t (n INTEGER, s TEXT); \
+               INSERT INTO t SELECT v, CAST(v * 7919 % 100003 AS TEXT) FROM generate_series(1, 20000) AS g(v)";
+    let session = db.session().unwrap();
+    for statement in sql.split("; ") {
+        db.executor().block_on(session.execute(statement, &[])).unwrap();
+    }
+    db
+}
+
+/// Runs a statement to its end, and asks for the stop once it has begun.
+fn stopped(session: &Session, sql: &str, cancel: &CancelToken) -> Error {
+    let executor = session.database().executor().clone();
+    let stop = cancel.clone();
+    let stopper = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        stop.cancel();
+    });
+    let error = run(session, sql, cancel).unwrap_err();
+    stopper.join().unwrap();
+    // The session is as before.
+    let batches = executor.block_on(session.query("SELECT count(*) FROM t", &[])).unwrap();
+    assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), 1, "{sql}");
+    error
+}
+
+fn run(session: &Session, sql: &str, cancel: &CancelToken) -> aresadb::model::Result<usize> {
+    session.database().executor().block_on(async {
+        match session.run(sql, &[], cancel).await? {
+            StatementResult::Done(_) => Ok(0),
+            StatementResult::Rows(rows) => Ok(rows.collect().await?.iter().map(|b| b.num_rows()).sum()),
+        }
+    })
+}
+
+fn endless() -> Vec<(&'static str, String)> {
+    vec![
+        ("scan", format!("SELECT count(*) FROM {ENDLESS} AS g(v) WHERE v < 0")),
+        ("sort", format!("SELECT v FROM {ENDLESS} AS g(v) ORDER BY v % 1000, v DESC")),
+        ("aggregate", format!("SELECT v % 100000, count(*) FROM {ENDLESS} AS g(v) GROUP BY 1")),
+        ("hash join", format!("SELECT count(*) FROM {ENDLESS} AS g(v) JOIN t ON t.n = g.v % 20000")),
+        ("nested loops", "SELECT count(*) FROM t a, t b, t c WHERE a.n < b.n AND b.n < c.n".to_owned()),
+        ("window", format!("SELECT sum(v) OVER (ORDER BY v) FROM {ENDLESS} AS g(v)")),
+        (
+            "recursion",
+            "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r"
+                .to_owned(),
+        ),
+        ("insert", format!("INSERT INTO t SELECT v, 'x' FROM {ENDLESS} AS g(v) WHERE v < 0")),
+        ("update", format!("UPDATE t SET s = 'y' WHERE n IN (SELECT v FROM {ENDLESS} AS g(v) WHERE v > 5)")),
+        (
+            "delete",
+            "DELETE FROM t WHERE n IN (SELECT count(*) FROM t a, t b, t c WHERE a.n < b.n)".to_owned(),
+        ),
+    ]
+}
+
+#[test]
+fn every_operator_stops_when_it_is_asked_to() {
+    let db = database();
+    for (what, sql) in endless() {
+        let session = db.session().unwrap();
+        let error = stopped(&session, &sql, &CancelToken::new());
+        assert_eq!((error.kind(), error.sqlstate()), (ErrorKind::Cancelled, "57014"), "{what}: {error}");
+    }
+    let rows = run(&db.session().unwrap(), "SELECT * FROM t WHERE s <> 'y'", &CancelToken::new()).unwrap();
+    assert_eq!(rows, 20_000, "no statement left anything behind");
+}
+
+#[test]
+fn a_statement_has_the_time_it_is_given() {
+    let db = database();
+    let session = db.session().unwrap();
+    let go = |sql: &str| run(&session, sql, &CancelToken::new());
+    go("SET statement_timeout = '80ms'").unwrap();
+    for (what, sql) in endless() {
+        let error = go(&sql).unwrap_err();
+        assert_eq!((error.kind(), error.sqlstate()), (ErrorKind::TimedOut, "57014"), "{what}: {error}");
+        assert!(error.message().contains("timeout of 80 ms"), "{error}");
+    }
+    // Inside a transaction the statement alone is undone.
+    go("SET statement_timeout TO DEFAULT").unwrap();
+    go("BEGIN").unwrap();
+    go("INSERT INTO t VALUES (-1, 'mine')").unwrap();
+    go("SET statement_timeout = 50").unwrap();
+    assert_eq!(go(&endless()[7].1).unwrap_err().kind(), ErrorKind::TimedOut);
+    go("SET statement_timeout = 0").unwrap();
+    go("COMMIT").unwrap();
+    assert_eq!(go("SELECT * FROM t WHERE n = -1").unwrap(), 1);
+    assert_eq!(go("SET LOCAL statement_timeout = 5").unwrap_err().kind(), ErrorKind::Unsupported);
+    go("RESET statement_timeout").unwrap();
+}
+
+#[test]
+fn the_program_takes_a_timeout_and_tells_it_from_an_interrupt() {
+    let shell = Shell::new();
+    let sql = format!("SELECT count(*) FROM {ENDLESS} AS g(v) WHERE v < 0");
+    shell.run(&["--timeout", "0.1", "query", &sql]).fails(1, &["stopped by its timeout of 100 ms", "hint: "]);
+    shell
+        .run(&["--exec", &format!("SET statement_timeout = '100ms'; {sql}")])
+        .fails(1, &["timeout of 100 ms"]);
+    shell.run(&["--timeout", "60", "query", "SELECT 1"]).ok();
+    shell.run(&["--timeout", "0", "query", "SELECT 1"]).fails(2, &["seconds"]);
+}
+
+#[test]
+fn sorts_use_files_past_their_memory_and_what_cannot_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let create = || OpenOptions { create: true, ..OpenOptions::default() };
+    let db = Database::open(&path, create()).unwrap();
+    db.set_config("query.memory_mb", "16").unwrap();
+    drop(db);
+    let db = Database::open(&path, create()).unwrap();
+    assert_eq!(db.config().query.memory_mb, 16);
+    let session = db.session().unwrap();
+    let wide =
+        "SELECT v, repeat(CAST(v * 7919 % 1000003 AS TEXT), 20) AS s FROM generate_series(1, 200000) AS g(v)";
+    let sorted = format!(
+        "SELECT count(*), min(v), max(r) FROM (SELECT v, row_number() OVER (ORDER BY s, v) AS r FROM ({wide}))"
+    );
+    let batches = db.executor().block_on(session.query(&sorted, &[])).unwrap();
+    let cell = |n: usize| aresadb::columnar::value_at(batches[0].column(n), batches[0].schema().field(n), 0);
+    assert_eq!([cell(0), cell(1), cell(2)], [200_000, 1, 200_000].map(Value::Integer));
+    let join = format!("SELECT count(*) FROM ({wide}) a JOIN ({wide}) b ON a.s = b.s");
+    let error = db.executor().block_on(session.query(&join, &[])).unwrap_err();
+    assert_eq!((error.kind(), error.sqlstate()), (ErrorKind::OutOfSpace, "53200"), "{error}");
+    assert_eq!(run(&session, "SELECT 1", &CancelToken::new()).unwrap(), 1);
+}
