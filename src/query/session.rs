@@ -265,7 +265,9 @@ pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> Data
     let mut context = SessionContext::new_with_state(session);
     datafusion_functions_json::register_all(&mut context)?;
     context.register_udaf(checked_sum());
-    for function in super::domain::checked_functions() {
+    let functions =
+        [super::domain::checked_functions(), super::quantified::functions(), super::coerce::functions()];
+    for function in functions.into_iter().flatten() {
         context.register_udf(function);
     }
     context.register_catalog(CATALOG, Arc::new(TypeCatalog::new(state)));
