@@ -35,7 +35,7 @@ use crate::storage::{Catalog, Store, Transaction, View, closest};
 use super::arrow_value::{UTC, property_type_of, scalar_of};
 use super::error::{from_datafusion_at, quoted, some_of, to_datafusion};
 use super::literal::{parameter_value, parse_text};
-use super::point::{PointPlans, PointRow};
+use super::point::{PointPlans, PointRows};
 use super::prepared::Prepared;
 use super::provider::{CATALOG, Reading, SCHEMA, StatementState, TypeCatalog};
 use super::returning::Returned;
@@ -169,12 +169,12 @@ impl SqlSession {
         self.shared.settings.limited(cancel)
     }
 
-    /// Answers a statement that looks one row up by its id or a unique key, on this thread and without a
-    /// plan: its columns, and the row if there is one. `None`: [`SqlSession::run`] has to do it.
+    /// Answers a statement that looks a few rows up by id or through an index, on this thread and without a
+    /// plan: its columns, and the rows if there are any. `None`: [`SqlSession::run`] has to do it.
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
-    pub fn look_up(&self, sql: &str, params: &[Value]) -> Result<Option<PointRow>> {
+    pub fn look_up(&self, sql: &str, params: &[Value]) -> Result<Option<PointRows>> {
         match self.shared.transaction.try_view() {
             Some(view) => self.shared.points.run(sql, params, &view),
             None => Ok(None),

@@ -539,7 +539,7 @@ fn errors_say_where_and_what_may_be_meant() {
         Some("use the import and export commands"),
     );
     check("SELECT * FROM '/etc/passwd'", NotFound, "", "no table /etc/passwd", None);
-    check("SET a = 1", Unsupported, "", "SET a is not supported", None);
+    check("SET a = 1", Unsupported, "", "the setting a is not supported", None);
     check(
         "EXPLAIN ANALYZE DELETE FROM person",
         Unsupported,
