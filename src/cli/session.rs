@@ -230,6 +230,7 @@ pub fn what_was_done(summary: &Summary) -> String {
         "INSERT" => "inserted",
         "UPDATE" => "updated",
         "DELETE" => "deleted",
+        "MERGE" => "merged",
         "IMPORT" => "imported",
         "EXPORT" => "exported",
         "BACKUP" => "copied",

@@ -29,7 +29,7 @@ pub use json_text::{JsonFault, JsonText};
 pub use record::{Direction, Edge, Node, Properties};
 pub use schema::{
     CheckDef, EdgeEnds, IndexDef, IndexOrigin, MAX_INDEX_COLUMNS, PropertyDef, PropertyType, ReferenceAction,
-    ReferenceDef, TypeDef, TypeKind,
+    ReferenceDef, TypeDef, TypeKind, ViewDef,
 };
 pub(crate) use text::preview;
 pub use text::{

@@ -239,7 +239,18 @@ pub struct ReferenceDef {
     pub on_update: ReferenceAction,
 }
 
-/// A node type or an edge type: a table.
+/// A view: a query under a name, in the place of rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewDef {
+    /// The query, as it was written.
+    pub query: String,
+    /// The columns of the query that the view's columns show, in their order.
+    pub sources: Vec<String>,
+    /// The types and views that the query names.
+    pub reads: Vec<TypeId>,
+}
+
+/// A node type or an edge type: a table. Or a view, which shares the names of tables and has no rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeDef {
     /// The upper bits of its rows' handles.
@@ -270,6 +281,9 @@ pub struct TypeDef {
     /// The types whose rows reference this one's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub referenced_by: Vec<TypeId>,
+    /// The query it stands for, where it is a view.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<ViewDef>,
     /// Raised by each change of the definition.
     pub version: u64,
 }
@@ -290,6 +304,7 @@ impl TypeDef {
             checks: Vec::new(),
             references: Vec::new(),
             referenced_by: Vec::new(),
+            view: None,
             version: 1,
         }
     }

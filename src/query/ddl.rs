@@ -104,6 +104,12 @@ pub(super) fn no_table(
     wanted: &str,
     catalog: &crate::storage::Catalog,
 ) -> Error {
+    if catalog.view(wanted).is_some() {
+        let error = Error::bad_input(format!("{} is a view, not a table", super::error::quoted(wanted)))
+            .with_hint("write to the tables behind it; DROP VIEW removes it")
+            .with_sqlstate(crate::model::sqlstate::WRONG_OBJECT_TYPE);
+        return at_name(run, error, name);
+    }
     let error = at_name(
         run,
         Error::not_found(format!("no table {}", super::error::quoted(wanted)))
@@ -299,7 +305,6 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
             "BEGIN takes the options: BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         }
         ast::Statement::Copy { .. } => "use the import and export commands",
-        ast::Statement::CreateView(_) => "use WITH in the query",
         ast::Statement::Truncate(_) => "use DELETE FROM without WHERE",
         ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => {
             "the one setting is statement_timeout"

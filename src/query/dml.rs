@@ -33,28 +33,29 @@ pub use super::insert::insert;
 pub(super) const CHECK_ROWS: usize = 256;
 
 /// The table a statement changes.
-struct Changed<'s> {
-    name: &'s ObjectName,
+pub(super) struct Changed<'s> {
+    pub(super) name: &'s ObjectName,
     alias: Option<Ident>,
 }
 
 impl<'s> Changed<'s> {
     fn of(table: &'s TableWithJoins) -> Result<Self> {
-        match &table.relation {
-            TableFactor::Table { name, alias, args: None, sample: None, .. } if table.joins.is_empty() => {
+        if table.joins.is_empty() { Self::of_factor(&table.relation) } else { Err(not_one_table()) }
+    }
+
+    pub(super) fn of_factor(table: &'s TableFactor) -> Result<Self> {
+        match table {
+            TableFactor::Table { name, alias, args: None, sample: None, .. } => {
                 if alias.as_ref().is_some_and(|a| !a.columns.is_empty()) {
                     return Err(refuse("an alias with columns here", "name the table alone"));
                 }
                 Ok(Self { name, alias: alias.as_ref().map(|a| a.name.clone()) })
             }
-            _ => Err(refuse(
-                "changing anything but one table",
-                "name one table; put others behind FROM or USING",
-            )),
+            _ => Err(not_one_table()),
         }
     }
 
-    fn qualifier(&self) -> Ident {
+    pub(super) fn qualifier(&self) -> Ident {
         let last = || self.name.0.last().and_then(|part| part.as_ident()).cloned();
         self.alias.clone().or_else(last).unwrap_or_else(|| ident(""))
     }
@@ -74,6 +75,10 @@ impl<'s> Changed<'s> {
         select.selection = find.selection.cloned();
         Ok(query)
     }
+}
+
+fn not_one_table() -> Error {
+    refuse("changing anything but one table", "name one table; put others behind FROM or USING")
 }
 
 /// The query for handles and values of all rows of a type.
@@ -394,6 +399,13 @@ fn assign(
     Ok(Assigned { name, known, to })
 }
 
+impl Assigned {
+    /// The property that is set, where the type has it already.
+    pub(super) fn property(&self) -> Option<PropertyId> {
+        self.known.map(|(id, _)| id)
+    }
+}
+
 impl NewValue {
     fn compute(expr: Expr, computed: &mut Vec<Expr>) -> Self {
         computed.push(expr);
@@ -550,6 +562,7 @@ pub async fn delete(
 pub(super) fn hanging_edges(edges: u64) -> Error {
     let (s, verb) = if edges == 1 { ("", "hangs") } else { ("s", "hang") };
     Error::constraint(format!("{edges} edge{s} {verb} on the nodes, which are not deleted"))
+        .with_sqlstate(sqlstate::RESTRICT_VIOLATION)
 }
 
 /// What is told of edges that were deleted with their nodes.

@@ -6,7 +6,7 @@
 
 use arrow::array::RecordBatch;
 use futures::StreamExt as _;
-use sqlparser::ast::{self, Expr, ObjectName, Query, SetExpr, TableObject, With};
+use sqlparser::ast::{self, Expr, Ident, ObjectName, Query, SetExpr, TableObject, With};
 use uuid::Uuid;
 
 use crate::model::{
@@ -17,6 +17,7 @@ use crate::storage::{Transaction, View};
 
 use super::arrow_value::property_type_of;
 use super::columns::{Columns, Source, system_source};
+use super::conflict::{Conflict, Decision, Proposed};
 use super::ddl::{at_name, no_table, table_name};
 use super::dml::{CHECK_ROWS, column_name, computed, in_column, new_rows, numbered};
 use super::error::{from_datafusion_at, quoted, refuse};
@@ -75,17 +76,20 @@ pub async fn insert(
     };
     let mut inserter = Inserter::new(run, &def, columns, view.clone());
     inserter.named = !insert.columns.is_empty();
-    inserter.returning = returning(insert, &def, name, with)?;
+    let qualifier = qualifier(insert, name);
+    inserter.conflict = Conflict::of(run, &view, &def, insert.on.as_ref(), &qualifier, with)?;
+    inserter.returning = returning(insert, &def, qualifier, with)?;
     match insert.source.as_deref() {
         None => {
             inserter.prepare_defaults(transaction, 1).await?;
-            inserter.row(transaction, Vec::new(), 0)?;
+            inserter.put(transaction, Vec::new(), 0).await?;
         }
         Some(query) => match plain_values(query) {
             Some(rows) if with.is_none() => inserter.values(transaction, rows).await?,
             _ => inserter.query(transaction, &under(query, with)).await?,
         },
     }
+    inserter.end_conflict(transaction).await?;
     let result = CommandResult::new("INSERT", inserter.count);
     let result =
         if made { result.with_note(format!("table {} was made", quoted(&def.name))) } else { result };
@@ -94,15 +98,19 @@ pub async fn insert(
     Ok(Applied { result, returned })
 }
 
+/// The name the statement knows its table by.
+fn qualifier(insert: &ast::Insert, name: &ObjectName) -> Ident {
+    let alias = insert.table_alias.as_ref().map(|alias| alias.alias.clone());
+    let last = || name.0.last().and_then(|part| part.as_ident()).cloned();
+    alias.or_else(last).unwrap_or_else(|| ident(""))
+}
+
 fn returning(
     insert: &ast::Insert,
     def: &TypeDef,
-    name: &ObjectName,
+    qualifier: Ident,
     with: Option<&With>,
 ) -> Result<Option<Returning>> {
-    let alias = insert.table_alias.as_ref().map(|alias| alias.alias.clone());
-    let last = || name.0.last().and_then(|part| part.as_ident()).cloned();
-    let qualifier = alias.or_else(last).unwrap_or_else(|| ident(""));
     let scope = Scope { qualifier, def, joined: false, with };
     Returning::of(insert.returning.as_deref(), insert.output.as_ref(), scope)
 }
@@ -125,8 +133,8 @@ fn under(query: &Query, with: Option<&With>) -> Query {
 }
 
 fn refuse_clauses(insert: &ast::Insert) -> Result<()> {
-    if insert.on.is_some() || insert.or.is_some() || insert.ignore || insert.replace_into {
-        return Err(refuse("ON CONFLICT", "look for the rows first, then UPDATE or INSERT"));
+    if insert.or.is_some() || insert.ignore || insert.replace_into {
+        return Err(refuse("this form of INSERT", "use INSERT ... ON CONFLICT DO NOTHING or DO UPDATE"));
     }
     let others = insert.overwrite
         || insert.partitioned.is_some()
@@ -156,7 +164,7 @@ fn target_type(
     if let Some(def) = catalog.get(&wanted) {
         return Ok((TypeDef::clone(def), false));
     }
-    if columns.is_empty() {
+    if columns.is_empty() || catalog.view(&wanted).is_some() {
         let error = no_table(run, name, &wanted, &catalog);
         return Err(match error.hint() {
             Some(_) => error,
@@ -266,6 +274,7 @@ struct Inserter<'r> {
     defaults: Vec<Default>,
     count: u64,
     returning: Option<Returning>,
+    conflict: Option<Conflict<'r>>,
     /// The statement names its columns.
     named: bool,
 }
@@ -280,6 +289,7 @@ impl<'r> Inserter<'r> {
             defaults: Vec::new(),
             count: 0,
             returning: None,
+            conflict: None,
             named: true,
         }
     }
@@ -347,7 +357,7 @@ impl<'r> Inserter<'r> {
             for (column, cell) in self.columns.iter().zip(row) {
                 values.push(self.cell_value(column, cell, &computed, number)?);
             }
-            self.row(transaction, values, number)?;
+            self.put(transaction, values, number).await?;
         }
         Ok(())
     }
@@ -487,7 +497,7 @@ impl<'r> Inserter<'r> {
                         .map_err(|e| in_column(e, &self.def, &column.name))?;
                     values.push(value);
                 }
-                self.row(transaction, values, row)?;
+                self.put(transaction, values, row).await?;
             }
         }
         Ok(())
@@ -495,9 +505,52 @@ impl<'r> Inserter<'r> {
 
     // ---------------------------------------------------------------- rows
 
-    /// Writes one row; `number` is its number among those the defaults were computed for.
-    fn row(&mut self, transaction: &mut Transaction, values: Vec<Value>, number: usize) -> Result<()> {
-        let (mut id, mut from, mut to) = (None, None, None);
+    /// Writes one row, or does what ON CONFLICT says; `number` is its number among those the defaults
+    /// were computed for.
+    async fn put(&mut self, transaction: &mut Transaction, values: Vec<Value>, number: usize) -> Result<()> {
+        let proposed = self.proposed(values, number)?;
+        let Some(mut conflict) = self.conflict.take() else {
+            return self.write(transaction, proposed).map(|_| ());
+        };
+        let decision = loop {
+            match conflict.decide(transaction, &proposed)? {
+                Decision::FlushFirst => conflict.flush(transaction).await?,
+                other => break other,
+            }
+        };
+        match decision {
+            Decision::Insert => conflict.inserted(self.write(transaction, proposed)?),
+            Decision::Keep(row, values) => {
+                if conflict.keep(row, proposed, values) {
+                    conflict.flush(transaction).await?;
+                }
+            }
+            Decision::Skip | Decision::FlushFirst => {}
+        }
+        self.conflict = Some(conflict);
+        Ok(())
+    }
+
+    /// Ends what ON CONFLICT keeps back, and notes all rows in the order in which they were proposed.
+    async fn end_conflict(&mut self, transaction: &mut Transaction) -> Result<()> {
+        let Some(mut conflict) = self.conflict.take() else { return Ok(()) };
+        conflict.flush(transaction).await?;
+        let written = conflict.into_written();
+        self.count = written.len() as u64;
+        if let Some(returning) = &mut self.returning {
+            returning.note_only(written);
+        }
+        Ok(())
+    }
+
+    /// Writes one row.
+    fn row(&mut self, transaction: &mut Transaction, values: Vec<Value>, number: usize) -> Result<RowId> {
+        let proposed = self.proposed(values, number)?;
+        self.write(transaction, proposed)
+    }
+
+    /// A row as it is to be written, with the defaults of what is not given.
+    fn proposed(&self, values: Vec<Value>, number: usize) -> Result<Proposed> {
         let mut properties = Vec::with_capacity(values.len() + self.defaults.len());
         for default in &self.defaults {
             let given = |c: &Column| matches!(c.slot, Slot::Property(id, _) if id == default.id);
@@ -505,28 +558,34 @@ impl<'r> Inserter<'r> {
                 properties.push((default.id, self.default_of(default.id, number)?));
             }
         }
+        let mut proposed = Proposed { id: None, from: None, to: None, values: properties };
         for (column, value) in self.columns.iter().zip(values) {
             match &column.slot {
-                Slot::Property(id, _) => properties.push((*id, value)),
+                Slot::Property(id, _) => proposed.values.push((*id, value)),
                 // Every value of it is NULL.
                 Slot::New => {}
-                Slot::Id => id = self.uuid(column, value)?,
-                Slot::From => from = self.uuid(column, value)?,
-                Slot::To => to = self.uuid(column, value)?,
+                Slot::Id => proposed.id = self.uuid(column, value)?,
+                Slot::From => proposed.from = self.uuid(column, value)?,
+                Slot::To => proposed.to = self.uuid(column, value)?,
             }
         }
+        Ok(proposed)
+    }
+
+    fn write(&mut self, transaction: &mut Transaction, proposed: Proposed) -> Result<RowId> {
+        let Proposed { id, from, to, values } = proposed;
         let row = if self.def.is_edge() {
             let from = self.end(from, "from_id")?;
             let to = self.end(to, "to_id")?;
-            transaction.insert_edge(self.def.id, id.map(EdgeId), from, to, properties)?.0
+            transaction.insert_edge(self.def.id, id.map(EdgeId), from, to, values)?.0
         } else {
-            transaction.insert_node(self.def.id, id.map(NodeId), properties)?.0
+            transaction.insert_node(self.def.id, id.map(NodeId), values)?.0
         };
         if let Some(returning) = &mut self.returning {
             returning.note(row);
         }
         self.count += 1;
-        Ok(())
+        Ok(row)
     }
 
     fn uuid(&self, column: &Column, value: Value) -> Result<Option<Uuid>> {
@@ -556,6 +615,89 @@ impl<'r> Inserter<'r> {
                 .with_sqlstate(sqlstate::FOREIGN_KEY_VIOLATION)
                 .with_hint("insert the node first")
         })
+    }
+}
+
+/// The INSERT of a MERGE: one row of VALUES over the rows of a query.
+pub(super) struct MergeInsert<'r> {
+    inserter: Inserter<'r>,
+    /// For each column a literal, or the column of the query that computes it.
+    cells: Vec<Cell>,
+}
+
+impl<'r> MergeInsert<'r> {
+    /// Reads it; what has to be computed goes behind `values`, which stand behind a handle.
+    pub(super) fn of(
+        run: &'r Run,
+        def: &TypeDef,
+        table: &ObjectName,
+        insert: &ast::MergeInsertExpr,
+        values: &mut Vec<Expr>,
+        view: &View,
+    ) -> Result<Self> {
+        let ast::MergeInsertKind::Values(rows) = &insert.kind else {
+            return Err(refuse("this form of INSERT in MERGE", "use INSERT (columns) VALUES (...)"));
+        };
+        let [row] = rows.rows.as_slice() else {
+            return Err(Error::bad_input("MERGE inserts one row for each row of the source"));
+        };
+        let columns = columns(run, def, table, &insert.columns)?;
+        let mut inserter = Inserter::new(run, def, columns, view.clone());
+        inserter.named = !insert.columns.is_empty();
+        inserter.check_width(row.content.len())?;
+        let mut cells = Vec::with_capacity(row.content.len());
+        for expr in &row.content {
+            cells.push(match literal(expr, &run.params)? {
+                Some(literal) => Cell::Literal(literal),
+                None => {
+                    values.push(expr.clone());
+                    Cell::Computed(values.len())
+                }
+            });
+        }
+        Ok(Self { inserter, cells })
+    }
+
+    /// Gets ready for the rows of a batch: properties that are not there yet, defaults.
+    pub(super) async fn prepare(&mut self, transaction: &mut Transaction, batch: &RecordBatch) -> Result<()> {
+        for (column, cell) in self.inserter.columns.iter_mut().zip(&self.cells) {
+            if !matches!(column.slot, Slot::New) {
+                continue;
+            }
+            let property_type = match cell {
+                Cell::Literal(literal) => literal.value()?.property_type(),
+                Cell::Computed(number) => {
+                    let schema = batch.schema();
+                    let field = schema.fields().get(*number);
+                    field
+                        .filter(|f| *f.data_type() != arrow::datatypes::DataType::Null)
+                        .map(|f| property_type_of(f))
+                }
+            };
+            if let Some(property_type) = property_type {
+                let id = transaction.ensure_property(self.inserter.def.id, &column.name, property_type)?;
+                column.slot = Slot::Property(id, property_type);
+            }
+        }
+        self.inserter.prepare_defaults(transaction, batch.num_rows()).await
+    }
+
+    /// Inserts the row that a row of the batch makes.
+    pub(super) fn row(
+        &mut self,
+        transaction: &mut Transaction,
+        batch: &RecordBatch,
+        row: usize,
+    ) -> Result<RowId> {
+        let mut values = Vec::with_capacity(self.cells.len());
+        for (column, cell) in self.inserter.columns.iter().zip(&self.cells) {
+            let (cell, found) = match cell {
+                Cell::Literal(literal) => (Cell::Literal(literal.clone()), Vec::new()),
+                Cell::Computed(number) => (Cell::Computed(0), vec![computed(batch, *number, row)?]),
+            };
+            values.push(self.inserter.cell_value(column, cell, &found, row)?);
+        }
+        self.inserter.row(transaction, values, row)
     }
 }
 

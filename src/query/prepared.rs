@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use parking_lot::Mutex;
 use sqlparser::ast::{self, Expr, Ident, SetExpr};
 
-use crate::model::{Error, PropertyType, Result, Value, escape_control};
+use crate::model::{Error, PropertyType, Result, Value, escape_control, sqlstate};
 use crate::storage::View;
 
 use super::dml::{computed, numbered};
@@ -146,7 +146,8 @@ impl Prepared {
 
 fn unknown<'k>(name: &Ident, known: impl Iterator<Item = &'k String>) -> Error {
     let name = name_of(name);
-    let error = Error::not_found(format!("there is no prepared statement {}", quoted(&name)));
+    let error = Error::not_found(format!("there is no prepared statement {}", quoted(&name)))
+        .with_sqlstate(sqlstate::INVALID_SQL_STATEMENT_NAME);
     match crate::storage::closest(&name, known.map(String::as_str)) {
         Some(near) => error.with_hint(format!("did you mean {}?", quoted(near))),
         None => error.with_hint("PREPARE name AS ... makes one, for this session"),

@@ -21,6 +21,7 @@ use crate::model::{CancelToken, TypeDef, TypeId};
 use crate::storage::View;
 
 use super::access::{Access, PlanStep, QueryPlan};
+use super::arrow_value::field_of;
 use super::columns::Columns;
 use super::error::to_datafusion;
 use super::indexed;
@@ -102,6 +103,14 @@ impl StatementState {
 
     fn type_names(&self) -> Vec<String> {
         self.reading().map_or_else(Vec::new, |r| r.view.catalog().types().map(|t| t.name.clone()).collect())
+    }
+
+    fn view_names(&self) -> Vec<String> {
+        self.reading().map_or_else(Vec::new, |r| r.view.catalog().views().map(|t| t.name.clone()).collect())
+    }
+
+    fn view(&self, name: &str) -> Option<Arc<TypeDef>> {
+        self.reading()?.view.catalog().view(name).cloned()
     }
 
     fn table(&self, name: &str, with_row: bool) -> Option<Arc<TypeTable>> {
@@ -321,10 +330,15 @@ struct ListedSchema(Arc<StatementState>);
 #[async_trait]
 impl SchemaProvider for ListedSchema {
     fn table_names(&self) -> Vec<String> {
-        self.0.type_names()
+        let mut names = self.0.type_names();
+        names.extend(self.0.view_names());
+        names
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(view) = self.0.view(name) {
+            return Ok(Some(Arc::new(ListedView::new(&view))));
+        }
         Ok(self.0.table(name, false).map(|table| {
             let fields: Vec<_> = table.columns.visible().to_vec();
             Arc::new(EmptyTable::new(Arc::new(Schema::new(fields)))) as Arc<dyn TableProvider>
@@ -332,7 +346,48 @@ impl SchemaProvider for ListedSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.0.table(name, false).is_some()
+        self.0.table(name, false).is_some() || self.0.view(name).is_some()
+    }
+}
+
+/// A view as `information_schema` lists it. Queries never come here: its query is put in its place.
+#[derive(Debug)]
+struct ListedView {
+    schema: SchemaRef,
+    query: String,
+}
+
+impl ListedView {
+    fn new(def: &TypeDef) -> Self {
+        let fields: Vec<_> =
+            def.properties.iter().map(|p| field_of(&p.name, p.property_type, true)).collect();
+        let query = def.view.as_ref().map(|view| view.query.clone()).unwrap_or_default();
+        Self { schema: Arc::new(Schema::new(fields)), query }
+    }
+}
+
+#[async_trait]
+impl TableProvider for ListedView {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn get_table_definition(&self) -> Option<&str> {
+        Some(&self.query)
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        EmptyTable::new(self.schema()).scan(state, projection, filters, limit).await
     }
 }
 

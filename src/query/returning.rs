@@ -111,9 +111,19 @@ impl Returning {
         items
     }
 
+    /// Whether it asks for `*` of all tables.
+    pub fn has_star(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, SelectItem::Wildcard(_)))
+    }
+
     /// Notes a row that was written.
     pub fn note(&mut self, row: RowId) {
         self.rows.push(row);
+    }
+
+    /// Notes these rows in the place of those that were noted.
+    pub fn note_only(&mut self, rows: Vec<RowId>) {
+        self.rows = rows;
     }
 
     /// Notes what was asked of the query, which begins at `first`, for the rows of a batch with

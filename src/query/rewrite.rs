@@ -46,7 +46,7 @@ const REPEATED: char = '\u{1}';
 
 /// Names the result columns of a query: an expression by its text. DataFusion refuses equal names,
 /// PostgreSQL does not: repeated ones get a number that [`shown_name`] takes away again.
-fn name_columns(query: &mut Query) {
+pub(super) fn name_columns(query: &mut Query) {
     const LONGEST: usize = 64;
     let SetExpr::Select(select) = query.body.as_mut() else { return };
     // The planner would not know the expression of ORDER BY again under its new name.

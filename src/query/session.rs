@@ -35,6 +35,7 @@ use crate::storage::{Catalog, Store, Transaction, View, closest};
 use super::arrow_value::{UTC, property_type_of, scalar_of};
 use super::error::{from_datafusion_at, quoted, some_of, to_datafusion};
 use super::literal::{parameter_value, parse_text};
+use super::point::{PointPlans, PointRow};
 use super::prepared::Prepared;
 use super::provider::{CATALOG, Reading, SCHEMA, StatementState, TypeCatalog};
 use super::returning::Returned;
@@ -47,7 +48,7 @@ use super::statement::{self, CreateEdgeTable, Deletion, Statement};
 use super::sum::checked_sum;
 use super::transaction::{Control, SessionTransaction, read_only_session};
 use super::types::SqlTypes;
-use super::{alter, create_as, ddl, dml, truncate};
+use super::{alter, create_as, ddl, dml, merge, truncate, views};
 
 /// How often a statement is begun anew because another transaction committed first.
 const ATTEMPTS: usize = 16;
@@ -136,6 +137,7 @@ struct Shared {
     transaction: Arc<SessionTransaction>,
     settings: Settings,
     prepared: Prepared,
+    points: PointPlans,
 }
 
 impl SqlSession {
@@ -150,7 +152,8 @@ impl SqlSession {
         let transaction = SessionTransaction::new(Arc::clone(&store), read_only);
         let settings = Settings::new(options.statement_timeout);
         let prepared = Prepared::default();
-        let shared = Shared { store, context, state, read_only, transaction, settings, prepared };
+        let points = PointPlans::default();
+        let shared = Shared { store, context, state, read_only, transaction, settings, prepared, points };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -164,6 +167,18 @@ impl SqlSession {
     #[must_use]
     pub fn limited(&self, cancel: &CancelToken) -> CancelToken {
         self.shared.settings.limited(cancel)
+    }
+
+    /// Answers a statement that looks one row up by its id or a unique key, on this thread and without a
+    /// plan: its columns, and the row if there is one. `None`: [`SqlSession::run`] has to do it.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn look_up(&self, sql: &str, params: &[Value]) -> Result<Option<PointRow>> {
+        match self.shared.transaction.try_view() {
+            Some(view) => self.shared.points.run(sql, params, &view),
+            None => Ok(None),
+        }
     }
 
     /// Runs one statement; `$1`, `$2`, ... stand for `params`.
@@ -265,10 +280,13 @@ enum Change {
     CreateEdgeTable(CreateEdgeTable),
     Drop(ast::Statement),
     CreateTableAs(ast::CreateTable),
+    CreateView(ast::CreateView),
+    DropView(ast::Statement),
     Truncate(ast::Truncate),
     Insert(ast::Insert, Option<With>),
     Update(ast::Update, Option<With>),
     Delete(Deletion, Option<With>),
+    Merge(ast::Merge, Option<With>),
 }
 
 /// What a statement that writes did, and the rows it returns.
@@ -307,12 +325,17 @@ impl Change {
             Change::CreateTableAs(create) => {
                 create_as::create_table_as(run, transaction, create).await.map(Applied::from)
             }
+            Change::CreateView(create) => {
+                views::create_view(run, transaction, create).await.map(Applied::from)
+            }
+            Change::DropView(drop) => views::drop_view(run, transaction, drop).map(Applied::from),
             Change::Truncate(truncate) => truncate::truncate(run, transaction, truncate).map(Applied::from),
             Change::Insert(insert, with) => dml::insert(run, transaction, insert, with.as_ref()).await,
             Change::Update(update, with) => dml::update(run, transaction, update, with.as_ref()).await,
             Change::Delete(Deletion { delete, restrict }, with) => {
                 dml::delete(run, transaction, delete, *restrict, with.as_ref()).await
             }
+            Change::Merge(merge, with) => merge::merge(run, transaction, merge, with.as_ref()).await,
         }
     }
 
@@ -321,6 +344,7 @@ impl Change {
         match statement {
             ast::Statement::Insert(insert) => Ok(Change::Insert(insert, with)),
             ast::Statement::Update(update) => Ok(Change::Update(update, with)),
+            ast::Statement::Merge(merge) => Ok(Change::Merge(merge, with)),
             ast::Statement::Delete(delete) => Ok(Change::Delete(Deletion { delete, restrict: false }, with)),
             other => Err(ddl::unsupported(&other)),
         }
@@ -379,12 +403,17 @@ impl Run {
             }
             ast::Statement::Insert(insert) => self.write(Change::Insert(insert, None)).await,
             ast::Statement::Update(update) => self.write(Change::Update(update, None)).await,
+            ast::Statement::Merge(merge) => self.write(Change::Merge(merge, None)).await,
             ast::Statement::CreateTable(create) if create.query.is_some() => {
                 self.write(Change::CreateTableAs(create)).await
             }
             ast::Statement::CreateTable(create) => self.write(Change::CreateTable(create)).await,
             ast::Statement::AlterTable(alter) => self.write(Change::AlterTable(alter)).await,
             ast::Statement::CreateIndex(create) => self.write(Change::CreateIndex(create)).await,
+            ast::Statement::CreateView(create) => self.write(Change::CreateView(create)).await,
+            drop @ ast::Statement::Drop { object_type: ast::ObjectType::View, .. } => {
+                self.write(Change::DropView(drop)).await
+            }
             ast::Statement::Truncate(truncate) => self.write(Change::Truncate(truncate)).await,
             drop @ ast::Statement::Drop { .. } => self.write(Change::Drop(drop)).await,
             prepare @ ast::Statement::Prepare { .. } => {
@@ -441,13 +470,26 @@ impl Run {
         view: &View,
         scratch: Vec<ScratchTable>,
     ) -> Result<SendableRecordBatchStream> {
-        let (session, plan, number) = self.plan(statement, view, scratch).await?;
+        let refused = |what: &str| {
+            Error::bad_input(format!("{what} cannot stand here")).with_hint("compute it in a subquery")
+        };
+        let (session, plan, number) = self.plan(statement, view, scratch).await.map_err(|e| {
+            // The handle beside it stands in no GROUP BY.
+            let grouped = e.message().contains("must appear in the GROUP BY");
+            if grouped { refused("an aggregate function") } else { e }
+        })?;
         if let Some(what) = not_of_each(&plan) {
-            return Err(
-                Error::bad_input(format!("{what} cannot stand here")).with_hint("compute it in a subquery")
-            );
+            return Err(refused(what));
         }
         self.started(&session, &plan, number, view).await
+    }
+
+    /// The columns of a query.
+    pub(super) async fn schema_of(&self, query: ast::Query, view: &View) -> Result<SchemaRef> {
+        let statement = ast::Statement::Query(Box::new(query));
+        let (_, plan, number) = self.plan(statement, view, Vec::new()).await?;
+        self.shared.state.clear(number);
+        Ok(shown_schema(&Arc::clone(plan.schema().inner())))
     }
 
     async fn started(
@@ -478,6 +520,7 @@ impl Run {
         view: &View,
         scratch: Vec<ScratchTable>,
     ) -> Result<(SessionState, LogicalPlan, u64)> {
+        views::expand(&mut statement, view.catalog())?;
         super::exact::check_numbers(&statement)?;
         rewrite(&mut statement, view.catalog())?;
         let state = &self.shared.state;

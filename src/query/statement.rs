@@ -256,6 +256,7 @@ pub fn parse_without_places(sql: &str) -> Result<Statement> {
 fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     let edges = edges_word(&mut tokens);
     let names = take_names(&mut tokens);
+    write_do_nothing(&mut tokens);
     let mut parser =
         Parser::new(&DIALECT).with_recursion_limit(PARSER_RECURSION).with_tokens_with_locations(tokens);
     let statement = parse_one(&mut parser).map_err(|e| parser_error(sql, &e))?;
@@ -276,6 +277,60 @@ fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> 
             other => Ok(Statement::Sql(Box::new(other))),
         },
         (other, _) => Ok(other),
+    }
+}
+
+/// The column that stands for DO NOTHING of a MERGE, which the parser does not know.
+const DO_NOTHING: &str = "do nothing";
+
+/// Whether SET stands for DO NOTHING.
+pub(super) fn is_do_nothing(set: &[ast::Assignment]) -> bool {
+    matches!(set, [ast::Assignment { target: ast::AssignmentTarget::ColumnName(name), .. }] if stands_for_nothing(name))
+}
+
+/// Whether INSERT stands for DO NOTHING.
+pub(super) fn is_insert_nothing(insert: &ast::MergeInsertExpr) -> bool {
+    matches!(insert.columns.as_slice(), [name] if stands_for_nothing(name))
+}
+
+fn stands_for_nothing(name: &ObjectName) -> bool {
+    matches!(name.0.as_slice(), [ast::ObjectNamePart::Identifier(ident)] if ident.value == DO_NOTHING)
+}
+
+/// Writes `DO NOTHING` in MERGE as an UPDATE or an INSERT of a column that cannot be.
+fn write_do_nothing(tokens: &mut Vec<TokenWithSpan>) {
+    let is = |token: &TokenWithSpan, word: &str| is_word(&token.token, word);
+    let words: Vec<usize> = (0..tokens.len())
+        .filter(|at| tokens.get(*at).is_some_and(|t| !matches!(t.token, Token::Whitespace(_))))
+        .collect();
+    let word = |number: usize| words.get(number).and_then(|at| tokens.get(*at));
+    if !(0..words.len()).any(|number| word(number).is_some_and(|t| is(t, "merge"))) {
+        return;
+    }
+    let (mut not_matched, mut found) = (false, Vec::new());
+    for number in 0..words.len() {
+        let (Some(one), two, three) = (word(number), word(number + 1), word(number + 2)) else { break };
+        if is(one, "when") {
+            not_matched = two.is_some_and(|t| is(t, "not"));
+        }
+        if is(one, "then")
+            && two.is_some_and(|t| is(t, "do"))
+            && three.is_some_and(|t| is(t, "nothing"))
+            && let (Some(from), Some(to)) = (words.get(number + 1), words.get(number + 2))
+        {
+            found.push((*from, *to, not_matched));
+        }
+    }
+    for (from, to, not_matched) in found.into_iter().rev() {
+        let text = if not_matched { "INSERT (@) VALUES (NULL)" } else { "UPDATE SET @ = NULL" };
+        let text = text.replace('@', &format!("\"{DO_NOTHING}\""));
+        let written = Tokenizer::new(&DIALECT, &text).tokenize().unwrap_or_default();
+        let place = tokens.get(from).map(|token| token.span);
+        let written = written.into_iter().map(|token| match place {
+            Some(span) => TokenWithSpan::new(token, span),
+            None => TokenWithSpan::wrap(token),
+        });
+        tokens.splice(from..=to, written);
     }
 }
 

@@ -101,7 +101,7 @@ impl SessionTransaction {
 
     /// What a statement reads, which counts as the transaction's first statement. `None` while a
     /// COMMIT is on its way.
-    fn try_view(&self) -> Option<View> {
+    pub(super) fn try_view(&self) -> Option<View> {
         match &mut *self.shown.lock() {
             Shown::Latest => Some(self.store.view()),
             Shown::Open { view, .. } => Some(view.get_or_insert_with(|| self.store.view()).clone()),

@@ -30,15 +30,38 @@ impl Catalog {
         self.version
     }
 
-    /// All types by name.
+    /// All types by name; views are none.
     pub fn types(&self) -> impl Iterator<Item = &Arc<TypeDef>> {
-        self.by_name.values()
+        self.by_name.values().filter(|t| t.view.is_none())
     }
 
     /// The type of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<TypeDef>> {
+        self.named(name).filter(|t| t.view.is_none())
+    }
+
+    /// All views by name.
+    pub fn views(&self) -> impl Iterator<Item = &Arc<TypeDef>> {
+        self.by_name.values().filter(|t| t.view.is_some())
+    }
+
+    /// The view of a name.
+    #[must_use]
+    pub fn view(&self, name: &str) -> Option<&Arc<TypeDef>> {
+        self.named(name).filter(|t| t.view.is_some())
+    }
+
+    /// The type or the view of a name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Arc<TypeDef>> {
         self.by_name.get(name)
+    }
+
+    /// A view that reads a type or a view.
+    #[must_use]
+    pub fn view_of(&self, id: TypeId) -> Option<&Arc<TypeDef>> {
+        self.views().find(|t| t.view.as_ref().is_some_and(|view| view.reads.contains(&id)))
     }
 
     /// The type that has an index of a name, and the index.
@@ -140,6 +163,7 @@ pub(crate) fn is_extension(old: &TypeDef, new: &TypeDef) -> bool {
     (&old.name, old.kind, old.declared, old.open) == (&new.name, new.kind, new.declared, new.open)
         && (&old.indexes, &old.checks) == (&new.indexes, &new.checks)
         && (&old.references, &old.referenced_by) == (&new.references, &new.referenced_by)
+        && old.view == new.view
         && old.properties.iter().all(|p| new.property_by_id(p.id) == Some(p))
         && new.properties.iter().all(|p| old.property_by_id(p.id).is_some() || is_observed(p))
 }

@@ -51,8 +51,8 @@ pub use tables::RedbBackend;
 pub use verify::{Checked, FINDINGS_KEPT, Fault, Finding, Verified, VerifyProgress};
 pub use view::View;
 pub use write::{
-    Deleted, Names, NewCheck, NewIndex, NewProperty, NewReference, NewType, Rewrite, RowChecks, Transaction,
-    Values,
+    Deleted, Names, NewCheck, NewIndex, NewProperty, NewReference, NewType, NewView, Rewrite, RowChecks,
+    Transaction, Values,
 };
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod cli;
 mod faults;
 mod formats;
 mod formats_out;
+mod indexes;
 mod isolation;
 mod layers;
 mod limits;

@@ -20,7 +20,7 @@ use arrow::datatypes::{DataType, Field};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Normalizer, Record, Runner};
 
 /// Failures told of one file; the rest is counted.
-const TOLD: usize = 40;
+const TOLD: usize = 100;
 
 /// How cells of a column are compared.
 #[derive(Debug, Clone, Copy, PartialEq)]

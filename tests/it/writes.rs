@@ -270,6 +270,8 @@ fn file(name: &str) -> usize {
     drop(db);
     let reopened = Database::open(folder.path(), OpenOptions::default()).unwrap();
     assert_eq!(content(&reopened.session().unwrap()), before, "after opening it again");
+    let found = reopened.verify(&CancelToken::new(), &mut |_| {}).unwrap().findings;
+    assert!(found.is_empty(), "{found:?}");
     if std::env::var_os("ARESADB_BLESS").is_some() {
         std::fs::write(&path, blessed).unwrap();
     } else {
@@ -296,4 +298,48 @@ fn deletes_and_truncate() {
 #[test]
 fn prepared_statements() {
     file("prepared.txt");
+}
+
+#[test]
+fn merges() {
+    file("merge.txt");
+}
+
+#[test]
+fn views() {
+    file("views.txt");
+}
+
+#[test]
+fn conflicts() {
+    file("conflict.txt");
+}
+
+/// Sessions that insert the same new keys and count up the same rows: every one counts once.
+#[test]
+fn inserts_that_race_for_a_key_are_tried_again() {
+    let db = Database::in_memory().unwrap();
+    let session = db.session().unwrap();
+    run(&session, "CREATE TABLE c (k INTEGER PRIMARY KEY, n INTEGER)").unwrap();
+    let (threads, rounds) = (3, 40);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let session = db.session().unwrap();
+                for round in 0..rounds {
+                    let key = round / 4;
+                    let sql = format!(
+                        "INSERT INTO c VALUES ({key}, 1) ON CONFLICT (k) DO UPDATE SET n = c.n + excluded.n"
+                    );
+                    // A statement gives up after many tries.
+                    while let Err(error) = run(&session, &sql) {
+                        assert_eq!(error.kind(), aresadb::ErrorKind::Conflict, "{error}");
+                    }
+                }
+            });
+        }
+    });
+    let (_, rows) = rows_of(&session, "SELECT count(*), min(n), max(n) FROM c");
+    assert_eq!(rows, [[Value::Integer(10), Value::Integer(12), Value::Integer(12)]]);
+    content(&session);
 }

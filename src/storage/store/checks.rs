@@ -164,7 +164,7 @@ pub(super) fn merged_catalog(
         }
         let merged =
             merged_definition(before.as_deref(), ours, latest.catalog().by_id(*id).map(Arc::as_ref))?;
-        if catalog.get(&merged.name).is_some_and(|other| other.id != *id) {
+        if catalog.named(&merged.name).is_some_and(|other| other.id != *id) {
             return Err(conflict("a type of the same name was made by another"));
         }
         catalog.put(merged);

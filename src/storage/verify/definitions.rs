@@ -36,7 +36,8 @@ impl Walk<'_> {
             return Ok(());
         }
         let view = self.view;
-        for definition in view.catalog().types().filter(|t| !stored.contains(&t.id)) {
+        let catalog = view.catalog();
+        for definition in catalog.types().chain(catalog.views()).filter(|t| !stored.contains(&t.id)) {
             self.found_in_type(definition, Fault::Definition, "its definition is not stored".to_owned());
         }
         Ok(())

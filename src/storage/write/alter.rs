@@ -223,6 +223,11 @@ impl Transaction {
         if self.catalog.get(new).is_some() {
             return Err(Error::constraint(format!("there is already a type '{new}'")));
         }
+        self.check_no_view(new)?;
+        if let Some(definition) = self.catalog.by_id(type_id).cloned() {
+            // Its query names the type.
+            self.check_not_viewed(&definition)?;
+        }
         let mut definition = self.reshaped(type_id)?;
         new.clone_into(&mut definition.name);
         self.redefine(definition);

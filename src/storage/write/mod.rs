@@ -30,6 +30,7 @@ mod rules;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -56,6 +57,7 @@ pub use rows::Deleted;
 pub use rules::{NewCheck, NewIndex, NewReference};
 pub(crate) use schema::edge_at_type;
 pub use schema::{NewProperty, NewType};
+pub use views::NewView;
 
 /// A transaction: reads see its own writes; nothing is visible to others before
 /// [`Store::commit`]. Dropping it rolls it back.

@@ -14,6 +14,7 @@ use crate::storage::record::{EdgeEndsRef, NewRecord, RecordView};
 
 use super::Transaction;
 use super::effects::{DeletedRow, NeededNode};
+use super::indexes::Values;
 
 /// The longest chain of rows that one delete takes along.
 const MAX_CASCADE: usize = 2000;
@@ -73,6 +74,17 @@ impl Transaction {
             Some(p) => Err(Error::constraint(format!("{}.{} must not be NULL", definition.name, p.name))
                 .with_sqlstate(sqlstate::NOT_NULL_VIOLATION)),
         }
+    }
+
+    /// The values that a new row would hold, when the rules that concern it alone let it be inserted.
+    ///
+    /// # Errors
+    /// As [`Transaction::insert_node`], keys and references excepted.
+    pub fn admitted(&mut self, type_id: TypeId, values: Vec<(PropertyId, Value)>) -> Result<Values> {
+        let (definition, values) = self.admit(type_id, values)?;
+        Self::check_required(&definition, &values)?;
+        self.check_conditions(&definition, &values)?;
+        Ok(values)
     }
 
     fn free_id(&mut self, id: Option<Uuid>) -> Result<Uuid> {

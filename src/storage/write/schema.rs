@@ -74,7 +74,7 @@ impl Transaction {
 
     /// The number of a type that does not exist. The number of one that this transaction drops is
     /// not used again.
-    fn new_type_id(&self, name: &str) -> Result<TypeId> {
+    pub(super) fn new_type_id(&self, name: &str) -> Result<TypeId> {
         let id = self.store.interner().type_id(name)?;
         let taken = self.catalog.by_id(id).is_some();
         if taken || self.all_effects().any(|effects| effects.dropped.contains_key(&id)) {
@@ -100,6 +100,7 @@ impl Transaction {
             }
             return Ok(found.id);
         }
+        self.check_no_view(name)?;
         Self::check_name("type", name)?;
         let id = self.new_type_id(name)?;
         let kind = if matches!(kind, TypeKind::Edge(_)) { TypeKind::Edge(EdgeEnds::default()) } else { kind };
@@ -191,6 +192,7 @@ impl Transaction {
             return Err(Error::constraint(format!("there is already {what} '{}'", new.name))
                 .with_sqlstate(crate::model::sqlstate::DUPLICATE_TABLE));
         }
+        self.check_no_view(&new.name)?;
         let id = self.new_type_id(&new.name)?;
         let mut properties: Vec<PropertyDef> = Vec::with_capacity(new.properties.len());
         for property in new.properties {
@@ -231,6 +233,7 @@ impl Transaction {
     pub fn drop_type(&mut self, type_id: TypeId) -> Result<u64> {
         let definition =
             Arc::clone(self.catalog.by_id(type_id).ok_or_else(|| Error::not_found("the type was dropped"))?);
+        self.check_not_viewed(&definition)?;
         if !definition.is_edge() {
             self.check_no_edges_at(&definition)?;
         }
