@@ -198,6 +198,15 @@ fn one_type_is_seen_in_three_forms_and_indexes_are_kept() {
         let graph = shell.run(&["view", name, "--as", "graph"]).ok();
         assert!(graph.starts_with("from,edge,to,edge_id\nAda,knows,Bob,"), "{graph}");
     }
+    shell.sql("CREATE VIEW born AS SELECT name, born FROM person WHERE born > 1800");
+    assert_eq!(shell.run(&["view", "born"]).ok(), "name,born\nAda,1815\n");
+    shell.run(&["view", "born", "--as", "kv"]).fails(1, &["is a view"]);
+    assert!(shell.run(&["schema"]).ok().contains("\nborn,view,,,,true,\"name, born\"\n"));
+    assert!(shell.run(&["schema", "born"]).ok().contains("\nborn,INTEGER,"));
+    shell.run(&["export", "born", "born.csv"]).ok();
+    assert_eq!(std::fs::read_to_string(shell.path("born.csv")).unwrap(), "name,born\nAda,1815\n");
+    shell.run(&["insert", "born", "{}"]).fails(1, &["born"]);
+    shell.run(&["import", "born.csv"]).fails(1, &["born"]);
     shell.run(&["view", "nothing"]).fails(1, &["there is no type 'nothing'"]);
     // Indexes.
     shell.run(&["index", "create", "person", "name", "--unique", "--name", "by_name"]).ok();

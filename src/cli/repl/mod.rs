@@ -160,7 +160,9 @@ fn learn_words(session: &mut Session<'_>, editor: &mut LineEditor) {
         let properties = t.properties.into_iter().map(|p| p.name);
         (t.name, properties.chain(system.iter().map(|name| (*name).to_owned())).collect())
     });
-    let types = types.collect();
+    let views = catalog.views.into_iter();
+    let views = views.map(|v| (v.name, v.columns.into_iter().map(|c| c.name).collect()));
+    let types = types.chain(views).collect();
     if let Some(helper) = editor.helper_mut() {
         helper.words = Words { types, functions: std::mem::take(&mut helper.words.functions) };
     }
