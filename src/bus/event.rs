@@ -207,6 +207,9 @@ pub struct Progress {
 pub struct CatalogInfo {
     /// Node types, then edge types, each by name.
     pub types: Vec<TypeInfo>,
+    /// Views, by name.
+    #[serde(default)]
+    pub views: Vec<ViewInfo>,
     /// Raised by each change of the schema.
     pub version: u64,
 }
@@ -228,6 +231,17 @@ pub struct TypeInfo {
     pub rows: u64,
     /// Its properties.
     pub properties: Vec<PropertyInfo>,
+}
+
+/// A view as programs show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ViewInfo {
+    /// Its name.
+    pub name: String,
+    /// Its columns.
+    pub columns: Vec<PropertyInfo>,
+    /// The query it stands for.
+    pub query: String,
 }
 
 /// A property as programs show it.

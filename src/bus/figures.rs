@@ -1,16 +1,23 @@
 //! The schema and the figures of a database, as programs show them.
 
 use crate::engine::Database;
-use crate::model::{IndexOrigin, Result, TypeDef, TypeKind, Value};
+use crate::model::{IndexOrigin, PropertyDef, Result, TypeDef, TypeKind, Value};
 use crate::storage::{LogStats, View};
 
-use super::{CatalogInfo, Figure, IndexInfo, PropertyInfo, StatsInfo, TypeInfo};
+use super::{CatalogInfo, Figure, IndexInfo, PropertyInfo, StatsInfo, TypeInfo, ViewInfo};
 
 /// The types with their row counts, which the store keeps: nothing is scanned.
 pub(super) fn catalog(view: &View) -> Result<CatalogInfo> {
     let mut types = view.catalog().types().map(|t| type_info(view, t)).collect::<Result<Vec<_>>>()?;
     types.sort_by(|a, b| (a.is_edge, &a.name).cmp(&(b.is_edge, &b.name)));
-    Ok(CatalogInfo { types, version: view.catalog().version() })
+    let views = view.catalog().views().map(|t| ViewInfo {
+        name: t.name.clone(),
+        columns: properties_of(t),
+        query: t.view.as_ref().map_or_else(String::new, |view| view.query.clone()),
+    });
+    let mut views: Vec<ViewInfo> = views.collect();
+    views.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(CatalogInfo { types, views, version: view.catalog().version() })
 }
 
 fn type_info(view: &View, definition: &TypeDef) -> Result<TypeInfo> {
@@ -26,18 +33,19 @@ fn type_info(view: &View, definition: &TypeDef) -> Result<TypeInfo> {
         to_type,
         declared: definition.declared,
         rows: view.live_rows(definition.id)?,
-        properties: definition
-            .properties
-            .iter()
-            .map(|p| PropertyInfo {
-                name: p.name.clone(),
-                property_type: p.property_type,
-                declared: p.declared,
-                not_null: p.not_null,
-                default: p.default.clone(),
-            })
-            .collect(),
+        properties: properties_of(definition),
     })
+}
+
+fn properties_of(definition: &TypeDef) -> Vec<PropertyInfo> {
+    let info = |p: &PropertyDef| PropertyInfo {
+        name: p.name.clone(),
+        property_type: p.property_type,
+        declared: p.declared,
+        not_null: p.not_null,
+        default: p.default.clone(),
+    };
+    definition.properties.iter().map(info).collect()
 }
 
 /// The indexes of all types.

@@ -72,8 +72,13 @@ pub(super) async fn export(
         ExportSource::Sql(sql) => (sql, None),
         ExportSource::Type(name) => {
             let view = session.view();
-            let definition = view.catalog().require(&name)?;
-            (select_all(definition), Some(view.live_rows(definition.id)?))
+            match view.catalog().view(&name) {
+                Some(_) => (format!("SELECT * FROM {}", quoted(&name)), None),
+                None => {
+                    let definition = view.catalog().require(&name)?;
+                    (select_all(definition), Some(view.live_rows(definition.id)?))
+                }
+            }
         }
     };
     let result = session.run(&sql, &[], &running.cancel).await?;
@@ -102,10 +107,13 @@ pub(super) async fn export(
     Ok(Summary { verb: "EXPORT".to_owned(), rows, truncated: false, note })
 }
 
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// Every row of a type with its identity: what `*` leaves out for declared types is needed to read
 /// the file back.
 fn select_all(definition: &TypeDef) -> String {
-    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let system: &[(&str, &str)] = if definition.is_edge() {
         &[("_id", "id"), ("_from_id", "from_id"), ("_to_id", "to_id")]
     } else {

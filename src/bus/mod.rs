@@ -43,7 +43,7 @@ pub use event::{
     CatalogInfo, CursorId, EdgeGroup, EdgeItem, EdgePage, Envelope, Event, EventBody, Figure, GraphEdge,
     GraphNode, IndexInfo, Inspection, Neighbourhood, NeighbourhoodStub, PROTOCOL_VERSION, PathFound,
     Progress, PropertyInfo, RecordBody, RequestId, ResultColumn, SessionId, StatsInfo, StorageFacts, Summary,
-    TraverseLevel, TypeInfo,
+    TraverseLevel, TypeInfo, ViewInfo,
 };
 pub use logs::{LogAction, LogOperation, LogSegment, LogTransaction};
 pub use page::Page;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::bus::{Command, EventBody, Inspection, RecordBody, ResultColumn};
+use crate::bus::{Command, EventBody, Inspection, PropertyInfo, RecordBody, ResultColumn};
 use crate::model::{EdgeId, Error, NodeId, Properties, PropertyType, Value, parse_json};
 
 use super::args::{Format, IndexCommand};
@@ -151,8 +151,12 @@ pub fn schema(session: &mut Session<'_>, name: Option<&str>) -> Outcome {
     let catalog = catalog(session)?;
     let text = |text: &str| Value::from(text);
     if let Some(name) = name {
-        let found = type_named(&catalog, name)?;
-        let rows = (found.properties.iter())
+        let of_view = catalog.views.iter().find(|v| v.name == name).map(|v| &v.columns);
+        let properties = match of_view {
+            Some(columns) => columns,
+            None => &type_named(&catalog, name)?.properties,
+        };
+        let rows = (properties.iter())
             .map(|p| {
                 vec![
                     text(&p.name),
@@ -172,9 +176,23 @@ pub fn schema(session: &mut Session<'_>, name: Option<&str>) -> Outcome {
         ];
         return print(session, columns, rows);
     }
+    let names = |properties: &[PropertyInfo]| {
+        Value::String(properties.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", "))
+    };
+    let views = catalog.views.iter().map(|v| {
+        let nothing = || Value::Null;
+        vec![
+            text(&v.name),
+            text("view"),
+            nothing(),
+            nothing(),
+            nothing(),
+            Value::Bool(true),
+            names(&v.columns),
+        ]
+    });
     let rows = (catalog.types.iter())
         .map(|t| {
-            let properties: Vec<&str> = t.properties.iter().map(|p| p.name.as_str()).collect();
             vec![
                 text(&t.name),
                 text(if t.is_edge { "edge" } else { "node" }),
@@ -182,9 +200,10 @@ pub fn schema(session: &mut Session<'_>, name: Option<&str>) -> Outcome {
                 Value::from(t.from_type.as_deref()),
                 Value::from(t.to_type.as_deref()),
                 Value::Bool(t.declared),
-                Value::String(properties.join(", ")),
+                names(&t.properties),
             ]
         })
+        .chain(views)
         .collect();
     let columns = vec![
         column("type", PropertyType::String),

@@ -490,6 +490,7 @@ mod tests {
                         default: None,
                     }],
                 }],
+                views: Vec::new(),
                 version: 1,
             })];
             events.extend(done("", 0));

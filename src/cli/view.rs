@@ -17,6 +17,14 @@ const NAMES: [&str; 6] = ["name", "title", "label", "key", "code", "email"];
 /// `view TYPE --as FORM`
 pub fn view(session: &mut Session<'_>, name: &str, form: Form) -> Outcome {
     let catalog = catalog(session)?;
+    if catalog.views.iter().any(|v| v.name == name) {
+        if form != Form::Table {
+            let error =
+                Error::unsupported(format!("'{name}' is a view: its rows have neither ids nor edges"));
+            return Err(error.with_hint("view it --as table").into());
+        }
+        return session.run_sql(&format!("SELECT * FROM {}", quoted(name)), &[], 0);
+    }
     let found = type_named(&catalog, name)?;
     match form {
         Form::Table => session.run_sql(&table(found), &[], 0),

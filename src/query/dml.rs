@@ -49,6 +49,19 @@ impl<'s> Changed<'s> {
                 if alias.as_ref().is_some_and(|a| !a.columns.is_empty()) {
                     return Err(refuse("an alias with columns here", "name the table alone"));
                 }
+                // Read as an alias where DELETE is not the first word: it would do nothing.
+                let meant = |a: &TableAlias| {
+                    let word = a.name.value.to_ascii_lowercase();
+                    !a.explicit
+                        && a.name.quote_style.is_none()
+                        && ["restrict", "cascade"].contains(&word.as_str())
+                };
+                if let Some(alias) = alias.as_ref().filter(|a| meant(a)) {
+                    return Err(refuse(
+                        &format!("{} here", alias.name),
+                        "it stands at the end of a DELETE that begins with DELETE and has no RETURNING",
+                    ));
+                }
                 Ok(Self { name, alias: alias.as_ref().map(|a| a.name.clone()) })
             }
             _ => Err(not_one_table()),

@@ -318,7 +318,11 @@ impl Change {
     async fn apply(&self, run: &Run, transaction: &mut Transaction) -> Result<Applied> {
         match self {
             Change::CreateTable(create) => ddl::create_table(run, transaction, create).map(Applied::from),
-            Change::AlterTable(alter) => alter::alter_table(run, transaction, alter).await.map(Applied::from),
+            Change::AlterTable(alter) => {
+                let result = alter::alter_table(run, transaction, alter).await?;
+                views::check_altered(run, transaction).await?;
+                Ok(Applied::from(result))
+            }
             Change::CreateIndex(create) => alter::create_index(run, transaction, create).map(Applied::from),
             Change::CreateEdgeTable(create) => {
                 ddl::create_edge_table(run, transaction, create).map(Applied::from)

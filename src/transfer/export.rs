@@ -30,7 +30,7 @@ pub struct ExportWriter {
 
 /// What is written to.
 enum Body {
-    Rows(RowFile),
+    Rows(Box<RowFile>),
     Columns(ColumnarEncoder<Output>),
 }
 
@@ -128,7 +128,7 @@ impl ExportWriter {
             let encoder = RowEncoder::new(format, columns);
             let mut buffer = Vec::with_capacity(BUFFER_BYTES);
             encoder.start(&mut buffer, true);
-            Body::Rows(RowFile { output, encoder, buffer })
+            Body::Rows(Box::new(RowFile { output, encoder, buffer }))
         });
         Ok(writer)
     }

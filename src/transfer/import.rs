@@ -169,6 +169,9 @@ struct Plan {
     key: Option<(KeyMap, KeyPlace)>,
     ends: Option<(End, End)>,
     quotes_everything: bool,
+    /// Each row is a statement of its own: one that breaks a rule of its type is left out whole, with
+    /// the entries of its keys.
+    alone: bool,
 }
 
 struct PlannedColumn {
@@ -268,6 +271,8 @@ impl Plan {
             key: None,
             ends,
             quotes_everything: file.quotes_everything,
+            alone: options.on_error == OnError::Skip
+                && existing.is_some_and(|d| !d.indexes.is_empty() || !d.references.is_empty()),
         };
         if let Some(key) = &options.key {
             plan.key = Some(plan.key_lookup((view, watch.cancel), existing, key, &file, options)?);
@@ -491,6 +496,39 @@ impl Writer<'_> {
     fn row(&mut self, file: &Rows) -> std::result::Result<(), Bad> {
         let line = file.line();
         let at_row = |error| Bad::row(line, error);
+        let alone = self.plan.alone;
+        if alone {
+            self.open_batch().map_err(at_row)?.transaction.begin_statement();
+        }
+        let mut written = self.write_row(file);
+        if alone && let Some(open) = &mut self.batch.open {
+            if written.is_ok()
+                && let Err(error) = open.transaction.check_statement()
+            {
+                written = Err(at_row(error));
+            }
+            match written {
+                Ok(_) => open.transaction.end_statement(),
+                Err(_) => open.transaction.abort_statement(),
+            }
+        }
+        match written? {
+            None => self.batch.updated += 1,
+            Some((row, key)) => {
+                self.batch.rows += 1;
+                if let (Some(key), Some((map, _))) = (key, &mut self.plan.key) {
+                    map.inserted(&key, row);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a row. Gives the handle and the key of a new one, nothing for one that existed.
+    #[allow(clippy::type_complexity)]
+    fn write_row(&mut self, file: &Rows) -> std::result::Result<Option<(RowId, Option<Value>)>, Bad> {
+        let line = file.line();
+        let at_row = |error| Bad::row(line, error);
         let (id, values) = self.values(file)?;
         let ends = match &self.plan.ends {
             Some((from, to)) => Some((end_row(from, file)?, end_row(to, file)?)),
@@ -509,8 +547,7 @@ impl Writer<'_> {
         if let Some(row) = existing {
             let values = values.into_iter().filter_map(place).collect();
             open.transaction.update(row, values).map_err(at_row)?;
-            self.batch.updated += 1;
-            return Ok(());
+            return Ok(None);
         }
         let values: Vec<_> =
             (values.into_iter().filter(|(_, value)| !value.is_null())).filter_map(place).collect();
@@ -524,11 +561,7 @@ impl Writer<'_> {
                 open.transaction.insert_node(open.type_id, id, values).map_err(at_row)?.0
             }
         };
-        if let (Some(key), Some((map, _))) = (key, &mut self.plan.key) {
-            map.inserted(&key, row);
-        }
-        self.batch.rows += 1;
-        Ok(())
+        Ok(Some((row, key)))
     }
 
     /// The row's own id, and its values by place in [`Plan::columns`].

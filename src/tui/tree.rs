@@ -195,9 +195,13 @@ mod tests {
         let mut tree = Tree::default();
         tree.fit(20);
         tree.load(CatalogInfo::default());
-        tree.load(CatalogInfo { types: vec![info("b", false)], version: 1 });
+        tree.load(CatalogInfo { types: vec![info("b", false)], version: 1, ..CatalogInfo::default() });
         assert_eq!(tree.selected_type().unwrap().name, "b");
-        tree.load(CatalogInfo { types: vec![info("a", false), info("b", false)], version: 2 });
+        tree.load(CatalogInfo {
+            types: vec![info("a", false), info("b", false)],
+            version: 2,
+            ..CatalogInfo::default()
+        });
         assert_eq!(tree.selected_type().unwrap().name, "b");
         tree.unfold(false);
         assert_eq!(tree.selected(), Some(TreeRow::Section { edges: false }));

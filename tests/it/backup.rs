@@ -63,6 +63,7 @@ fn a_backup_is_a_state_the_database_had_while_others_wrote() {
     let folder = tempfile::tempdir().unwrap();
     let db = create(&folder.path().join("db"));
     sql(&db, "CREATE TABLE a (n INTEGER PRIMARY KEY, note TEXT DEFAULT 'x'); ").unwrap();
+    sql(&db, "CREATE VIEW small AS SELECT n FROM a WHERE n < 10").unwrap();
     let enough = AtomicBool::new(false);
     let mut sizes = Vec::new();
     let mut copies = Vec::new();
@@ -114,6 +115,10 @@ fn a_backup_is_a_state_the_database_had_while_others_wrote() {
     assert_eq!(sql(&copy, "INSERT INTO a (n) VALUES (0)").unwrap_err().sqlstate(), "23505");
     add(&copy, last);
     sql(&copy, "ALTER TABLE a ADD COLUMN more TEXT").unwrap();
+    let session = copy.session().unwrap();
+    let small = copy.executor().block_on(session.query("SELECT * FROM small", &[])).unwrap();
+    assert_eq!(small.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 10);
+    drop(session);
     copy.close();
     drop(copy);
     let copy = open(&restored);

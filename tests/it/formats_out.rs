@@ -99,6 +99,32 @@ fn standard_input_is_imported() {
 }
 
 #[test]
+fn rows_that_break_rules_are_left_out_whole() {
+    let shell = Shell::new();
+    shell.sql(
+        "CREATE TABLE parent (p INTEGER PRIMARY KEY); INSERT INTO parent VALUES (1);
+         CREATE TABLE t (a INTEGER UNIQUE, b INTEGER UNIQUE, c INTEGER CHECK (c > 0), p INTEGER REFERENCES parent (p))",
+    );
+    shell.write("t.csv", "a,b,c,p\n1,1,1,1\n2,1,1,1\n3,3,0,1\n4,4,1,9\n2,2,1,\n3,3,1,1\n4,4,1,1\n1,5,1,1\n");
+    let done = shell.run(&["import", "t.csv", "--on-error", "skip"]);
+    assert!(done.err.contains("4 rows imported") && done.err.contains("4 rows rejected"), "{done:?}");
+    assert_eq!(
+        shell.sql("SELECT a, b, c, p FROM t ORDER BY a"),
+        "a,b,c,p\n1,1,1,1\n2,2,1,\n3,3,1,1\n4,4,1,1\n"
+    );
+    shell.run(&["verify"]).ok();
+    let rejected = std::fs::read_to_string(shell.path("t.csv.rejected")).unwrap();
+    for (line, why) in [(3, "exists already"), (4, "CHECK"), (5, "does not exist"), (9, "exists already")] {
+        let told = rejected.lines().find(|l| l.starts_with(&format!("# line {line}"))).unwrap_or_default();
+        assert!(told.contains(why), "line {line}: {rejected}");
+    }
+    // Without leaving out, nothing of the batch stays.
+    shell.write("u.csv", "a,b,c,p\n7,7,1,1\n8,8,1,9\n");
+    shell.run(&["import", "u.csv", "--type", "t"]).fails(1, &["does not exist", "nothing was imported"]);
+    assert_eq!(shell.sql("SELECT count(*) FROM t"), "count(*)\n4\n");
+}
+
+#[test]
 fn numbers_are_numbers_in_json() {
     let shell = Shell::new();
     shell.sql("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1), (2)");
@@ -172,6 +198,15 @@ fn one_type_is_seen_in_three_forms_and_indexes_are_kept() {
         let graph = shell.run(&["view", name, "--as", "graph"]).ok();
         assert!(graph.starts_with("from,edge,to,edge_id\nAda,knows,Bob,"), "{graph}");
     }
+    shell.sql("CREATE VIEW born AS SELECT name, born FROM person WHERE born > 1800");
+    assert_eq!(shell.run(&["view", "born"]).ok(), "name,born\nAda,1815\n");
+    shell.run(&["view", "born", "--as", "kv"]).fails(1, &["is a view"]);
+    assert!(shell.run(&["schema"]).ok().contains("\nborn,view,,,,true,\"name, born\"\n"));
+    assert!(shell.run(&["schema", "born"]).ok().contains("\nborn,INTEGER,"));
+    shell.run(&["export", "born", "born.csv"]).ok();
+    assert_eq!(std::fs::read_to_string(shell.path("born.csv")).unwrap(), "name,born\nAda,1815\n");
+    shell.run(&["insert", "born", "{}"]).fails(1, &["born"]);
+    shell.run(&["import", "born.csv"]).fails(1, &["born"]);
     shell.run(&["view", "nothing"]).fails(1, &["there is no type 'nothing'"]);
     // Indexes.
     shell.run(&["index", "create", "person", "name", "--unique", "--name", "by_name"]).ok();

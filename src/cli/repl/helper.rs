@@ -37,10 +37,17 @@ impl Helper {
         }
     }
 
-    /// Takes in what was typed of the statement before the next line.
-    pub fn go_on_from(&mut self, before: &str) {
-        before.clone_into(&mut self.before);
-        self.state = lex(before, State::Plain).1;
+    /// Goes on behind a line that did not end its statement.
+    pub fn go_on_behind(&mut self, line: &str) {
+        let line = format!("{line}\n");
+        self.state = lex(&line, std::mem::take(&mut self.state)).1;
+        self.before.push_str(&line);
+    }
+
+    /// A new statement begins.
+    pub fn begin(&mut self) {
+        self.before.clear();
+        self.state = State::Plain;
     }
 }
 

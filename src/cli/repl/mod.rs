@@ -76,7 +76,6 @@ fn editor(color: bool) -> Outcome<LineEditor> {
         .max_history_size(HISTORY_MAX)
         .and_then(|config| config.history_ignore_dups(true))
         .map_err(failed)?
-        .history_ignore_space(true)
         .build();
     let mut editor = Editor::with_config(config).map_err(failed)?;
     editor.set_helper(Some(Helper::new(color, function_names())));
@@ -92,9 +91,6 @@ fn read_lines(session: &mut Session<'_>, editor: &mut LineEditor) -> Outcome {
         session.interrupt().reset();
         if std::mem::take(&mut stale) {
             learn_words(session, editor);
-        }
-        if let Some(helper) = editor.helper_mut() {
-            helper.go_on_from(&typed);
         }
         let prompt = match (splitter.is_within_statement(), session.in_transaction()) {
             (false, false) => "aresadb> ",
@@ -116,7 +112,9 @@ fn read_lines(session: &mut Session<'_>, editor: &mut LineEditor) -> Outcome {
                 stale |= is_dot;
                 if splitter.is_within_statement() {
                     typed.push('\n');
+                    editor.helper_mut().into_iter().for_each(|helper| helper.go_on_behind(&line));
                 } else {
+                    editor.helper_mut().into_iter().for_each(Helper::begin);
                     let entry = std::mem::take(&mut typed);
                     if !entry.trim().is_empty() {
                         editor.add_history_entry(entry.trim_end()).map_err(failed)?;
@@ -129,6 +127,7 @@ fn read_lines(session: &mut Session<'_>, editor: &mut LineEditor) -> Outcome {
             Err(ReadlineError::Interrupted) => {
                 splitter.clear();
                 typed.clear();
+                editor.helper_mut().into_iter().for_each(Helper::begin);
             }
             Err(ReadlineError::Eof) => return Ok(()),
             Err(e) => return Err(failed(e)),
@@ -161,7 +160,9 @@ fn learn_words(session: &mut Session<'_>, editor: &mut LineEditor) {
         let properties = t.properties.into_iter().map(|p| p.name);
         (t.name, properties.chain(system.iter().map(|name| (*name).to_owned())).collect())
     });
-    let types = types.collect();
+    let views = catalog.views.into_iter();
+    let views = views.map(|v| (v.name, v.columns.into_iter().map(|c| c.name).collect()));
+    let types = types.chain(views).collect();
     if let Some(helper) = editor.helper_mut() {
         helper.words = Words { types, functions: std::mem::take(&mut helper.words.functions) };
     }

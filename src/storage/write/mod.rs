@@ -137,6 +137,14 @@ impl Transaction {
         })
     }
 
+    /// What [`Transaction::view`] gives, with the running statement's definitions: to plan with, not
+    /// to read.
+    #[must_use]
+    pub fn planning_view(&self) -> View {
+        let layers = self.frames().flat_map(|frame| frame.layers.iter().cloned()).collect();
+        self.base.with_layers(layers, Arc::clone(&self.catalog), Arc::clone(&self.top().counts))
+    }
+
     /// The catalog with the running statement's changes.
     #[must_use]
     pub fn catalog(&self) -> Arc<Catalog> {

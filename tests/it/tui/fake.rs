@@ -59,6 +59,7 @@ pub fn catalog() -> CatalogInfo {
     let text = PropertyType::String;
     CatalogInfo {
         version: 1,
+        views: Vec::new(),
         types: vec![
             type_info(
                 "package",
