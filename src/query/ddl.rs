@@ -187,9 +187,6 @@ pub fn drop_table(
 }
 
 fn refuse_clauses(create: &CreateTable) -> Result<()> {
-    if create.query.is_some() {
-        return Err(refuse("CREATE TABLE AS", "INSERT INTO a new table ... SELECT creates it"));
-    }
     if create.temporary || create.external || create.like.is_some() || create.or_replace {
         return Err(refuse("this form of CREATE TABLE", "use CREATE TABLE [IF NOT EXISTS] name (...)"));
     }
@@ -305,12 +302,11 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
             "BEGIN takes the options: BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         }
         ast::Statement::Copy { .. } => "use the import and export commands",
-        ast::Statement::Truncate(_) => "use DELETE FROM without WHERE",
         ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => {
             "the one setting is statement_timeout"
         }
         _ => {
-            "statements are SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER and DROP TABLE, CREATE EDGE TABLE, CREATE and DROP INDEX, BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, EXPLAIN, SHOW TABLES, DESCRIBE"
+            "statements are SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, CREATE, ALTER and DROP TABLE, CREATE EDGE TABLE, CREATE and DROP INDEX, CREATE and DROP VIEW, PREPARE, EXECUTE, DEALLOCATE, BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, EXPLAIN, SHOW TABLES, DESCRIBE"
         }
     };
     Error::unsupported(format!("{what} is not supported")).with_hint(hint)

@@ -2,14 +2,15 @@
 //!
 //! The parser takes everything up to the end of the expression as the right side of
 //! `IS [NOT] DISTINCT FROM`, so that `a IS DISTINCT FROM b OR c` would mean `a IS DISTINCT FROM (b OR c)`.
-//! Here the operand ends where PostgreSQL's precedence ends it.
+//! Here the operand ends where PostgreSQL's precedence ends it. A minus sign binds tighter than `^`.
 
 use std::any::TypeId;
 
-use sqlparser::ast::Expr;
+use sqlparser::ast::{Expr, UnaryOperator};
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
 
 /// The dialect every statement is read with.
 #[derive(Debug, Default)]
@@ -59,6 +60,14 @@ impl Dialect for SqlDialect {
 
     fn prec_value(&self, prec: Precedence) -> u8 {
         self.0.prec_value(prec)
+    }
+
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        if !parser.consume_token(&Token::Minus) {
+            return None;
+        }
+        let operand = parser.parse_subexpr(self.prec_value(Precedence::Caret));
+        Some(operand.map(|expr| Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(expr) }))
     }
 
     fn parse_infix(

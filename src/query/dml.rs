@@ -49,6 +49,19 @@ impl<'s> Changed<'s> {
                 if alias.as_ref().is_some_and(|a| !a.columns.is_empty()) {
                     return Err(refuse("an alias with columns here", "name the table alone"));
                 }
+                // Read as an alias where DELETE is not the first word: it would do nothing.
+                let meant = |a: &TableAlias| {
+                    let word = a.name.value.to_ascii_lowercase();
+                    !a.explicit
+                        && a.name.quote_style.is_none()
+                        && ["restrict", "cascade"].contains(&word.as_str())
+                };
+                if let Some(alias) = alias.as_ref().filter(|a| meant(a)) {
+                    return Err(refuse(
+                        &format!("{} here", alias.name),
+                        "it stands at the end of a DELETE that begins with DELETE and has no RETURNING",
+                    ));
+                }
                 Ok(Self { name, alias: alias.as_ref().map(|a| a.name.clone()) })
             }
             _ => Err(not_one_table()),
@@ -211,7 +224,7 @@ pub async fn update(
         let batch = batch.map_err(|e| from_datafusion_at(&e, &run.sql))?;
         let mut done = Vec::new();
         for (row, number) in handles(&batch)?.into_iter().zip(0u32..) {
-            if number as usize % CHECK_ROWS == 0 {
+            if (number as usize).is_multiple_of(CHECK_ROWS) {
                 run.cancel.check()?;
             }
             // With FROM a row may be found several times; the first one counts.
@@ -413,8 +426,20 @@ impl NewValue {
     }
 }
 
+/// A column that is written stands alone, without its table.
+pub(super) fn one_name(run: &Run, target: &ObjectName) -> Result<()> {
+    if target.0.len() == 1 {
+        return Ok(());
+    }
+    let error = Error::bad_input(format!("{target} cannot be written to"))
+        .with_hint("write the column without its table")
+        .with_sqlstate(sqlstate::UNDEFINED_COLUMN);
+    Err(at_name(run, error, target))
+}
+
 /// The name of a column that is written: no system column, and one the type has or may get.
 pub(super) fn column_name(run: &Run, def: &TypeDef, target: &ObjectName) -> Result<String> {
+    one_name(run, target)?;
     let name = target.0.last().and_then(|part| part.as_ident()).map(name_of).unwrap_or_default();
     if system_source(def, &name).is_some() {
         let error = Error::constraint(format!("{name} is a system column: it is set by the database"));
@@ -519,32 +544,36 @@ pub async fn delete(
     let (def, query, mut returning) = delete_query(run, view.catalog(), delete, with)?;
     let mut found = run.rows_of_each(ast::Statement::Query(Box::new(query)), &view, Vec::new()).await?;
     run.cancel.check()?;
-    let (mut count, mut went) = (0, Deleted::default());
+    let (mut count, mut went) = (0, Gone::default());
+    let mut seen: HashSet<u64> = HashSet::new();
+    let joined = delete.using.is_some();
     while let Some(batch) = found.next().await {
         let batch = batch.map_err(|e| from_datafusion_at(&e, &run.sql))?;
         let mut done = Vec::new();
         for (row, number) in handles(&batch)?.into_iter().zip(0u32..) {
-            if number as usize % CHECK_ROWS == 0 {
+            if (number as usize).is_multiple_of(CHECK_ROWS) {
                 run.cancel.check()?;
             }
-            // A row found twice, or an edge that went with its node, is gone already.
-            if let Some(deleted) = transaction.delete(RowId(row))? {
-                count += 1;
-                went.nodes += deleted.nodes;
-                went.edges += deleted.edges;
-                if let Some(returning) = &mut returning {
-                    returning.note(RowId(row));
-                    done.push(number);
-                }
+            // With USING a row may be found several times.
+            if joined && !seen.insert(row) {
+                continue;
+            }
+            // A row that went with another one that it references was found all the same.
+            went.add(transaction.delete(RowId(row))?);
+            count += 1;
+            if let Some(returning) = &mut returning {
+                returning.note(RowId(row));
+                done.push(number);
             }
         }
         if let Some(returning) = &mut returning {
             returning.note_others(&batch, 1, done)?;
         }
     }
-    let edges = if def.is_edge() { 0 } else { went.edges };
-    if restrict && edges > 0 {
-        return Err(hanging_edges(edges).with_hint("without RESTRICT they are deleted with the nodes"));
+    if restrict && went.edges(def) > 0 {
+        return Err(
+            hanging_edges(went.edges(def)).with_hint("without RESTRICT they are deleted with the nodes")
+        );
     }
     let returned = match returning {
         None => None,
@@ -553,8 +582,7 @@ pub async fn delete(
             Some(returning.select(run, &view, rows).await?)
         }
     };
-    let result = CommandResult::new("DELETE", count);
-    let result = if edges == 0 { result } else { result.with_note(edges_went(edges)) };
+    let result = went.told(def, CommandResult::new("DELETE", count));
     Ok(Applied { result, returned })
 }
 
@@ -565,9 +593,43 @@ pub(super) fn hanging_edges(edges: u64) -> Error {
         .with_sqlstate(sqlstate::RESTRICT_VIOLATION)
 }
 
-/// What is told of edges that were deleted with their nodes.
-pub(super) fn edges_went(edges: u64) -> String {
-    format!("{edges} edge{} deleted with the nodes", if edges == 1 { "" } else { "s" })
+/// What deletes took, besides the rows they were meant for.
+#[derive(Default)]
+pub(super) struct Gone {
+    /// The rows that were meant.
+    own: u64,
+    all: Deleted,
+}
+
+impl Gone {
+    /// Adds what the delete of one row took; `None` when it had gone along with another one.
+    pub(super) fn add(&mut self, deleted: Option<Deleted>) {
+        self.own += 1;
+        let Some(deleted) = deleted else { return };
+        self.all.nodes += deleted.nodes;
+        self.all.edges += deleted.edges;
+    }
+
+    /// The edges that went with nodes.
+    pub(super) fn edges(&self, def: &TypeDef) -> u64 {
+        if def.is_edge() { 0 } else { self.all.edges }
+    }
+
+    /// The result, with what went along.
+    pub(super) fn told(&self, def: &TypeDef, result: CommandResult) -> CommandResult {
+        let s = |count| if count == 1 { "" } else { "s" };
+        let edges = self.edges(def);
+        let others = if def.is_edge() { self.all.nodes + self.all.edges } else { self.all.nodes };
+        let others = others.saturating_sub(self.own);
+        let mut notes = Vec::new();
+        if edges > 0 {
+            notes.push(format!("{edges} edge{} deleted with the nodes", s(edges)));
+        }
+        if others > 0 {
+            notes.push(format!("{others} row{} deleted that referenced them", s(others)));
+        }
+        if notes.is_empty() { result } else { result.with_note(notes.join(", ")) }
+    }
 }
 
 type Deleting<'c> = (&'c TypeDef, Query, Option<Returning>);

@@ -22,6 +22,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, JoinType, Logica
 use sqlparser::ast;
 
 use super::arrow_value::is_uuid;
+use super::coerce;
 use super::error::refuse;
 use crate::model::{Error, Result};
 
@@ -34,15 +35,26 @@ const FLOAT_DIGITS: usize = 17;
 /// `Unsupported` with the way out.
 pub fn checked(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     plan.apply_with_subqueries(|node| {
-        check_node(node).map_err(super::error::to_datafusion)?;
+        check_node(node).and_then(|()| coerce::check_node(node)).map_err(super::error::to_datafusion)?;
         Ok(TreeNodeRecursion::Continue)
     })?;
     plan.transform_up_with_subqueries(|node| {
         let schema = merge_schema(&node.inputs());
         let names = NamePreserver::new(&node);
+        let sorts = matches!(node, LogicalPlan::Sort(_));
         let node = node.map_expressions(|expr| {
             let name = names.save(&expr);
-            let made = expr.transform_up(|expr| Ok(exact(expr, &schema)))?;
+            let made = expr.transform_up(|expr| {
+                let exact = exact(expr, &schema);
+                let typed = coerce::typed(exact.data, &schema)?;
+                Ok(Transformed::new_transformed(typed.data, exact.transformed || typed.transformed))
+            })?;
+            let made = if sorts {
+                let ordered = coerce::ordered(made.data, &schema);
+                Transformed::new_transformed(ordered.data, made.transformed || ordered.transformed)
+            } else {
+                made
+            };
             Ok(made.update_data(|expr| name.restore(expr)))
         })?;
         // A decimal in a float's place changes the type of what is computed from it.

@@ -19,7 +19,7 @@ use super::arrow_value::property_type_of;
 use super::columns::{Columns, Source, system_source};
 use super::conflict::{Conflict, Decision, Proposed};
 use super::ddl::{at_name, no_table, table_name};
-use super::dml::{CHECK_ROWS, column_name, computed, in_column, new_rows, numbered};
+use super::dml::{CHECK_ROWS, column_name, computed, in_column, new_rows, numbered, one_name};
 use super::error::{from_datafusion_at, quoted, refuse};
 use super::literal::{Literal, convert, literal};
 use super::returning::{Returning, Scope};
@@ -76,6 +76,7 @@ pub async fn insert(
     };
     let mut inserter = Inserter::new(run, &def, columns, view.clone());
     inserter.named = !insert.columns.is_empty();
+    inserter.with = with.cloned();
     let qualifier = qualifier(insert, name);
     inserter.conflict = Conflict::of(run, &view, &def, insert.on.as_ref(), &qualifier, with)?;
     inserter.returning = returning(insert, &def, qualifier, with)?;
@@ -85,8 +86,8 @@ pub async fn insert(
             inserter.put(transaction, Vec::new(), 0).await?;
         }
         Some(query) => match plain_values(query) {
-            Some(rows) if with.is_none() => inserter.values(transaction, rows).await?,
-            _ => inserter.query(transaction, &under(query, with)).await?,
+            Some(rows) => inserter.values(transaction, rows).await?,
+            None => inserter.query(transaction, &under(query, with)).await?,
         },
     }
     inserter.end_conflict(transaction).await?;
@@ -216,6 +217,7 @@ fn columns(run: &Run, def: &TypeDef, table: &ObjectName, named: &[ObjectName]) -
     }
     let mut columns: Vec<Column> = Vec::new();
     for target in named {
+        one_name(run, target)?;
         let plain =
             target.0.last().and_then(|p| p.as_ident()).map(super::rewrite::name_of).unwrap_or_default();
         let column = match system_source(def, &plain).and_then(slot_of) {
@@ -275,6 +277,8 @@ struct Inserter<'r> {
     count: u64,
     returning: Option<Returning>,
     conflict: Option<Conflict<'r>>,
+    /// The statement's WITH.
+    with: Option<With>,
     /// The statement names its columns.
     named: bool,
 }
@@ -290,6 +294,7 @@ impl<'r> Inserter<'r> {
             count: 0,
             returning: None,
             conflict: None,
+            with: None,
             named: true,
         }
     }
@@ -405,6 +410,7 @@ impl<'r> Inserter<'r> {
         let mut values = Vec::with_capacity(expressions.len());
         for chunk in expressions.chunks(COMPUTED_AT_ONCE) {
             let mut query = parse_query("SELECT 1")?;
+            query.with.clone_from(&self.with);
             set_projection(&mut query, chunk.to_vec())?;
             let batches = collect(self.run, query, &self.view).await?;
             let batch = batches.iter().find(|b| b.num_rows() > 0);

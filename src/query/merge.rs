@@ -18,12 +18,10 @@ use sqlparser::ast::{
 };
 
 use crate::model::{Error, Result, RowId, TypeDef, sqlstate};
-use crate::storage::{Deleted, Transaction, View};
+use crate::storage::{Transaction, View};
 
 use super::columns::ROW;
-use super::dml::{
-    Assigned, CHECK_ROWS, Changed, assigned, definition, edges_went, new_values, numbered, table_as,
-};
+use super::dml::{Assigned, CHECK_ROWS, Changed, Gone, assigned, definition, new_values, numbered, table_as};
 use super::error::{from_datafusion_at, refuse};
 use super::insert::MergeInsert;
 use super::provider::ROWS_SCHEMA;
@@ -53,7 +51,7 @@ struct Merging<'r> {
 #[derive(Default)]
 struct Written {
     count: u64,
-    went: Deleted,
+    went: Gone,
     /// The rows that were met and changed.
     changed: HashSet<u64>,
     deleted: HashSet<RowId>,
@@ -98,9 +96,7 @@ pub async fn merge(
             Some(returning.select(run, &view, rows).await?)
         }
     };
-    let result = CommandResult::new("MERGE", written.count);
-    let edges = if def.is_edge() { 0 } else { written.went.edges };
-    let result = if edges == 0 { result } else { result.with_note(edges_went(edges)) };
+    let result = written.went.told(def, CommandResult::new("MERGE", written.count));
     Ok(Applied { result, returned })
 }
 
@@ -167,7 +163,7 @@ impl<'r> Merging<'r> {
         let mut done = Vec::new();
         for (number, row) in (0u32..).zip(met.iter()) {
             let at = number as usize;
-            if at % CHECK_ROWS == 0 {
+            if at.is_multiple_of(CHECK_ROWS) {
                 run.cancel.check()?;
             }
             let which = chosen.filter(|c| c.is_valid(at)).map(|c| c.value(at));
@@ -185,15 +181,11 @@ impl<'r> Merging<'r> {
                     let values = new_values(assigned, transaction, def, batch, at)?;
                     transaction.update(row, values)?.then_some(row)
                 }
-                (Action::Delete, Some(row)) => match transaction.delete(row)? {
-                    Some(deleted) => {
-                        written.went.nodes += deleted.nodes;
-                        written.went.edges += deleted.edges;
-                        written.deleted.insert(row);
-                        Some(row)
-                    }
-                    None => None,
-                },
+                (Action::Delete, Some(row)) => {
+                    written.went.add(transaction.delete(row)?);
+                    written.deleted.insert(row);
+                    Some(row)
+                }
                 (Action::Insert(insert), None) => Some(insert.row(transaction, batch, at)?),
                 _ => None,
             };

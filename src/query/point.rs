@@ -1,23 +1,26 @@
-//! The point path: one row by its id or a unique key, without the planner.
+//! The point path: a few rows by id or through an index, without the planner.
 //!
-//! `SELECT <columns> FROM t WHERE <unique key> = <literal or parameter>` is answered by one look-up. Everything
-//! else, and every value that is not of the key's own type, goes to the planner, which means the same
-//! by it; so does a statement with any clause this module does not know. Plans are kept by the
-//! statement's text and hold as long as the type's definition does.
+//! `SELECT <columns> FROM t WHERE <key> = <literal or parameter>` is answered by one look-up, and bounds on the
+//! next column of an index, with or without `ORDER BY` it and `LIMIT`, by a walk over a stretch of it. Everything
+//! else, every value that is not of the key's own type, and every stretch that turns out to be long, goes to the
+//! planner, which means the same by it; so does a statement with any clause this module does not know. Plans are
+//! kept by the statement's text and hold as long as the type's definition does.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use parking_lot::Mutex;
 use sqlparser::ast::{
-    self, BinaryOperator, Expr, Query, Select, SelectItem, SetExpr, TableFactor, Value as Sql,
+    self, BinaryOperator, Expr, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
+    Value as Sql,
 };
 use uuid::Uuid;
 
-use crate::model::{Error, PropertyType, Result, TypeDef, Value};
-use crate::storage::{Catalog, View};
+use crate::model::{Error, IndexDef, PropertyId, PropertyType, Result, RowId, TypeDef, Value};
+use crate::storage::{Catalog, IndexRange, View};
 
 use super::columns::{Columns, Source};
 use super::rewrite::{name_of, parse_query, type_name};
@@ -27,6 +30,8 @@ use super::statement::{self, Statement};
 const MOST_PLANS: usize = 512;
 /// Longer statements are not looked at.
 const MOST_BYTES: usize = 4096;
+/// With more rows than this the planner's way is no slower.
+const MOST_ROWS: usize = 1000;
 
 /// The plans of a session.
 #[derive(Default)]
@@ -41,31 +46,53 @@ enum Known {
     Other(u64),
 }
 
-/// How one row is found and shown.
+/// How rows are found and shown.
 struct PointPlan {
     definition: Arc<TypeDef>,
-    /// The number of the unique index; `None`: the id.
-    index: Option<u16>,
-    key: Vec<(KeyValue, PropertyType)>,
+    path: Path,
     shown: Vec<Source>,
     schema: SchemaRef,
+    /// In the index's order; otherwise in that of insertion.
+    ordered: bool,
+    limit: Option<usize>,
 }
 
+/// A value, and the type it must have as it stands.
+type Key = (KeyValue, PropertyType);
+
+#[derive(Debug, PartialEq)]
+enum Path {
+    /// By the id.
+    Id(Key),
+    /// By all columns of a unique index, of this number.
+    Unique(u16, Vec<Key>),
+    /// By the first columns of an index, and bounds of the next one.
+    Stretch { index: u16, equal: Vec<Key>, low: Option<Bounding>, high: Option<Bounding> },
+}
+
+/// A bound, and whether the value itself is within.
+#[derive(Debug, PartialEq)]
+struct Bounding {
+    key: Key,
+    included: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
 enum KeyValue {
     Fixed(Value),
     /// Counted from 0.
     Parameter(usize),
 }
 
-/// The columns, and the row if there is one.
-pub type PointRow = (SchemaRef, Option<RecordBatch>);
+/// The columns, and the rows if there are any.
+pub type PointRows = (SchemaRef, Option<RecordBatch>);
 
 impl PointPlans {
     /// Answers a statement that is a look-up; `None`: it is the planner's.
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
-    pub fn run(&self, sql: &str, params: &[Value], view: &View) -> Result<Option<PointRow>> {
+    pub fn run(&self, sql: &str, params: &[Value], view: &View) -> Result<Option<PointRows>> {
         if sql.len() > MOST_BYTES {
             return Ok(None);
         }
@@ -99,27 +126,13 @@ impl PointPlan {
             .is_some_and(|now| Arc::ptr_eq(now, &self.definition) || *now == self.definition)
     }
 
-    fn run(&self, params: &[Value], view: &View) -> Result<Option<PointRow>> {
-        let mut key = Vec::with_capacity(self.key.len());
-        for (value, target) in &self.key {
-            let value = match value {
-                KeyValue::Fixed(value) => value.clone(),
-                KeyValue::Parameter(number) => match params.get(*number).and_then(|p| exact(p, *target)) {
-                    Some(value) => value,
-                    None => return Ok(None),
-                },
-            };
-            key.push(value);
-        }
-        let row = match (self.index, key.as_slice()) {
-            (Some(number), key) => view.row_of_key(self.definition.id, number, key)?,
-            (None, [Value::Uuid(id)]) => view.row_of(*id)?.filter(|row| row.type_id() == self.definition.id),
-            (None, _) => return Ok(None),
-        };
-        let mut builders: Vec<_> = self.shown.iter().map(|source| source.builder(1)).collect();
+    fn run(&self, params: &[Value], view: &View) -> Result<Option<PointRows>> {
+        let Some(mut rows) = self.rows(params, view)? else { return Ok(None) };
+        rows.truncate(self.limit.unwrap_or(usize::MAX));
+        let mut builders: Vec<_> = self.shown.iter().map(|source| source.builder(rows.len())).collect();
         let mut found = false;
-        if let Some(row) = row {
-            found = view.read(row, &mut |record| {
+        for row in rows {
+            found |= view.read(row, &mut |record| {
                 let cells = self.shown.iter().zip(&mut builders);
                 cells.into_iter().try_for_each(|(source, builder)| source.append(builder, row, record))
             })?;
@@ -129,9 +142,86 @@ impl PointPlan {
         }
         let arrays = builders.iter_mut().map(super::arrow_value::ColumnBuilder::finish).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)
-            .map_err(|e| Error::internal(format!("a row that was looked up: {e}")))?;
+            .map_err(|e| Error::internal(format!("rows that were looked up: {e}")))?;
         Ok(Some((Arc::clone(&self.schema), Some(batch))))
     }
+
+    /// The rows; `None` where the planner has to find them.
+    fn rows(&self, params: &[Value], view: &View) -> Result<Option<Vec<RowId>>> {
+        let id = self.definition.id;
+        let (index, equal, low, high) = match &self.path {
+            Path::Id(key) => {
+                let Some(Value::Uuid(wanted)) = given(key, params) else { return Ok(None) };
+                let row = view.row_of(wanted)?.filter(|row| row.type_id() == id);
+                return Ok(Some(row.into_iter().collect()));
+            }
+            Path::Unique(number, keys) => {
+                let Some(values) = all_given(keys, params) else { return Ok(None) };
+                return Ok(Some(view.row_of_key(id, *number, &values)?.into_iter().collect()));
+            }
+            Path::Stretch { index, equal, low, high } => (*index, equal, low, high),
+        };
+        let Some(equal) = all_given(equal, params) else { return Ok(None) };
+        let (low, high) = match (bound(low.as_ref(), params, 1), bound(high.as_ref(), params, -1)) {
+            (Some(Edge::Nothing), _) | (_, Some(Edge::Nothing)) => return Ok(Some(Vec::new())),
+            (Some(Edge::At(low)), Some(Edge::At(high))) => (low, high),
+            _ => return Ok(None),
+        };
+        let range = match (&low, &high) {
+            (None, None) => IndexRange::equal(id, index, &equal),
+            _ => IndexRange::between(id, index, &equal, low.as_ref(), high.as_ref()),
+        };
+        // A value too long for an index: the planner says so.
+        let Ok(range) = range else { return Ok(None) };
+        let wanted = self.limit.filter(|_| self.ordered).unwrap_or(usize::MAX);
+        let mut rows = Vec::new();
+        if wanted > 0 {
+            view.indexed(&range, &mut |row| {
+                rows.push(row);
+                let enough = rows.len() >= wanted || rows.len() > MOST_ROWS;
+                Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })?;
+        }
+        if rows.len() > MOST_ROWS {
+            return Ok(None);
+        }
+        if !self.ordered {
+            rows.sort_unstable();
+        }
+        Ok(Some(rows))
+    }
+}
+
+fn given((value, target): &Key, params: &[Value]) -> Option<Value> {
+    match value {
+        KeyValue::Fixed(value) => Some(value.clone()),
+        KeyValue::Parameter(number) => params.get(*number).and_then(|p| exact(p, *target)),
+    }
+}
+
+fn all_given(keys: &[Key], params: &[Value]) -> Option<Vec<Value>> {
+    keys.iter().map(|key| given(key, params)).collect()
+}
+
+/// Where a stretch ends.
+enum Edge {
+    /// At a value, which is within; `None`: nowhere.
+    At(Option<Value>),
+    /// No value is within.
+    Nothing,
+}
+
+/// The last value within a bound; `inwards` leads into the stretch. `None`: it is the planner's.
+fn bound(bound: Option<&Bounding>, params: &[Value], inwards: i64) -> Option<Edge> {
+    let Some(bound) = bound else { return Some(Edge::At(None)) };
+    Some(match (given(&bound.key, params)?, bound.included) {
+        (value, true) => Edge::At(Some(value)),
+        (Value::Integer(i), false) => match i.checked_add(inwards) {
+            Some(next) => Edge::At(Some(Value::Integer(next))),
+            None => Edge::Nothing,
+        },
+        _ => return None,
+    })
 }
 
 /// A value as the key holds it, where it is of the key's type as it stands.
@@ -154,20 +244,39 @@ fn plan(sql: &str, catalog: &Catalog) -> Option<PointPlan> {
     let [table] = select.from.as_slice() else { return None };
     let TableFactor::Table { name, alias, .. } = &table.relation else { return None };
     // With any clause that is not written back it is the planner's.
-    if plain(name, alias.as_ref(), select).is_none_or(|plain| plain.to_string() != query.to_string()) {
+    if plain(name, alias.as_ref(), &query, select).is_none_or(|plain| plain.to_string() != query.to_string())
+    {
         return None;
     }
     let definition = catalog.get(&type_name(name)?)?;
     let qualifier = alias.as_ref().map_or_else(|| name_of_table(name), |alias| Some(name_of(&alias.name)))?;
     let columns = Columns::of(definition, false);
-    let (index, key) = key(definition, &columns, &qualifier, select.selection.as_ref()?)?;
+    let mut conditions = Conditions::default();
+    conditions.add(&columns, &qualifier, select.selection.as_ref()?)?;
+    let order = order(&query, &select.projection, &columns, &qualifier)?;
+    let path = path(definition, conditions, order)?;
     let (shown, schema) = shown(&columns, &qualifier, &select.projection)?;
-    Some(PointPlan { definition: Arc::clone(definition), index, key, shown, schema })
+    let limit = limit(&query)?;
+    Some(PointPlan {
+        definition: Arc::clone(definition),
+        path,
+        shown,
+        schema,
+        ordered: order.is_some(),
+        limit,
+    })
 }
 
-/// The statement with nothing but the table, its alias, the columns and the condition.
-fn plain(name: &ast::ObjectName, alias: Option<&ast::TableAlias>, select: &Select) -> Option<Query> {
+/// The statement with nothing but the table, its alias, the columns, the condition, order and limit.
+fn plain(
+    name: &ast::ObjectName,
+    alias: Option<&ast::TableAlias>,
+    query: &Query,
+    select: &Select,
+) -> Option<Query> {
     let mut plain = parse_query("SELECT 1 FROM t WHERE TRUE").ok()?;
+    plain.order_by.clone_from(&query.order_by);
+    plain.limit_clause.clone_from(&query.limit_clause);
     let SetExpr::Select(target) = plain.body.as_mut() else { return None };
     target.projection.clone_from(&select.projection);
     target.selection.clone_from(&select.selection);
@@ -178,6 +287,51 @@ fn plain(name: &ast::ObjectName, alias: Option<&ast::TableAlias>, select: &Selec
         *own_alias = alias.cloned();
     }
     Some(plain)
+}
+
+/// The property that ORDER BY names; `Some(None)` without ORDER BY, `None` for any other one.
+fn order(
+    query: &Query,
+    items: &[SelectItem],
+    columns: &Columns,
+    qualifier: &str,
+) -> Option<Option<PropertyId>> {
+    let Some(order) = &query.order_by else { return Some(None) };
+    let OrderByKind::Expressions(expressions) = &order.kind else { return None };
+    let [only] = expressions.as_slice() else { return None };
+    let plain = only.options.asc != Some(false) && only.options.nulls_first != Some(true);
+    if !plain || only.with_fill.is_some() || order.interpolate.is_some() {
+        return None;
+    }
+    let name = column(&only.expr, qualifier)?;
+    // A name that the result gives to another column means that one.
+    let renamed = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { alias, .. } => name_of(alias) == name,
+        _ => false,
+    };
+    if items.iter().any(renamed) {
+        return None;
+    }
+    match columns.source_of(&name)? {
+        Source::Property(id, _) => Some(Some(id)),
+        _ => None,
+    }
+}
+
+/// The number of LIMIT; `Some(None)` without one, `None` for what is more than a number.
+fn limit(query: &Query) -> Option<Option<usize>> {
+    match &query.limit_clause {
+        None => Some(None),
+        Some(LimitClause::LimitOffset { limit: Some(Expr::Value(value)), offset: None, limit_by })
+            if limit_by.is_empty() =>
+        {
+            match &value.value {
+                Sql::Number(digits, _) => digits.parse().ok().map(Some),
+                _ => None,
+            }
+        }
+        Some(_) => None,
+    }
 }
 
 fn name_of_table(name: &ast::ObjectName) -> Option<String> {
@@ -196,61 +350,116 @@ fn column(expr: &Expr, qualifier: &str) -> Option<String> {
     }
 }
 
-type Key = (Option<u16>, Vec<(KeyValue, PropertyType)>);
+/// What must hold of a row: each a column, how it compares, and with what.
+#[derive(Default)]
+struct Conditions(Vec<(Source, BinaryOperator, Key)>);
 
-/// The unique key that a condition fixes whole, and nothing else.
-fn key(definition: &TypeDef, columns: &Columns, qualifier: &str, condition: &Expr) -> Option<Key> {
-    let mut equal = Vec::new();
-    equalities(columns, qualifier, condition, &mut equal)?;
-    if let [(Source::Id, _)] = equal.as_slice() {
-        let (_, value) = equal.pop()?;
-        return Some((None, vec![(value, PropertyType::Uuid)]));
+impl Conditions {
+    /// Takes a condition apart; `None` for one that is more than comparisons that all must hold.
+    fn add(&mut self, columns: &Columns, qualifier: &str, condition: &Expr) -> Option<()> {
+        match condition {
+            Expr::Nested(inner) => self.add(columns, qualifier, inner),
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                self.add(columns, qualifier, left)?;
+                self.add(columns, qualifier, right)
+            }
+            Expr::Between { expr, negated: false, low, high } => {
+                self.compare(columns, column(expr, qualifier)?, BinaryOperator::GtEq, low)?;
+                self.compare(columns, column(expr, qualifier)?, BinaryOperator::LtEq, high)
+            }
+            Expr::BinaryOp { left, op, right } => match column(left, qualifier) {
+                Some(name) => self.compare(columns, name, op.clone(), right),
+                None => self.compare(columns, column(right, qualifier)?, swapped(op)?, left),
+            },
+            _ => None,
+        }
     }
-    let index = definition.indexes.iter().find(|index| {
-        let has =
-            |id| equal.iter().any(|(source, _)| matches!(source, Source::Property(own, _) if own == id));
-        index.unique && index.properties.len() == equal.len() && index.properties.iter().all(has)
-    })?;
-    let mut key = Vec::with_capacity(equal.len());
-    for id in &index.properties {
-        let at =
-            equal.iter().position(|(source, _)| matches!(source, Source::Property(own, _) if own == id))?;
-        let (Source::Property(_, target), value) = equal.swap_remove(at) else { return None };
-        key.push((value, target));
+
+    fn compare(&mut self, columns: &Columns, name: String, op: BinaryOperator, value: &Expr) -> Option<()> {
+        let source = columns.source_of(&name)?;
+        let target = match source {
+            Source::Property(_, target) => target,
+            Source::Id => PropertyType::Uuid,
+            _ => return None,
+        };
+        let bound = matches!(
+            op,
+            BinaryOperator::Lt | BinaryOperator::LtEq | BinaryOperator::Gt | BinaryOperator::GtEq
+        );
+        if op != BinaryOperator::Eq && !(bound && target == PropertyType::Integer) {
+            return None;
+        }
+        self.0.push((source, op, (key_value(value, target)?, target)));
+        Some(())
     }
-    Some((Some(index.number), key))
+
+    /// Takes out the only condition of a property with one of some operators; `Some(None)` where there is none,
+    /// `None` where there are several.
+    fn take(&mut self, id: PropertyId, ops: &[BinaryOperator]) -> Option<Option<(BinaryOperator, Key)>> {
+        let fits = |(source, op, _): &(Source, BinaryOperator, Key)| {
+            matches!(source, Source::Property(own, _) if *own == id) && ops.contains(op)
+        };
+        let Some(at) = self.0.iter().position(fits) else { return Some(None) };
+        let (_, op, key) = self.0.swap_remove(at);
+        (!self.0.iter().any(fits)).then_some(Some((op, key)))
+    }
 }
 
-fn equalities(
-    columns: &Columns,
-    qualifier: &str,
-    condition: &Expr,
-    found: &mut Vec<(Source, KeyValue)>,
-) -> Option<()> {
-    match condition {
-        Expr::Nested(inner) => equalities(columns, qualifier, inner, found),
-        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-            equalities(columns, qualifier, left, found)?;
-            equalities(columns, qualifier, right, found)
-        }
-        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
-            let (name, value) = match column(left, qualifier) {
-                Some(name) => (name, right),
-                None => (column(right, qualifier)?, left),
-            };
-            let source = columns.source_of(&name)?;
-            let target = match source {
-                Source::Property(_, target) => target,
-                Source::Id => PropertyType::Uuid,
-                _ => return None,
-            };
-            if found.iter().any(|(known, _)| *known == source) {
-                return None;
+fn swapped(op: &BinaryOperator) -> Option<BinaryOperator> {
+    Some(match op {
+        BinaryOperator::Eq => BinaryOperator::Eq,
+        BinaryOperator::Lt => BinaryOperator::Gt,
+        BinaryOperator::LtEq => BinaryOperator::GtEq,
+        BinaryOperator::Gt => BinaryOperator::Lt,
+        BinaryOperator::GtEq => BinaryOperator::LtEq,
+        _ => return None,
+    })
+}
+
+/// The way to the rows that meets every condition, and the order.
+fn path(definition: &TypeDef, mut conditions: Conditions, order: Option<PropertyId>) -> Option<Path> {
+    if let [(Source::Id, BinaryOperator::Eq, _)] = conditions.0.as_slice() {
+        let (_, _, key) = conditions.0.pop()?;
+        return order.is_none().then_some(Path::Id(key));
+    }
+    let all = conditions.0;
+    let try_index = |index: &IndexDef| stretch(index, Conditions(all.clone()), order);
+    let unique = |path: &Path| matches!(path, Path::Unique(..));
+    let mut paths: Vec<Path> = definition.indexes.iter().filter_map(try_index).collect();
+    let best = paths.iter().position(unique).unwrap_or(0);
+    (best < paths.len()).then(|| paths.swap_remove(best))
+}
+
+fn stretch(index: &IndexDef, mut conditions: Conditions, order: Option<PropertyId>) -> Option<Path> {
+    let mut equal = Vec::new();
+    let mut next = None;
+    for id in &index.properties {
+        match conditions.take(*id, &[BinaryOperator::Eq])? {
+            Some((_, key)) => equal.push(key),
+            None => {
+                next = Some(*id);
+                break;
             }
-            found.push((source, key_value(value, target)?));
-            Some(())
         }
-        _ => None,
+    }
+    let (mut low, mut high) = (None, None);
+    if let Some(next) = next {
+        let bounding = |(op, key): (BinaryOperator, Key)| Bounding {
+            key,
+            included: matches!(op, BinaryOperator::GtEq | BinaryOperator::LtEq),
+        };
+        low = conditions.take(next, &[BinaryOperator::Gt, BinaryOperator::GtEq])?.map(bounding);
+        high = conditions.take(next, &[BinaryOperator::Lt, BinaryOperator::LtEq])?.map(bounding);
+    }
+    let bounded = low.is_some() || high.is_some();
+    if !conditions.0.is_empty() || (equal.is_empty() && !bounded) {
+        return None;
+    }
+    match order {
+        None if index.unique && next.is_none() => Some(Path::Unique(index.number, equal)),
+        // Rows come in the order of the column that is not fixed.
+        Some(by) if next != Some(by) => None,
+        _ => Some(Path::Stretch { index: index.number, equal, low, high }),
     }
 }
 
@@ -335,19 +544,49 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_unique_keys_and_ids_are_points() {
-        let is = |sql: &str| plan(sql, &catalog()).map(|plan| plan.index);
-        for (sql, index) in [
-            ("SELECT * FROM t WHERE k = 5", Some(0)),
-            ("SELECT v AS w, name FROM t AS x WHERE 5 = x.k", Some(0)),
-            ("SELECT v FROM public.t WHERE (t.name = $2) AND k = $1;", Some(1)),
-            ("SELECT v FROM t WHERE id = '0198c5f2-7d3a-7c41-9d5e-2b8f6a1c0e47'", None),
+    fn only_comparisons_with_the_beginning_of_an_index_are_points() {
+        let is = |sql: &str| {
+            plan(sql, &catalog()).map(|plan| match plan.path {
+                Path::Id(_) => "id".to_owned(),
+                Path::Unique(number, _) => format!("unique {number}"),
+                Path::Stretch { index, equal, low, high } => {
+                    let bound = |b: Option<Bounding>| b.map_or("-", |b| if b.included { "=" } else { "<" });
+                    format!("stretch {index} {} {} {}", equal.len(), bound(low), bound(high))
+                }
+            })
+        };
+        for (sql, path) in [
+            ("SELECT * FROM t WHERE k = 5", "unique 0"),
+            ("SELECT v AS w, name FROM t AS x WHERE 5 = x.k", "unique 0"),
+            ("SELECT v FROM public.t WHERE (t.name = $2) AND k = $1", "unique 1"),
+            ("SELECT v FROM t WHERE id = '0198c5f2-7d3a-7c41-9d5e-2b8f6a1c0e47'", "id"),
+            ("SELECT * FROM t WHERE k = 5 LIMIT 0", "unique 0"),
+            ("SELECT * FROM t WHERE k BETWEEN 1 AND $1", "stretch 0 0 = ="),
+            ("SELECT * FROM t WHERE 7 > k AND k >= 3 ORDER BY k LIMIT 3", "stretch 0 0 = <"),
+            ("SELECT * FROM t WHERE k > $1 ORDER BY t.k LIMIT 10", "stretch 0 0 < -"),
+            ("SELECT * FROM t WHERE name = 'a'", "stretch 1 1 - -"),
+            ("SELECT * FROM t WHERE name = 'a' ORDER BY k", "stretch 1 1 - -"),
+            ("SELECT * FROM t WHERE k < 5 AND name = 'a'", "stretch 1 1 - <"),
         ] {
-            assert_eq!(is(sql), Some(index), "{sql}");
+            assert_eq!(is(sql).as_deref(), Some(path), "{sql}");
         }
         for sql in [
-            "SELECT * FROM t WHERE k = 5 LIMIT 0",
             "SELECT * FROM t WHERE k = 5 ORDER BY v",
+            "SELECT * FROM t WHERE k > 5 ORDER BY k DESC",
+            "SELECT * FROM t WHERE k > 5 ORDER BY k NULLS FIRST",
+            "SELECT * FROM t WHERE k > 5 ORDER BY k, v",
+            "SELECT * FROM t WHERE k > 5 ORDER BY k + 1",
+            "SELECT * FROM t WHERE k > 5 ORDER BY 1",
+            "SELECT * FROM t WHERE k > 5 LIMIT 1 OFFSET 1",
+            "SELECT * FROM t WHERE k > 5 LIMIT $1",
+            "SELECT * FROM t WHERE k > 5 FETCH FIRST 1 ROW ONLY",
+            "SELECT * FROM t WHERE k > 5 AND k > 6",
+            "SELECT * FROM t WHERE k > 5.5",
+            "SELECT * FROM t WHERE k NOT BETWEEN 1 AND 2",
+            "SELECT * FROM t WHERE v > 1",
+            "SELECT v AS k FROM t WHERE k > 1 ORDER BY k",
+            "SELECT * FROM t WHERE name > 'a'",
+            "SELECT * FROM t ORDER BY k LIMIT 1",
             "SELECT DISTINCT v FROM t WHERE k = 5",
             "SELECT v + 1 FROM t WHERE k = 5",
             "SELECT count(*) FROM t WHERE k = 5",
@@ -358,7 +597,6 @@ mod tests {
             "SELECT v FROM t WHERE k = 5 AND k = 6",
             "SELECT v FROM t WHERE k = 5 OR k = 6",
             "SELECT v FROM t WHERE NOT k = 5",
-            "SELECT v FROM t WHERE name = 'a'",
             "SELECT v FROM t WHERE k = 5 AND v = 1",
             "SELECT v FROM t, t AS u WHERE t.k = 5",
             "SELECT v FROM t AS x WHERE t.k = 5",

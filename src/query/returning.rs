@@ -19,7 +19,7 @@ use sqlparser::ast::{
     VisitMut, Visitor, VisitorMut, With,
 };
 
-use crate::model::{Error, Result, RowId, TypeDef};
+use crate::model::{Error, Result, RowId, TypeDef, sqlstate};
 use crate::storage::{RecordView, View};
 
 use super::columns::Columns;
@@ -29,6 +29,8 @@ use super::rewrite::{ident, name_of, object_name, parse_query};
 use super::scratch::{Gathered, SCRATCH_SCHEMA, ScratchTable, beside};
 use super::session::Run;
 
+/// The most memory that the rows of one statement may take: they are shown after the commit.
+const MOST_BYTES: usize = 256 << 20;
 /// The scratch table of the rows that were written.
 const RETURNED: &str = "returned";
 
@@ -203,9 +205,19 @@ impl Returning {
         let statement = ast::Statement::Query(Box::new(query));
         let mut stream = run.rows_of_each(statement, view, vec![rows]).await?;
         let schema = stream.schema();
-        let mut batches = Vec::new();
+        let (mut batches, mut bytes) = (Vec::new(), 0);
         while let Some(batch) = stream.next().await {
-            batches.push(batch.map_err(|e| from_datafusion_at(&e, &run.sql))?);
+            let batch = batch.map_err(|e| from_datafusion_at(&e, &run.sql))?;
+            bytes += batch.get_array_memory_size();
+            if bytes > MOST_BYTES {
+                return Err(Error::out_of_space(format!(
+                    "RETURNING gives more than {} MiB",
+                    MOST_BYTES >> 20
+                ))
+                .with_hint("write fewer rows at once, or return fewer columns")
+                .with_sqlstate(sqlstate::OUT_OF_MEMORY));
+            }
+            batches.push(batch);
         }
         Ok(Returned { schema, batches })
     }

@@ -2,7 +2,9 @@
 //!
 //! * `*` becomes the columns it stands for: the tables' schemas hold system columns that `*` must
 //!   not show.
-//! * NATURAL joins become USING over the columns that `*` would show on both sides.
+//! * NATURAL joins become USING over the columns that `*` would show on both sides; the column that
+//!   FULL JOIN ... USING makes of two is `coalesce` of both.
+//! * FETCH FIRST becomes LIMIT; columns of equal names get names that differ (see [`shown_name`]).
 //! * What DataFusion would answer wrongly is rewritten or refused (`semantics`).
 //!
 //! Names of WITH clauses hide types; scopes are followed so that `WITH user AS (SELECT * FROM user)`
@@ -25,6 +27,7 @@ use super::columns::Columns;
 use super::provider::{CATALOG, ROWS_SCHEMA, SCHEMA};
 use super::semantics;
 use super::statement::{self, Statement};
+use super::{forms, joined, set_operation, subquery, windows};
 
 /// Rewrites a statement for planning.
 ///
@@ -146,6 +149,9 @@ impl VisitorMut for Rewriter<'_> {
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         self.scopes.pop();
+        if let Err(error) = set_operation::count_duplicates(&mut query.body) {
+            return ControlFlow::Break(error);
+        }
         if let (Some(bodies), Some(with)) = (self.taken.pop(), query.with.as_mut()) {
             for (cte, body) in with.cte_tables.iter_mut().zip(bodies) {
                 *cte.query = body;
@@ -155,7 +161,12 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        flow(semantics::correct_expression(expr))
+        flow(semantics::correct_expression(expr).and_then(|()| {
+            if let Some(corrected) = forms::corrected(expr)? {
+                *expr = corrected;
+            }
+            Ok(())
+        }))
     }
 }
 
@@ -176,6 +187,9 @@ impl Rewriter<'_> {
                 names.extend(with.cte_tables.iter().map(|cte| name_of(&cte.alias.name)));
             }
             for cte in &mut with.cte_tables {
+                if with.recursive {
+                    mark_casts(&mut cte.query.body);
+                }
                 self.scopes.push(names.clone());
                 let visited = VisitMut::visit(&mut cte.query, self);
                 self.scopes.pop();
@@ -188,11 +202,24 @@ impl Rewriter<'_> {
         }
         self.scopes.push(names);
         self.taken.push(bodies);
-        self.enter_body(&mut query.body)
+        fetch_as_limit(query)?;
+        let coalesced = self.enter_body(&mut query.body)?;
+        if let Some(ast::OrderBy { kind: ast::OrderByKind::Expressions(orders), .. }) = &mut query.order_by {
+            for order in orders {
+                joined::replace_in_order(&mut order.expr, &query.body, &coalesced);
+                subquery::correct_value(&mut order.expr, true)?;
+            }
+        }
+        Ok(())
     }
 
     /// The SELECTs of a query; those in parentheses are queries of their own and visited as such.
-    fn enter_body(&mut self, body: &mut SetExpr) -> Result<()> {
+    ///
+    /// Gives the columns that FULL JOIN ... USING made, where the whole body is one SELECT.
+    fn enter_body(&mut self, body: &mut SetExpr) -> Result<Vec<joined::Coalesced>> {
+        if let SetExpr::Select(select) = body {
+            return self.enter_select(select);
+        }
         let mut open = vec![body];
         while let Some(body) = open.pop() {
             if let SetExpr::Table(table) = body {
@@ -201,7 +228,9 @@ impl Rewriter<'_> {
                 *body = *parse_query(&format!("SELECT * FROM {name}"))?.body;
             }
             match body {
-                SetExpr::Select(select) => self.enter_select(select)?,
+                SetExpr::Select(select) => {
+                    self.enter_select(select)?;
+                }
                 SetExpr::SetOperation { left, right, .. } => {
                     open.push(left);
                     open.push(right);
@@ -209,7 +238,7 @@ impl Rewriter<'_> {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 
     fn columns(&self, name: &ObjectName) -> Option<Columns> {
@@ -221,8 +250,10 @@ impl Rewriter<'_> {
         self.catalog.get(&type_name).map(|def| Columns::of(def, false))
     }
 
-    fn enter_select(&mut self, select: &mut Select) -> Result<()> {
+    fn enter_select(&mut self, select: &mut Select) -> Result<Vec<joined::Coalesced>> {
         semantics::check_select(select)?;
+        windows::write_out(select)?;
+        subquery::correct_select(select)?;
         for item in &mut select.from {
             self.rename_columns(&mut item.relation)?;
             for join in &mut item.joins {
@@ -235,10 +266,16 @@ impl Rewriter<'_> {
             let (items, merged) = self.shown_by(item, &mut own)?;
             shown.push((items, merged));
         }
+        let all_merged = shown.iter().flat_map(|(_, merged)| merged);
+        let coalesced: Vec<_> = all_merged.filter_map(Merged::coalesced).collect();
+        joined::replace(select, &coalesced);
         if own {
             self.expand(select, &shown)?;
         }
-        Ok(())
+        if select.distinct.is_none() {
+            tell_apart(&mut select.projection);
+        }
+        Ok(coalesced)
     }
 
     /// `t AS u(a, b)` names the columns that `*` shows, not the hidden ones.
@@ -249,6 +286,13 @@ impl Rewriter<'_> {
                 self.rename_columns(&mut join.relation)?;
             }
             return Ok(());
+        }
+        // A function of one column names it like its rows.
+        if let TableFactor::Table { name, alias: Some(alias), args: Some(_), .. } = factor
+            && alias.columns.is_empty()
+            && ["generate_series", "range"].contains(&name.to_string().to_lowercase().as_str())
+        {
+            alias.columns.push(ast::TableAliasColumnDef { name: alias.name.clone(), data_type: None });
         }
         if let TableFactor::Table { name, alias: Some(alias), args: None, .. } = factor
             && !alias.columns.is_empty()
@@ -273,14 +317,23 @@ impl Rewriter<'_> {
                 continue;
             };
             if matches!(constraint, JoinConstraint::Natural) {
-                *constraint = natural(&shown, &right, *own)?;
-            }
-            if let JoinConstraint::Using(names) = constraint {
-                if side == Side::Both {
+                *constraint = natural(&shown, &merged, &right, *own)?;
+                if matches!(constraint, JoinConstraint::Natural) && matches!(side, Side::Both | Side::Right) {
                     return Err(semantics::full_join_using());
                 }
+            }
+            if let JoinConstraint::Using(names) = constraint {
                 let columns: Vec<String> = names.iter().filter_map(type_name_part).collect();
+                let made_of_two = |m: &Merged| m.qualifiers.len() > 1 && columns.contains(&m.name);
+                if side == Side::Both || merged.iter().any(made_of_two) {
+                    *constraint = coalesce(&mut shown, &mut merged, right, &columns, side)?;
+                    // `*` has columns that no table has.
+                    *own = true;
+                    done.push(join);
+                    continue;
+                }
                 let before = merge(&mut shown, right, &columns, side);
+                merged.retain(|m| !columns.contains(&m.name));
                 merged.splice(0..0, before);
                 if side == Side::Right {
                     // The planner takes the joined column from the left: put the other table there.
@@ -385,17 +438,152 @@ impl Rewriter<'_> {
 
 /// A column that USING made of two: where its value comes from.
 struct Merged {
-    qualifier: Option<Ident>,
+    /// The tables: none where the planner knows better, several where the first that is not NULL counts.
+    qualifiers: Vec<Ident>,
     name: String,
 }
 
 impl Merged {
+    fn value(&self) -> Expr {
+        let column = |qualifier: &Ident| Expr::CompoundIdentifier(vec![qualifier.clone(), ident(&self.name)]);
+        match self.qualifiers.as_slice() {
+            [] => Expr::Identifier(ident(&self.name)),
+            [only] => column(only),
+            several => subquery::call("coalesce", several.iter().map(column).collect()),
+        }
+    }
+
     fn item(&self) -> SelectItem {
-        let name = ident(&self.name);
-        SelectItem::UnnamedExpr(match &self.qualifier {
-            Some(qualifier) => Expr::CompoundIdentifier(vec![qualifier.clone(), name]),
-            None => Expr::Identifier(name),
-        })
+        match self.coalesced() {
+            Some(coalesced) => SelectItem::ExprWithAlias { expr: coalesced.value, alias: ident(&self.name) },
+            None => SelectItem::UnnamedExpr(self.value()),
+        }
+    }
+
+    fn coalesced(&self) -> Option<joined::Coalesced> {
+        (self.qualifiers.len() > 1)
+            .then(|| joined::Coalesced { name: self.name.clone(), value: self.value() })
+    }
+}
+
+/// The condition that FULL JOIN ... USING means, and that a further USING over its column means.
+fn coalesce(
+    shown: &mut Vec<Shown>,
+    merged: &mut Vec<Merged>,
+    right: Vec<Shown>,
+    names: &[String],
+    side: Side,
+) -> Result<JoinConstraint> {
+    let mut condition: Option<Expr> = None;
+    let mut made = Vec::new();
+    for name in names {
+        let known = merged.iter().find(|m| m.name == *name && !m.qualifiers.is_empty());
+        let mut left = match known {
+            Some(merged) => merged.qualifiers.clone(),
+            None => vec![holder(shown, name).ok_or_else(semantics::full_join_using)?],
+        };
+        let from_right = holder(&right, name).ok_or_else(semantics::full_join_using)?;
+        let value = |qualifiers: Vec<Ident>| Merged { qualifiers, name: name.clone() }.value();
+        let equal = Expr::BinaryOp {
+            left: Box::new(value(left.clone())),
+            op: ast::BinaryOperator::Eq,
+            right: Box::new(value(vec![from_right.clone()])),
+        };
+        condition = Some(match condition {
+            Some(before) => Expr::BinaryOp {
+                left: Box::new(before),
+                op: ast::BinaryOperator::And,
+                right: Box::new(equal),
+            },
+            None => equal,
+        });
+        match side {
+            Side::Both => left.push(from_right),
+            Side::Right => left = vec![from_right],
+            Side::Left | Side::Semi => {}
+        }
+        made.push(Merged { qualifiers: left, name: name.clone() });
+    }
+    merge(shown, right, names, side);
+    merged.retain(|m| !names.contains(&m.name));
+    merged.splice(0..0, made);
+    condition.map(JoinConstraint::On).ok_or_else(semantics::full_join_using)
+}
+
+/// Gives a repeated column of a SELECT a name of its own, which [`shown_name`] takes away again.
+fn tell_apart(projection: &mut [SelectItem]) {
+    let mut names: Vec<String> = Vec::new();
+    for item in projection {
+        let (expr, name) = match item {
+            SelectItem::UnnamedExpr(expr) => {
+                let name = match &*expr {
+                    Expr::Identifier(column) => name_of(column),
+                    Expr::CompoundIdentifier(parts) => parts.last().map(name_of).unwrap_or_default(),
+                    other => other.to_string(),
+                };
+                (expr, name)
+            }
+            SelectItem::ExprWithAlias { expr, alias } => (expr, name_of(alias)),
+            _ => continue,
+        };
+        let repeated = names.iter().filter(|known| **known == name).count();
+        if repeated > 0 {
+            let alias = ident(&format!("{name}{REPEATED}{repeated}"));
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
+        names.push(name);
+    }
+}
+
+/// Puts casts that are columns of a recursive term below a function: the planner adds casts of its own,
+/// which `coerce` has to tell from those of the statement.
+fn mark_casts(body: &mut SetExpr) {
+    match body {
+        SetExpr::SetOperation { right, .. } => mark_casts(right),
+        SetExpr::Query(query) => mark_casts(&mut query.body),
+        SetExpr::Select(select) => {
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                    && matches!(expr, Expr::Cast { .. })
+                {
+                    *expr = subquery::call("coalesce", vec![expr.clone()]);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// FETCH FIRST as the LIMIT it means.
+fn fetch_as_limit(query: &mut Query) -> Result<()> {
+    let Some(fetch) = query.fetch.take() else { return Ok(()) };
+    if fetch.with_ties || fetch.percent {
+        return Err(super::error::refuse(
+            "FETCH FIRST with PERCENT or WITH TIES",
+            "number the rows with rank() OVER (ORDER BY ...) in a subquery",
+        ));
+    }
+    let one = || Expr::Value(ast::Value::Number("1".to_owned(), false).into());
+    let rows = fetch.quantity.unwrap_or_else(one);
+    match &mut query.limit_clause {
+        None => {
+            query.limit_clause =
+                Some(ast::LimitClause::LimitOffset { limit: Some(rows), offset: None, limit_by: Vec::new() });
+            Ok(())
+        }
+        Some(ast::LimitClause::LimitOffset { limit: limit @ None, .. }) => {
+            *limit = Some(rows);
+            Ok(())
+        }
+        Some(_) => Err(Error::bad_input("LIMIT and FETCH FIRST say the same thing twice")),
+    }
+}
+
+/// The ON condition of a join.
+pub fn condition_of(operator: &mut JoinOperator) -> Option<&mut Expr> {
+    match constraint_of(operator) {
+        Some((JoinConstraint::On(condition), _)) => Some(condition),
+        _ => None,
     }
 }
 
@@ -473,16 +661,12 @@ fn constraint_of(operator: &mut JoinOperator) -> Option<(&mut JoinConstraint, Si
 }
 
 /// The USING clause a NATURAL join means.
-fn natural(left: &[Shown], right: &[Shown], own: bool) -> Result<JoinConstraint> {
+fn natural(left: &[Shown], merged: &[Merged], right: &[Shown], own: bool) -> Result<JoinConstraint> {
     if !own {
         return Ok(JoinConstraint::Natural);
     }
     let unknown =
         || Error::unsupported("NATURAL JOIN with a subquery").with_hint("name the columns with USING (...)");
-    if left.len() > 1 {
-        return Err(Error::unsupported("NATURAL JOIN after another join is not supported")
-            .with_hint("name the columns with USING (...)"));
-    }
     let names = |items: &[Shown]| -> Result<Vec<String>> {
         let mut names: Vec<String> = Vec::new();
         for item in items {
@@ -494,7 +678,13 @@ fn natural(left: &[Shown], right: &[Shown], own: bool) -> Result<JoinConstraint>
     let right = names(right)?;
     // System columns say nothing about what two types have in common.
     let system = ["id", "from_id", "to_id"];
-    let left_names = names(left)?;
+    let mut left_names = names(left)?;
+    left_names.splice(0..0, merged.iter().map(|m| m.name.clone()));
+    let repeated = |name: &String| left_names.iter().filter(|known| *known == name).count() > 1;
+    if let Some(name) = left_names.iter().find(|name| right.contains(name) && repeated(name)) {
+        return Err(Error::bad_input(format!("the column {name} of NATURAL JOIN is ambiguous"))
+            .with_hint("name the columns with USING (...)"));
+    }
     let common: Vec<ObjectName> = left_names
         .iter()
         .filter(|name| right.contains(name) && !system.contains(&name.as_str()))
@@ -517,7 +707,7 @@ fn merge(shown: &mut Vec<Shown>, mut right: Vec<Shown>, names: &[String], side: 
         .iter()
         .map(|name| {
             let from = if side == Side::Right { &right } else { &*shown };
-            Merged { qualifier: holder(from, name), name: name.clone() }
+            Merged { qualifiers: holder(from, name).into_iter().collect(), name: name.clone() }
         })
         .collect();
     for item in shown.iter_mut().chain(right.iter_mut()) {

@@ -4,15 +4,20 @@
 //! | statement | DataFusion alone | here |
 //! |---|---|---|
 //! | `a IS DISTINCT FROM b OR c` | the operand takes the OR | corrected (`dialect`) |
-//! | `EXCEPT ALL`, `INTERSECT ALL` | all or none of the duplicates | refused |
-//! | `FULL JOIN ... USING` | the left side's column alone | refused |
-//! | `x >= ALL (SELECT ...)`, `ANY` other than `=` | empty or wrong | refused; `<> ALL`, `= ANY` become NOT IN, IN |
-//! | `OVER (w ORDER BY ...)` | the window's partition is lost | refused |
+//! | `EXCEPT ALL`, `INTERSECT ALL` | all or none of the duplicates | the duplicates are numbered (`set_operation`) |
+//! | `FULL JOIN ... USING` | the left side's column alone | both sides' first (`rewrite`, `joined`) |
+//! | `x >= ALL (SELECT ...)`, `ANY` other than `=`, over arrays too | empty or wrong | three-valued (`subquery`, `quantified`) |
+//! | `OVER (w ORDER BY ...)` | the window's partition is lost | written out (`windows`) |
+//! | `(a, b) < (c, d)` with NULL; `a[-1]`; `->`; patterns of `to_char` | wrong | PostgreSQL's (`forms`) |
+//! | `-2 ^ 2` | -4 | 4 (`dialect`) |
+//! | `'a'` and `'b'` on the next line | `'b'` is a name | one text (`statement`) |
+//! | CAST of a fraction to an integer; DATE + INTERVAL; intervals compared; bytes and text | cut, a date, by field, unequal | PostgreSQL's (`coerce`) |
+//! | a recursive term of another type, UNION of text and numbers | cut, text | refused (`coerce`) |
 //! | `FOR UPDATE`, `TABLESAMPLE`, `SELECT INTO` and other clauses | ignored | refused |
 //! | IN (SELECT) and EXISTS where NULL counts, or correlated with aggregates | true or false | refused (`exact`) |
 //! | fractions beside decimals; UUID literals in another spelling | through floats; as text | exact (`exact`) |
 //! | integers past 64 bits in `+ - *`, unary minus | wrap around | error |
-//! | floats divided by zero | infinity, NaN | error |
+//! | floats divided by zero; `+ - * /` past their range | infinity, NaN | error |
 //! | `ln(0)`, `sqrt(-1)`, `exp(1000)` and the like | infinity, NaN | error (`domain`) |
 //! | filters pushed from joins at run time (apache/datafusion#25244) | may hit the wrong column | switched off (`session`) |
 
@@ -35,8 +40,8 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, GroupByExpr, NamedWindowDefinition, NamedWindowExpr, Query, Select,
-    SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, WindowType,
+    BinaryOperator, Expr, Function, GroupByExpr, JoinConstraint, JoinOperator, Query, Select, SelectItem,
+    SetExpr, TableFactor, TableWithJoins, WindowType,
 };
 
 use super::error::refuse;
@@ -72,15 +77,7 @@ fn check_set_expression(body: &SetExpr) -> Result<()> {
     let mut open = vec![body];
     while let Some(body) = open.pop() {
         match body {
-            SetExpr::SetOperation { left, op, set_quantifier, right } => {
-                if *set_quantifier == SetQuantifier::All
-                    && matches!(op, SetOperator::Except | SetOperator::Intersect | SetOperator::Minus)
-                {
-                    return Err(refuse(
-                        &format!("{op} ALL"),
-                        "number the duplicates with row_number() OVER (PARTITION BY ...) and leave ALL out",
-                    ));
-                }
+            SetExpr::SetOperation { left, right, .. } => {
                 open.push(left);
                 open.push(right);
             }
@@ -120,13 +117,13 @@ pub fn check_select(select: &Select) -> Result<()> {
     {
         return Err(refuse("this form of GROUP BY", "use GROUPING SETS, ROLLUP (...) or CUBE (...)"));
     }
-    for window in &select.named_window {
-        if let NamedWindowDefinition(_, NamedWindowExpr::WindowSpec(spec)) = window
-            && spec.window_name.is_none()
+    for item in &select.projection {
+        if let SelectItem::ExprWithAlias { alias, .. } = item
+            && alias.quote_style == Some('\'')
         {
-            continue;
+            return Err(Error::bad_input(format!("the text '{}' stands where a name may", alias.value))
+                .with_hint("names are written without quotes or in double quotes; || joins texts"));
         }
-        return Err(extended_window());
     }
     for item in &select.from {
         check_from(item)?;
@@ -135,6 +132,20 @@ pub fn check_select(select: &Select) -> Result<()> {
 }
 
 fn check_from(item: &TableWithJoins) -> Result<()> {
+    for join in &item.joins {
+        use JoinOperator::{FullOuter, Inner, Join, Left, LeftOuter, Right, RightOuter};
+        if let Join(JoinConstraint::None)
+        | Inner(JoinConstraint::None)
+        | Left(JoinConstraint::None)
+        | LeftOuter(JoinConstraint::None)
+        | Right(JoinConstraint::None)
+        | RightOuter(JoinConstraint::None)
+        | FullOuter(JoinConstraint::None) = &join.join_operator
+        {
+            return Err(Error::bad_input(format!("the join with {} has no condition", join.relation))
+                .with_hint("add ON or USING, or write CROSS JOIN"));
+        }
+    }
     for factor in std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation)) {
         match factor {
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
@@ -150,37 +161,24 @@ fn check_from(item: &TableWithJoins) -> Result<()> {
     Ok(())
 }
 
-/// Corrects or refuses an expression.
+/// Refuses expressions that stand where nothing corrects them.
 ///
 /// # Errors
 /// `Unsupported` with the way round.
 pub fn correct_expression(expr: &mut Expr) -> Result<()> {
     match expr {
-        Expr::AnyOp { left, compare_op, right, .. } => {
-            if let Expr::Subquery(subquery) = right.as_ref() {
-                if *compare_op != BinaryOperator::Eq {
-                    return Err(quantified(compare_op, "ANY"));
-                }
-                *expr = Expr::InSubquery { expr: left.clone(), subquery: subquery.clone(), negated: false };
-            } else if *compare_op != BinaryOperator::Eq {
-                return Err(quantified(compare_op, "ANY"));
-            }
-        }
-        Expr::AllOp { left, compare_op, right } => match right.as_ref() {
-            Expr::Subquery(subquery) if *compare_op == BinaryOperator::NotEq => {
-                *expr = Expr::InSubquery { expr: left.clone(), subquery: subquery.clone(), negated: true };
-            }
-            _ => return Err(quantified(compare_op, "ALL")),
-        },
-        Expr::Function(function) => check_function(function)?,
-        _ => {}
+        Expr::AnyOp { compare_op, .. } => Err(quantified(compare_op, "ANY")),
+        Expr::AllOp { compare_op, .. } => Err(quantified(compare_op, "ALL")),
+        Expr::Function(function) => check_function(function),
+        // The planner reads the pattern as a regular expression of its own.
+        Expr::SimilarTo { .. } => Err(refuse("SIMILAR TO", "use ~ with a regular expression: '^(...)$'")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn quantified(operator: &BinaryOperator, quantifier: &str) -> Error {
     refuse(
-        &format!("{operator} {quantifier}"),
+        &format!("{operator} {quantifier} here"),
         "compare with (SELECT min(...)) or (SELECT max(...)), or use EXISTS",
     )
 }
@@ -251,7 +249,7 @@ impl ScalarUDFImpl for Checked {
         let [left, right] = arguments.args.as_slice() else {
             return datafusion::common::internal_err!("{} takes two arguments", self.name);
         };
-        match self.operator {
+        let result = match self.operator {
             Operator::Plus => apply(left, right, numeric::add),
             Operator::Minus => apply(left, right, numeric::sub),
             Operator::Multiply => apply(left, right, numeric::mul),
@@ -263,8 +261,39 @@ impl ScalarUDFImpl for Checked {
                     apply(left, right, numeric::rem)
                 }
             }
-        }
+        }?;
+        check_range(&result, left, right)?;
+        Ok(result)
     }
+}
+
+/// Refuses a float result that is infinite though its operands are not.
+fn check_range(result: &ColumnarValue, left: &ColumnarValue, right: &ColumnarValue) -> DataFusionResult<()> {
+    use datafusion::arrow::array::{Array, AsArray};
+    use datafusion::arrow::datatypes::Float64Type;
+    let infinite = |value: &ColumnarValue| -> DataFusionResult<Vec<usize>> {
+        let array = match value {
+            ColumnarValue::Array(array) => Arc::clone(array),
+            ColumnarValue::Scalar(scalar) => scalar.to_array()?,
+        };
+        let Some(floats) = array.as_primitive_opt::<Float64Type>() else { return Ok(Vec::new()) };
+        let wrong = |row: &usize| floats.is_valid(*row) && !floats.value(*row).is_finite();
+        Ok((0..floats.len()).filter(wrong).collect())
+    };
+    let found = infinite(result)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let (left_rows, right_rows) = (infinite(left)?, infinite(right)?);
+    let given = |operand: &ColumnarValue, rows: &[usize], row: usize| match operand {
+        ColumnarValue::Scalar(_) => !rows.is_empty(),
+        ColumnarValue::Array(_) => rows.contains(&row),
+    };
+    if found.iter().all(|row| given(left, &left_rows, *row) || given(right, &right_rows, *row)) {
+        return Ok(());
+    }
+    let why = "a float is at most 1.8e308".to_owned();
+    Err(datafusion::arrow::error::ArrowError::ArithmeticOverflow(why).into())
 }
 
 /// Refuses a float divisor of zero, also under a NULL dividend.
@@ -358,6 +387,9 @@ impl CheckedArithmetic {
             (Operator::Plus, (Ok(l), Ok(r))) if l.is_integer() && l == r => Some(&self.add),
             (Operator::Minus, (Ok(l), Ok(r))) if l.is_integer() && l == r => Some(&self.subtract),
             (Operator::Multiply, (Ok(l), Ok(r))) if l.is_integer() && l == r => Some(&self.multiply),
+            (Operator::Plus, (Ok(DataType::Float64), Ok(DataType::Float64))) => Some(&self.add),
+            (Operator::Minus, (Ok(DataType::Float64), Ok(DataType::Float64))) => Some(&self.subtract),
+            (Operator::Multiply, (Ok(DataType::Float64), Ok(DataType::Float64))) => Some(&self.multiply),
             (Operator::Divide, (Ok(DataType::Float64), Ok(DataType::Float64))) => Some(&self.divide),
             (Operator::Modulo, (Ok(DataType::Float64), Ok(DataType::Float64))) => Some(&self.remainder),
             _ => None,

@@ -35,7 +35,7 @@ use crate::storage::{Catalog, Store, Transaction, View, closest};
 use super::arrow_value::{UTC, property_type_of, scalar_of};
 use super::error::{from_datafusion_at, quoted, some_of, to_datafusion};
 use super::literal::{parameter_value, parse_text};
-use super::point::{PointPlans, PointRow};
+use super::point::{PointPlans, PointRows};
 use super::prepared::Prepared;
 use super::provider::{CATALOG, Reading, SCHEMA, StatementState, TypeCatalog};
 use super::returning::Returned;
@@ -169,12 +169,12 @@ impl SqlSession {
         self.shared.settings.limited(cancel)
     }
 
-    /// Answers a statement that looks one row up by its id or a unique key, on this thread and without a
-    /// plan: its columns, and the row if there is one. `None`: [`SqlSession::run`] has to do it.
+    /// Answers a statement that looks a few rows up by id or through an index, on this thread and without a
+    /// plan: its columns, and the rows if there are any. `None`: [`SqlSession::run`] has to do it.
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
-    pub fn look_up(&self, sql: &str, params: &[Value]) -> Result<Option<PointRow>> {
+    pub fn look_up(&self, sql: &str, params: &[Value]) -> Result<Option<PointRows>> {
         match self.shared.transaction.try_view() {
             Some(view) => self.shared.points.run(sql, params, &view),
             None => Ok(None),
@@ -265,7 +265,9 @@ pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> Data
     let mut context = SessionContext::new_with_state(session);
     datafusion_functions_json::register_all(&mut context)?;
     context.register_udaf(checked_sum());
-    for function in super::domain::checked_functions() {
+    let functions =
+        [super::domain::checked_functions(), super::quantified::functions(), super::coerce::functions()];
+    for function in functions.into_iter().flatten() {
         context.register_udf(function);
     }
     context.register_catalog(CATALOG, Arc::new(TypeCatalog::new(state)));
@@ -316,7 +318,11 @@ impl Change {
     async fn apply(&self, run: &Run, transaction: &mut Transaction) -> Result<Applied> {
         match self {
             Change::CreateTable(create) => ddl::create_table(run, transaction, create).map(Applied::from),
-            Change::AlterTable(alter) => alter::alter_table(run, transaction, alter).await.map(Applied::from),
+            Change::AlterTable(alter) => {
+                let result = alter::alter_table(run, transaction, alter).await?;
+                views::check_altered(run, transaction).await?;
+                Ok(Applied::from(result))
+            }
             Change::CreateIndex(create) => alter::create_index(run, transaction, create).map(Applied::from),
             Change::CreateEdgeTable(create) => {
                 ddl::create_edge_table(run, transaction, create).map(Applied::from)
@@ -345,7 +351,9 @@ impl Change {
             ast::Statement::Insert(insert) => Ok(Change::Insert(insert, with)),
             ast::Statement::Update(update) => Ok(Change::Update(update, with)),
             ast::Statement::Merge(merge) => Ok(Change::Merge(merge, with)),
-            ast::Statement::Delete(delete) => Ok(Change::Delete(Deletion { delete, restrict: false }, with)),
+            ast::Statement::Delete(delete) => {
+                Ok(Change::Delete(Deletion { delete: Box::new(delete), restrict: false }, with))
+            }
             other => Err(ddl::unsupported(&other)),
         }
     }
@@ -653,14 +661,15 @@ fn stopped_commit(error: &tokio::task::JoinError) -> Error {
 
 /// A hint for a table that is not there.
 pub(super) fn near_type(name: &str, catalog: &Catalog) -> Option<String> {
-    let exact = catalog.types().find(|t| t.name.eq_ignore_ascii_case(name));
+    let names = || catalog.types().chain(catalog.views()).map(|t| t.name.as_str());
+    let exact = names().find(|known| known.eq_ignore_ascii_case(name));
     if let Some(found) = exact {
-        return Some(format!("write {}: names in quotes keep their capitals", quoted(&found.name)));
+        return Some(format!("write {}: names in quotes keep their capitals", quoted(found)));
     }
-    if let Some(near) = closest(name, catalog.types().map(|t| t.name.as_str())) {
+    if let Some(near) = closest(name, names()) {
         return Some(format!("did you mean {}?", quoted(near)));
     }
-    some_of(catalog.types().map(|t| t.name.as_str())).map(|names| format!("the tables are {names}"))
+    some_of(names()).map(|names| format!("the tables are {names}"))
 }
 
 /// What stands in a list that must give one row for each row, and does not.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use sqlparser::ast::{self, ColumnDef, Ident, ObjectName, SqlOption};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
 use crate::model::{Error, Result, Span, sqlstate};
 
@@ -42,7 +42,7 @@ pub enum Statement {
 #[derive(Debug)]
 pub struct Deletion {
     /// The statement without its last word.
-    pub delete: ast::Delete,
+    pub delete: Box<ast::Delete>,
     /// `RESTRICT`.
     pub restrict: bool,
 }
@@ -236,7 +236,34 @@ pub fn parse(sql: &str) -> Result<Statement> {
         return Err(error);
     }
     check_limits(sql, &tokens)?;
-    parse_tokens(sql, tokens.into_iter().map(|placed| placed.token).collect())
+    parse_tokens(sql, continued(tokens.into_iter().map(|placed| placed.token).collect()))
+}
+
+/// Texts in quotes with a line break and nothing else between them are one text.
+fn continued(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut made: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    // Where the last text stands, and whether a line ended since.
+    let mut open: Option<(usize, bool)> = None;
+    for token in tokens {
+        match (&token.token, open) {
+            (Token::SingleQuotedString(more), Some((at, true))) => {
+                if let Some(TokenWithSpan { token: Token::SingleQuotedString(text), .. }) = made.get_mut(at) {
+                    text.push_str(more);
+                    made.truncate(at + 1);
+                    open = Some((at, false));
+                    continue;
+                }
+            }
+            (Token::SingleQuotedString(_), _) => open = Some((made.len(), false)),
+            (Token::Whitespace(space), Some((at, ended))) => {
+                let ends = matches!(space, Whitespace::Newline | Whitespace::SingleLineComment { .. });
+                open = Some((at, ended || ends));
+            }
+            _ => open = None,
+        }
+        made.push(token);
+    }
+    made
 }
 
 /// Parses one statement that was parsed before; errors of running it will name no places. For text
@@ -250,7 +277,7 @@ pub fn parse_without_places(sql: &str) -> Result<Statement> {
         return Err(error);
     }
     let tokens = tokens.into_iter().map(|placed| TokenWithSpan::wrap(placed.token.token)).collect();
-    parse_tokens(sql, tokens)
+    parse_tokens(sql, continued(tokens))
 }
 
 fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> {
@@ -268,7 +295,7 @@ fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> 
     match (statement, edges) {
         (Statement::Sql(statement), restrict) => match *statement {
             ast::Statement::Delete(delete) => {
-                Ok(Statement::Delete(Deletion { delete, restrict: restrict == Some(true) }))
+                Ok(Statement::Delete(Deletion { delete: Box::new(delete), restrict: restrict == Some(true) }))
             }
             ast::Statement::CreateTable(mut create) if !names.is_empty() => {
                 create.columns = names;

@@ -1,17 +1,18 @@
 //! TRUNCATE: all rows of the named types go, in one statement.
 //!
-//! Edges that hang on the nodes of a named type and are of no named type go only with CASCADE.
+//! Edges that hang on the nodes of a named type and are of no named type go only with CASCADE, and so
+//! do the rows of types that reference a named one.
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{CascadeOption, Truncate, TruncateIdentityOption};
 
-use crate::model::{Error, Result, TypeDef};
-use crate::storage::{Deleted, Transaction};
+use crate::model::{Error, Result, TypeDef, sqlstate};
+use crate::storage::{Catalog, Transaction};
 
 use super::ddl::{no_table, table_name};
-use super::dml::{CHECK_ROWS, edges_went, hanging_edges};
-use super::error::refuse;
+use super::dml::{CHECK_ROWS, Gone, hanging_edges};
+use super::error::{quoted, refuse};
 use super::session::{CommandResult, Run};
 
 /// Runs a TRUNCATE.
@@ -35,47 +36,69 @@ pub fn truncate(run: &Run, transaction: &mut Transaction, truncate: &Truncate) -
             None => return Err(no_table(run, &target.name, &wanted, &catalog)),
         }
     }
+    let cascade = truncate.cascade == Some(CascadeOption::Cascade);
+    let named = types.len();
+    add_referencing(&catalog, &mut types, cascade)?;
+    let along: Vec<&str> = types.iter().skip(named).map(|def| def.name.as_str()).collect();
+    let along = (!along.is_empty()).then(|| format!("{} truncated too", along.join(", ")));
     // Edges first: those of named types go on their own account.
     types.sort_by_key(|def| !def.is_edge());
     let (mut count, mut edges) = (0, 0);
     for def in types {
-        let went = empty(run, transaction, def)?;
-        count += if def.is_edge() { went.edges } else { went.nodes };
-        edges += if def.is_edge() { 0 } else { went.edges };
+        let (rows, went) = empty(run, transaction, def)?;
+        count += rows;
+        edges += went.edges(def);
     }
-    if edges > 0 && truncate.cascade != Some(CascadeOption::Cascade) {
+    if edges > 0 && !cascade {
         return Err(hanging_edges(edges)
             .with_hint("TRUNCATE ... CASCADE deletes them too; or name their types as well"));
     }
-    let mut result = CommandResult::new("TRUNCATE", count);
-    if edges > 0 {
-        result = result.with_note(edges_went(edges));
+    let edges = (edges > 0)
+        .then(|| format!("{edges} edge{} deleted with the nodes", if edges == 1 { "" } else { "s" }));
+    let missing = (!missing.is_empty()).then(|| format!("{} did not exist", missing.join(", ")));
+    let notes: Vec<String> = [edges, along, missing].into_iter().flatten().collect();
+    let result = CommandResult::new("TRUNCATE", count);
+    Ok(if notes.is_empty() { result } else { result.with_note(notes.join(", ")) })
+}
+
+/// The types whose rows reference those of a named one go with CASCADE; without it they must be named,
+/// whether they have rows or not, as in PostgreSQL.
+fn add_referencing<'c>(catalog: &'c Catalog, types: &mut Vec<&'c TypeDef>, cascade: bool) -> Result<()> {
+    let mut at = 0;
+    while let Some(def) = types.get(at).copied() {
+        at += 1;
+        for child in def.referenced_by.iter().filter_map(|id| catalog.by_id(*id)) {
+            if types.iter().any(|known| known.id == child.id) {
+                continue;
+            }
+            if !cascade {
+                return Err(Error::constraint(format!(
+                    "rows of {} reference {}",
+                    quoted(&child.name),
+                    quoted(&def.name)
+                ))
+                .with_hint("TRUNCATE ... CASCADE truncates it too; or name it as well")
+                .with_sqlstate(sqlstate::FEATURE_NOT_SUPPORTED));
+            }
+            types.push(child);
+        }
     }
-    if !missing.is_empty() {
-        result = result.with_note(format!("{} did not exist", missing.join(", ")));
-    }
-    Ok(result)
+    Ok(())
 }
 
 /// Deletes all rows of a type.
-fn empty(run: &Run, transaction: &mut Transaction, def: &TypeDef) -> Result<Deleted> {
+fn empty(run: &Run, transaction: &mut Transaction, def: &TypeDef) -> Result<(u64, Gone)> {
     let mut rows = Vec::new();
     transaction.view().scan(def.id, 0, u64::MAX, &mut |row, _| {
         rows.push(row);
         Ok(ControlFlow::Continue(()))
     })?;
-    let mut went = Deleted::default();
+    let (count, mut went) = (rows.len() as u64, Gone::default());
     for (number, row) in rows.into_iter().enumerate() {
         if number.is_multiple_of(CHECK_ROWS) {
             run.cancel.check()?;
         }
-        if let Some(deleted) = transaction.delete(row)? {
-            went.nodes += deleted.nodes;
-            went.edges += deleted.edges;
-        }
+        went.add(transaction.delete(row)?);
     }
-    if went.nodes + went.edges == 0 && transaction.catalog().by_id(def.id).is_none() {
-        return Err(Error::not_found("the type was dropped"));
-    }
-    Ok(went)
+    Ok((count, went))
 }

@@ -277,10 +277,7 @@ pub async fn create_view(
     // Names in it are known as the statement reads them, tables made in the same statement are not.
     let schema = run.schema_of((*create.query).clone(), &view).await?;
     let sources: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-    let types = schema.fields().iter().map(|field| match field.data_type() {
-        arrow::datatypes::DataType::Null => PropertyType::String,
-        _ => property_type_of(field),
-    });
+    let types = schema.fields().iter().map(|field| column_type(field));
     let columns = column_names(run, create, &sources)?.into_iter().zip(types).collect();
     let query = text.to_owned();
     let reads = reads(&query_text(text)?, &catalog)?.into_iter().collect();
@@ -288,6 +285,60 @@ pub async fn create_view(
         .create_view(NewView { name, columns, sources, query, reads }, create.or_replace)
         .map_err(|e| at_name(run, e, &create.name))?;
     Ok(CommandResult::new("CREATE VIEW", 0))
+}
+
+/// The views over types that a statement altered still give what they gave.
+///
+/// # Errors
+/// `Constraint` naming the view that would not.
+pub async fn check_altered(run: &Run, transaction: &Transaction) -> Result<()> {
+    let (before, now) = (transaction.view(), transaction.planning_view());
+    let catalog = now.catalog();
+    let altered =
+        |def: &TypeDef| before.catalog().by_id(def.id).is_some_and(|old| old.properties != def.properties);
+    let mut read: BTreeSet<TypeId> = catalog.types().filter(|t| altered(t)).map(|t| t.id).collect();
+    if read.is_empty() {
+        return Ok(());
+    }
+    // Views that read views that read an altered type, too.
+    let mut left: Vec<&TypeDef> = catalog.views().map(AsRef::as_ref).collect();
+    loop {
+        let reads =
+            |t: &&TypeDef| t.view.as_ref().is_some_and(|v| v.reads.iter().any(|id| read.contains(id)));
+        let (found, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(reads);
+        if found.is_empty() {
+            return Ok(());
+        }
+        for def in found {
+            read.insert(def.id);
+            check_view(run, def, &now).await?;
+        }
+        left = rest;
+    }
+}
+
+async fn check_view(run: &Run, def: &TypeDef, now: &crate::storage::View) -> Result<()> {
+    let query = parse_query(&format!("SELECT * FROM \"{}\"", def.name.replace('"', "\"\"")))?;
+    let broken = |why: &str| {
+        Error::constraint(format!("the view {} reads what would change: {why}", quoted(&def.name)))
+            .with_hint(format!("DROP VIEW {} first", quoted(&def.name)))
+            .with_sqlstate(sqlstate::DEPENDENT_OBJECTS_STILL_EXIST)
+    };
+    let schema = run.schema_of(query, now).await.map_err(|e| broken(e.message()))?;
+    for (field, column) in schema.fields().iter().zip(&def.properties) {
+        let now = column_type(field);
+        if now != column.property_type {
+            return Err(broken(&format!("{} would be {now}", quoted(&column.name))));
+        }
+    }
+    Ok(())
+}
+
+fn column_type(field: &arrow::datatypes::Field) -> PropertyType {
+    match field.data_type() {
+        arrow::datatypes::DataType::Null => PropertyType::String,
+        _ => property_type_of(field),
+    }
 }
 
 /// The view's columns: the names that are given, then those of the query.

@@ -143,7 +143,7 @@ fn both(db: &Database, condition: &str, params: &[Value]) -> [String; 2] {
         )
     };
     let query = format!("SELECT k, name AS title, f, d, n, b, u, created_at FROM p WHERE {condition}");
-    [gives(query.clone()), gives(format!("{query} LIMIT 10"))]
+    [gives(query.clone()), gives(format!("{query} OFFSET 0"))]
 }
 
 #[test]
@@ -171,6 +171,16 @@ fn a_look_up_gives_what_the_planner_gives() {
         ("u = $1", vec![text("0198c5f2-7d3a-7c41-9d5e-2b8f6a1c0e47")]),
         ("u = 'x'", vec![]),
         ("k = $2", vec![Value::Integer(1)]),
+        ("k BETWEEN 1 AND 2", vec![]),
+        ("k > -3", vec![]),
+        ("k > $1 ORDER BY k", vec![Value::Integer(-10)]),
+        ("k < 2 ORDER BY k", vec![]),
+        ("k <= 2 AND k >= 2", vec![]),
+        ("k > 9223372036854775807", vec![]),
+        ("k < 9223372036854775807 AND k > 1", vec![]),
+        ("2 > k", vec![]),
+        ("k > $1 AND k < $2", vec![Value::Integer(-5), Value::Integer(5)]),
+        ("k > $1", vec![Value::Float(1.5)]),
     ];
     for (condition, params) in cases {
         let [looked_up, planned] = both(&db, condition, &params);

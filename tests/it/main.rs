@@ -4,6 +4,7 @@
 mod backup;
 mod bus;
 mod cli;
+mod differential;
 #[cfg(debug_assertions)]
 mod faults;
 mod formats;

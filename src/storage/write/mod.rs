@@ -76,6 +76,8 @@ pub struct Transaction {
     finished: OnceLock<View>,
     /// Rows whose delete is under way: what they take along may lead back to them.
     deleting: HashSet<RowId>,
+    /// What went along with the first of them.
+    cascaded: Deleted,
 }
 
 /// The running statement: what goes when it fails.
@@ -108,6 +110,7 @@ impl Transaction {
             statement: None,
             finished: OnceLock::new(),
             deleting: HashSet::new(),
+            cascaded: Deleted::default(),
         }
     }
 
@@ -132,6 +135,14 @@ impl Transaction {
             let layers = self.frames().flat_map(|frame| frame.layers.iter().cloned()).collect();
             self.base.with_layers(layers, Arc::clone(catalog), Arc::clone(&self.top().counts))
         })
+    }
+
+    /// What [`Transaction::view`] gives, with the running statement's definitions: to plan with, not
+    /// to read.
+    #[must_use]
+    pub fn planning_view(&self) -> View {
+        let layers = self.frames().flat_map(|frame| frame.layers.iter().cloned()).collect();
+        self.base.with_layers(layers, Arc::clone(&self.catalog), Arc::clone(&self.top().counts))
     }
 
     /// The catalog with the running statement's changes.

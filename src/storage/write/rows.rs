@@ -19,7 +19,7 @@ use super::indexes::Values;
 /// The longest chain of rows that one delete takes along.
 const MAX_CASCADE: usize = 2000;
 
-/// What a delete took.
+/// What a delete took, rows that referenced the deleted one included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Deleted {
     /// Nodes.
@@ -284,9 +284,25 @@ impl Transaction {
                 .with_hint("delete the rows at the end of the chain first")),
             };
         }
+        let nested = self.deleting.len() > 1;
+        if !nested {
+            self.cascaded = Deleted::default();
+        }
         let deleted = self.delete_row(row);
         self.deleting.remove(&row);
-        deleted
+        let mut deleted = match deleted {
+            Ok(Some(deleted)) => deleted,
+            other => return other,
+        };
+        // What goes with the first row of a chain is told with it.
+        if nested {
+            self.cascaded.nodes += deleted.nodes;
+            self.cascaded.edges += deleted.edges;
+        } else {
+            deleted.nodes += self.cascaded.nodes;
+            deleted.edges += self.cascaded.edges;
+        }
+        Ok(Some(deleted))
     }
 
     fn delete_row(&mut self, row: RowId) -> Result<Option<Deleted>> {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use aresadb::model::{Error, RowId, TypeDef, TypeId};
-use aresadb::storage::View;
+use aresadb::model::{CancelToken, Error, RowId, TypeDef, TypeId};
+use aresadb::storage::{Fault, View};
 use uuid::Uuid;
 
 use super::model::{Row, State};
@@ -138,6 +138,19 @@ pub fn read_thoroughly(view: &View, known: &[Uuid]) -> Checked<Content> {
     look(view, Some(known))
 }
 
+/// Every row stands in each index of its type, and nothing else does.
+fn check_indexes(view: &View) -> Checked {
+    let verified = view.verify(&CancelToken::new(), &mut |_| {})?;
+    match verified.findings.first() {
+        None => Ok(()),
+        // Damage that names itself is no lie.
+        Some(finding) if finding.fault == Fault::Unreadable => {
+            Err(Wrong::Failed(Error::corrupt(finding.message.clone())))
+        }
+        Some(finding) => lied(format!("{finding:?}")),
+    }
+}
+
 fn look(view: &View, known: Option<&[Uuid]>) -> Checked<Content> {
     let mut content = Content::default();
     let mut handles = BTreeMap::new();
@@ -183,6 +196,9 @@ fn look(view: &View, known: Option<&[Uuid]>) -> Checked<Content> {
         content.counts.insert(definition.id, (live, next));
     }
     check_ids(view, &content, known.unwrap_or_default())?;
+    if content.types.values().any(|definition| !definition.indexes.is_empty()) {
+        check_indexes(view)?;
+    }
     let mut nodes: BTreeSet<RowId> = content.rows.values().map(|stored| stored.at).collect();
     if known.is_some() {
         for (type_id, (_, next)) in &content.counts {

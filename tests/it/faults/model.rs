@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aresadb::model::{
-    EdgeEnds, EdgeId, NodeId, Properties, PropertyType, Result, RowId, TypeId, TypeKind, Value,
+    EdgeEnds, EdgeId, IndexOrigin, NodeId, Properties, PropertyType, Result, RowId, TypeId, TypeKind, Value,
 };
 use aresadb::storage::sim::Rng;
-use aresadb::storage::{NewProperty, NewType, Store, Transaction};
+use aresadb::storage::{NewIndex, NewProperty, NewType, Store, Transaction};
 use uuid::Uuid;
 
 /// A type, as far as the model knows it.
@@ -380,6 +380,11 @@ fn declare(tx: &mut Transaction, state: &mut State, name: &str, kind: TypeKind) 
         property("people", PropertyType::Float, false),
     ];
     let id = tx.create_type(NewType { name: name.to_owned(), kind, open: false, properties })?;
+    let people = vec!["people".to_owned()];
+    tx.create_index(
+        id,
+        NewIndex { name: None, properties: people, unique: false, origin: IndexOrigin::Index },
+    )?;
     let properties = BTreeMap::from([
         ("name".to_owned(), (PropertyType::String, true, not_null)),
         ("people".to_owned(), (PropertyType::Float, true, false)),
