@@ -4,14 +4,14 @@
 //!   to even. The planner would cut.
 //! * A date plus an interval is a timestamp; the planner would drop the hours.
 //! * Intervals are compared by their length (a month is 30 days, a day 24 hours), not field by field.
-//! * Text that stands beside bytes is read as bytes.
+//! * Text that stands beside bytes is read as bytes; floats and times become text as PostgreSQL's do.
 //! * Text is not compared with, or put under, numbers; a recursive term has the types of the first.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, Decimal128Array, Int64Array};
+use datafusion::arrow::array::{Array, AsArray, Decimal128Array, Int64Array, StringArray};
 use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, Float64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    DataType, Decimal128Type, Field, Float64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue, exec_err, internal_err};
@@ -21,7 +21,7 @@ use datafusion::logical_expr::{
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::arrow_value::{UTC, is_uuid};
+use super::arrow_value::{UTC, is_uuid, value_at};
 use super::error::{refuse, to_datafusion};
 use super::literal::parse_text;
 use crate::model::{Error, PropertyType, Value};
@@ -31,21 +31,28 @@ const SPAN: &str = "interval length";
 
 /// The functions that corrected expressions call; their names are no identifiers.
 pub fn functions() -> Vec<ScalarUDF> {
-    let signature = || Signature::any(1, Volatility::Immutable);
     vec![
-        ScalarUDF::new_from_impl(Rounded { signature: signature() }),
-        ScalarUDF::new_from_impl(IntervalSpan { signature: signature() }),
+        ScalarUDF::new_from_impl(Rounded { signature: any_one() }),
+        ScalarUDF::new_from_impl(IntervalSpan { signature: any_one() }),
+        ScalarUDF::new_from_impl(AsText { signature: any_one() }),
     ]
 }
 
+fn any_one() -> Signature {
+    Signature::any(1, Volatility::Immutable)
+}
+
+fn call_of(function: impl ScalarUDFImpl + 'static, argument: Expr) -> Expr {
+    let udf = ScalarUDF::new_from_impl(function);
+    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(udf), vec![argument]))
+}
+
 fn rounded(expr: Expr) -> Expr {
-    let udf = ScalarUDF::new_from_impl(Rounded { signature: Signature::any(1, Volatility::Immutable) });
-    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(udf), vec![expr]))
+    call_of(Rounded { signature: any_one() }, expr)
 }
 
 fn span(expr: Expr) -> Expr {
-    let udf = ScalarUDF::new_from_impl(IntervalSpan { signature: Signature::any(1, Volatility::Immutable) });
-    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(udf), vec![expr]))
+    call_of(IntervalSpan { signature: any_one() }, expr)
 }
 
 fn cast(expr: Expr, to: DataType) -> Expr {
@@ -193,6 +200,18 @@ pub fn typed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                         None => Transformed::no(Expr::Cast(Cast { expr: inner, field })),
                     }
                 }
+                (from, to) if is_text(to) && has_own_text(&from) => Transformed::yes(Expr::Cast(Cast {
+                    expr: Box::new(call_of(AsText { signature: any_one() }, *inner)),
+                    field,
+                })),
+                (from, DataType::Float64) if is_text(&from) => {
+                    if let Expr::Literal(value, _) = &*inner
+                        && let Some(Some(text)) = value.try_as_str()
+                    {
+                        parse_text(PropertyType::Float, text).map_err(to_datafusion)?;
+                    }
+                    Transformed::no(Expr::Cast(Cast { expr: inner, field }))
+                }
                 (from, DataType::Binary) if is_text(&from) => match bytes(*inner.clone())? {
                     Some(literal) => Transformed::yes(literal),
                     None => {
@@ -206,6 +225,13 @@ pub fn typed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             })
         }
         Expr::BinaryExpr(binary) => typed_binary(binary, schema),
+        Expr::AggregateFunction(call)
+            if ["min", "max"].contains(&call.func.name())
+                && call.params.args.first().is_some_and(|argument| is_interval(argument, schema)) =>
+        {
+            // They would be compared field by field.
+            Err(to_datafusion(refuse("min or max of intervals", "ORDER BY the interval, with LIMIT 1")))
+        }
         Expr::Between(Between { expr, negated, low, high }) if is_interval(&expr, schema) => {
             Ok(Transformed::yes(Expr::Between(Between {
                 expr: Box::new(length(*expr, schema)),
@@ -450,6 +476,64 @@ impl ScalarUDFImpl for IntervalSpan {
             let lengths: Decimal128Array = intervals.iter().map(|v| v.map(length)).collect();
             Ok(Arc::new(lengths.with_precision_and_scale(38, 0)?))
         })
+    }
+}
+
+/// Types whose text the planner spells otherwise than PostgreSQL.
+fn has_own_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Float64 | DataType::Timestamp(..) | DataType::Time64(_))
+}
+
+/// A value as the text PostgreSQL has for it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct AsText {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for AsText {
+    fn name(&self) -> &'static str {
+        "as text"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        mapped(&call, |array| {
+            let field = Field::new("", array.data_type().clone(), true);
+            let array = datafusion::arrow::array::make_array(array.to_data());
+            let texts: StringArray = (0..array.len())
+                .map(|row| match value_at(&array, &field, row) {
+                    Value::Null => None,
+                    Value::Float(float) => Some(float_text(float)),
+                    Value::Timestamp(at) => Some(
+                        Value::Timestamp(at).to_text().replace('T', " ").trim_end_matches('Z').to_owned(),
+                    ),
+                    other => Some(other.to_text()),
+                })
+                .collect();
+            Ok(Arc::new(texts))
+        })
+    }
+}
+
+/// A float's shortest exact digits: with an exponent below 1e-4 and from 1e15 on.
+fn float_text(float: f64) -> String {
+    let scientific = format!("{float:e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        return Value::Float(float).to_text();
+    };
+    match exponent.parse::<i32>() {
+        Ok(exponent) if !(-4..15).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{mantissa}e{sign}{:02}", exponent.abs())
+        }
+        _ => float.to_string(),
     }
 }
 

@@ -62,6 +62,12 @@ impl Dialect for SqlDialect {
         self.0.prec_value(prec)
     }
 
+    /// Names of arguments are identifiers: for any expression as a name the parser would read each
+    /// argument twice, nested calls once for each subset of their levels.
+    fn supports_named_fn_args_with_expr_name(&self) -> bool {
+        false
+    }
+
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         if !parser.consume_token(&Token::Minus) {
             return None;
@@ -107,7 +113,6 @@ impl Dialect for SqlDialect {
         supports_comment_on,
         supports_load_extension,
         supports_named_fn_args_with_colon_operator,
-        supports_named_fn_args_with_expr_name,
         supports_empty_projections,
         supports_nested_comments,
         supports_string_escape_constant,

@@ -69,6 +69,10 @@ fn plain(error: &DataFusionError) -> Error {
                 .with_hint("write it as a join, or relate it to the outer query with = alone")
         }
         DataFusionError::NotImplemented(text) => Error::unsupported(first_line(text)),
+        DataFusionError::Plan(text) if text.to_lowercase().contains("correlated scalar subquery") => {
+            Error::unsupported("a correlated subquery of this form, or in this place, is not supported")
+                .with_hint("let it give one aggregate, or join with a subquery in FROM")
+        }
         DataFusionError::Plan(text) => plan_error(text),
         DataFusionError::Configuration(text)
         | DataFusionError::Execution(text)

@@ -243,7 +243,7 @@ impl Maker {
     fn select(&mut self, kinds: &[Kind]) -> String {
         let from = self.from();
         let condition =
-            if self.random.one_in(4) { String::new() } else { format!(" WHERE {}", self.condition(3)) };
+            if self.random.one_in(4) { String::new() } else { format!(" WHERE {}", self.condition(2)) };
         let made = if self.random.one_in(3) {
             self.grouped(kinds, &from, &condition)
         } else {

@@ -9,6 +9,7 @@ mod differential;
 mod faults;
 mod formats;
 mod formats_out;
+mod hostile;
 mod indexes;
 mod isolation;
 mod layers;

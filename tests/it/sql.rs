@@ -179,7 +179,7 @@ fn queries_give_what_postgresql_gives() {
         ("SELECT * FROM (VALUES (1, 'x'), (2, 'y')) AS v(a, b) WHERE a = 2", "2|y"),
         ("SELECT x.n FROM person AS x(n, a, c) WHERE x.a = 30", "Ann"),
         ("SELECT date_trunc('month', TIMESTAMP '2024-05-17 10:00:00')", "2024-05-01T00:00:00Z"),
-        ("SELECT DATE '2024-02-28' + INTERVAL '2 days'", "2024-03-01"),
+        ("SELECT DATE '2024-02-28' + INTERVAL '2 days'", "2024-03-01T00:00:00Z"),
         ("SELECT TIMESTAMP '0001-01-01 00:00:00', TIMESTAMP '9999-12-31 23:59:59'", "0001-01-01T00:00:00Z|9999-12-31T23:59:59Z"),
         ("SELECT CAST('7' AS INTEGER), CAST(3000000000 AS INTEGER), '2.5'::FLOAT", "7|3000000000|2.5"),
         ("SELECT CAST(2.345 AS DECIMAL(10,2))", "2.35"),
@@ -571,14 +571,14 @@ fn no_wrong_answer_passes() {
         ("SELECT sqrt(25 - age) FROM person", "BadInput: cannot take square root of a negative number"),
         ("SELECT exp(1000), 1", "BadInput: exp is not defined for its argument, or its result is out of range"),
         ("SELECT sqrt(16), ln(1), power(2, 10), round(log(1000)), sqrt(NULL)", "4.0|0.0|1024.0|3.0|NULL"),
-        ("SELECT age FROM person EXCEPT ALL SELECT 1", "Unsupported: EXCEPT ALL is not supported"),
-        ("SELECT age FROM person INTERSECT ALL SELECT 1", "Unsupported: INTERSECT ALL is not supported"),
-        ("SELECT name FROM person a FULL JOIN person b USING (name)", "Unsupported: FULL JOIN with USING is not supported"),
-        ("SELECT name FROM person WHERE age >= ALL (SELECT age FROM person)", "Unsupported: >= ALL is not supported"),
-        ("SELECT name FROM person WHERE age < ANY (SELECT age FROM person)", "Unsupported: < ANY is not supported"),
+        ("SELECT age FROM person EXCEPT ALL SELECT 1 ORDER BY 1", "25 / 30 / 41 / NULL"),
+        ("SELECT age FROM person INTERSECT ALL SELECT 1", ""),
+        ("SELECT name FROM person a FULL JOIN person b USING (name) ORDER BY name", "Ann / Bob / Cid / Dan"),
+        ("SELECT name FROM person WHERE age >= ALL (SELECT age FROM person)", ""),
+        ("SELECT name FROM person WHERE age < ANY (SELECT age FROM person) ORDER BY name", "Ann / Bob"),
         ("SELECT name FROM person WHERE age = ANY (SELECT 25)", "Bob"),
         ("SELECT name FROM person WHERE age <> ALL (SELECT 25) ORDER BY 1", "Ann / Dan"),
-        ("SELECT sum(age) OVER (w ORDER BY age) FROM person WINDOW w AS (PARTITION BY city)", "Unsupported: a window that extends a named one is not supported"),
+        ("SELECT sum(age) OVER (w ORDER BY age) FROM person WINDOW w AS (PARTITION BY city) ORDER BY name", "30 / 25 / 30 / 41"),
         ("SELECT name FROM person FOR UPDATE", "Unsupported: FOR UPDATE is not supported"),
         ("SELECT a.name, b.since FROM person a RIGHT JOIN follows b ON a.id = b.from_id AND a.name = 'Ann' WHERE a.name IS NULL", "NULL|NULL"),
         ("SELECT sum(x) FROM (VALUES (9223372036854775807), (1)) AS v(x)", "BadInput: number out of range: the sum is 9223372036854775808"),
@@ -695,19 +695,15 @@ fn subqueries_where_null_counts_are_refused_or_right() {
         db.run(sql).unwrap();
     }
     let not_in = "Unsupported: NOT IN (SELECT ...) here is not supported";
-    let inside = "Unsupported: IN (SELECT ...) inside another expression is not supported";
     let aggregate =
         "Unsupported: EXISTS over a correlated subquery with an aggregate or OFFSET is not supported";
     db.check(&[
-        ("DELETE FROM t WHERE a NOT IN (SELECT a FROM u) OR k = 3", not_in),
-        (
-            "DELETE FROM t WHERE NOT (a IN (SELECT a FROM u) AND k > 3)",
-            "Unsupported: NOT over IN (SELECT ...) is not supported",
-        ),
+        ("SELECT k FROM t WHERE a NOT IN (SELECT a FROM u) OR k = 3", "3"),
+        ("SELECT k FROM t WHERE NOT (a IN (SELECT a FROM u) AND k > 3) ORDER BY k", "1 / 2 / 3"),
         ("UPDATE t SET k = 0 WHERE a NOT IN (SELECT a FROM u WHERE u.a = t.a)", not_in),
-        ("SELECT k FROM t WHERE NULL NOT IN (SELECT a FROM u)", not_in),
-        ("SELECT k FROM t WHERE (a IN (SELECT a FROM u)) IS NULL", inside),
-        ("SELECT k FROM t WHERE (a IN (SELECT a FROM u)) = d", inside),
+        ("SELECT k FROM t WHERE NULL NOT IN (SELECT a FROM u)", ""),
+        ("SELECT k FROM t WHERE (a IN (SELECT a FROM u)) IS NULL ORDER BY k", "2 / 3 / 4"),
+        ("SELECT k FROM t WHERE (a IN (SELECT a FROM u)) = d", "1"),
         ("SELECT k FROM t WHERE EXISTS (SELECT max(a) FROM u WHERE u.a = t.a)", aggregate),
         ("SELECT k FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.a = t.a OFFSET 1)", aggregate),
         (
@@ -715,13 +711,10 @@ fn subqueries_where_null_counts_are_refused_or_right() {
             "Unsupported: a subquery in the condition of an outer join is not supported",
         ),
         (
-            "SELECT sum(k) OVER w2 FROM t WINDOW w AS (PARTITION BY d), w2 AS (w ORDER BY k)",
-            "Unsupported: a window that extends a named one is not supported",
+            "SELECT sum(k) OVER w2 FROM t WINDOW w AS (PARTITION BY d), w2 AS (w ORDER BY k) ORDER BY k",
+            "1 / 2 / 4 / 4",
         ),
-        (
-            "SELECT * FROM t NATURAL JOIN u NATURAL JOIN v",
-            "Unsupported: NATURAL JOIN after another join is not supported",
-        ),
+        ("SELECT * FROM t NATURAL JOIN u NATURAL JOIN v", "1|1|true"),
         ("SELECT count(*) FROM t", "4"),
         ("SELECT k FROM t WHERE a NOT IN (SELECT a FROM u) ORDER BY k", ""),
         ("SELECT k FROM t WHERE a NOT IN (SELECT a FROM v) ORDER BY k", "4"),
