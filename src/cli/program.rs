@@ -236,6 +236,12 @@ fn perform(session: &mut Session<'_>, arguments: Arguments, stdin: &mut dyn BufR
         let (path, _) = place_of(&arguments)?;
         return wal::run(session, path, command);
     }
+    if arguments.readonly
+        && matches!(arguments.command, Some(Subcommands::Compact | Subcommands::Restore { .. }))
+    {
+        let error = Error::read_only("--readonly refuses every write, and this is one");
+        return Err(error.with_hint("leave --readonly out").into());
+    }
     if let Some(Subcommands::Restore { src }) = &arguments.command {
         return upkeep::restore(session, src.clone(), new_place(&arguments)?);
     }
@@ -545,7 +551,7 @@ mod tests {
     #[test]
     fn what_is_not_there_yet_says_so() {
         let mut captured = Captured::default();
-        let arguments = super::super::args::parse(["aresadb", "compact"]).unwrap();
+        let arguments = super::super::args::parse(["aresadb", "publish"]).unwrap();
         let stop = without_engine(&arguments, &mut captured.io()).unwrap_err();
         assert_eq!(stop.exit_code(), 2);
         let arguments = super::super::args::parse(["aresadb", "improt", "x.csv"]).unwrap();

@@ -511,7 +511,7 @@ pub(super) fn computed(batch: &RecordBatch, column: usize, row: usize) -> Result
 /// The error with the column it arose in.
 pub(super) fn in_column(error: Error, def: &TypeDef, column: &str) -> Error {
     let message = format!("{}.{}: {}", def.name, column, error.message());
-    let renamed = Error::new(error.kind(), message);
+    let renamed = Error::new(error.kind(), message).with_sqlstate(error.sqlstate());
     match error.hint() {
         Some(hint) => renamed.with_hint(hint),
         None => renamed,

@@ -198,7 +198,8 @@ async fn values(run: &Run, given: &[Expr], types: &[PropertyType], view: &View) 
 
 /// The error with the number of the parameter it arose in.
 pub(super) fn in_parameter(number: usize, error: &Error) -> Error {
-    let renamed = Error::new(error.kind(), format!("${number}: {}", error.message()));
+    let renamed =
+        Error::new(error.kind(), format!("${number}: {}", error.message())).with_sqlstate(error.sqlstate());
     match error.hint() {
         Some(hint) => renamed.with_hint(hint),
         None => renamed,

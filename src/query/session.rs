@@ -481,13 +481,18 @@ impl Run {
         let refused = |what: &str| {
             Error::bad_input(format!("{what} cannot stand here")).with_hint("compute it in a subquery")
         };
-        let (session, plan, number) = self.plan(statement, view, scratch).await.map_err(|e| {
+        let in_order = !scratch.is_empty();
+        let (mut session, plan, number) = self.plan(statement, view, scratch).await.map_err(|e| {
             // The handle beside it stands in no GROUP BY.
             let grouped = e.message().contains("must appear in the GROUP BY");
             if grouped { refused("an aggregate function") } else { e }
         })?;
         if let Some(what) = not_of_each(&plan) {
             return Err(refused(what));
+        }
+        if in_order {
+            // Rows that were written come back in the order in which they were.
+            session.config_mut().options_mut().execution.target_partitions = 1;
         }
         self.started(&session, &plan, number, view).await
     }

@@ -49,13 +49,13 @@ pub fn expand(statement: &mut ast::Statement, catalog: &Catalog) -> Result<()> {
     }
 }
 
-/// The types and views that a query names.
+/// The types and views that the query of a view names.
 ///
 /// # Errors
-/// As [`expand`].
-fn reads(query: &Query, catalog: &Catalog) -> Result<BTreeSet<TypeId>> {
-    let mut count = 0;
-    let mut expander = Expander::new(catalog, Vec::new(), &mut count);
+/// As [`expand`] of a statement that names the view.
+fn reads<'c>(name: &'c str, query: &Query, catalog: &'c Catalog) -> Result<BTreeSet<TypeId>> {
+    let mut count = 1;
+    let mut expander = Expander::new(catalog, vec![name], &mut count);
     match VisitMut::visit(&mut query.clone(), &mut expander) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(expander.read),
@@ -151,7 +151,10 @@ impl<'c> Expander<'c> {
     fn query_of(&mut self, def: &'c TypeDef) -> Result<Query> {
         let Some(view) = &def.view else { return Err(Error::internal("not a view")) };
         *self.count += 1;
-        if self.around.len() >= MAX_CHAIN || self.around.contains(&def.name.as_str()) {
+        if self.around.contains(&def.name.as_str()) {
+            return Err(Error::constraint(format!("the view {} would read itself", quoted(&def.name))));
+        }
+        if self.around.len() >= MAX_CHAIN {
             return Err(Error::bad_input(format!(
                 "the view {} reads views that read views, more than {MAX_CHAIN} deep",
                 quoted(&def.name)
@@ -280,7 +283,7 @@ pub async fn create_view(
     let types = schema.fields().iter().map(|field| column_type(field));
     let columns = column_names(run, create, &sources)?.into_iter().zip(types).collect();
     let query = text.to_owned();
-    let reads = reads(&query_text(text)?, &catalog)?.into_iter().collect();
+    let reads = reads(&name, &query_text(text)?, &catalog)?.into_iter().collect();
     transaction
         .create_view(NewView { name, columns, sources, query, reads }, create.or_replace)
         .map_err(|e| at_name(run, e, &create.name))?;

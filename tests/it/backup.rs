@@ -227,6 +227,8 @@ fn the_program_backs_up_restores_compacts_and_keeps_settings() {
     let compacted = shell.run(&["compact"]);
     assert!(compacted.err.contains("KiB"), "{compacted:?}");
     shell.run(&["verify"]).ok();
+    shell.run(&["--readonly", "compact"]).fails(1, &["--readonly"]);
+    shell.run(&["--readonly", "-d", "other", "restore", "copy"]).fails(1, &["--readonly"]);
     // Settings.
     let all: serde_json::Value = serde_json::from_str(&shell.run(&["-f", "json", "config"]).ok()).unwrap();
     let find =
