@@ -395,7 +395,7 @@ mod tests {
     #[test]
     fn patterns_of_times() {
         assert_eq!(strftime("YYYY-MM-DD HH24:MI:SS.MS").unwrap(), "%Y-%m-%d %H:%M:%S.%3f");
-        assert_eq!(strftime("\"at\" HH12 AM, 100%").is_err(), true);
+        assert!(strftime("\"at\" HH12 AM, 100%").is_err());
         assert_eq!(strftime("\"at 100%\" HH12 AM").unwrap(), "at 100%% %I %p");
         assert!(strftime("Month").is_err() && strftime("999").is_err());
     }
