@@ -23,6 +23,7 @@
 
 use std::any::Any;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::compute::kernels::numeric;
@@ -41,7 +42,7 @@ use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, GroupByExpr, JoinConstraint, JoinOperator, Query, Select, SelectItem,
-    SetExpr, TableFactor, TableWithJoins, WindowType,
+    SetExpr, TableFactor, TableWithJoins, Value, Visit, Visitor, WindowType,
 };
 
 use super::error::refuse;
@@ -154,11 +155,32 @@ fn check_from(item: &TableWithJoins) -> Result<()> {
             TableFactor::Table { version: Some(_), .. } => {
                 return Err(refuse("reading a past state", "leave the clause out"));
             }
+            // The planner joins first and computes the window over all rows at once.
+            TableFactor::Derived { lateral: true, subquery, .. } if has_window(subquery) => {
+                return Err(refuse(
+                    "a window function in LATERAL",
+                    "partition the window by what joins the rows",
+                ));
+            }
             TableFactor::NestedJoin { table_with_joins, .. } => check_from(table_with_joins)?,
             _ => {}
         }
     }
     Ok(())
+}
+
+fn has_window(query: &Query) -> bool {
+    struct Windows;
+    impl Visitor for Windows {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Function(function) if function.over.is_some() => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    query.visit(&mut Windows).is_break()
 }
 
 /// Refuses expressions that stand where nothing corrects them.
@@ -170,9 +192,23 @@ pub fn correct_expression(expr: &mut Expr) -> Result<()> {
         Expr::AnyOp { compare_op, .. } => Err(quantified(compare_op, "ANY")),
         Expr::AllOp { compare_op, .. } => Err(quantified(compare_op, "ALL")),
         Expr::Function(function) => check_function(function),
+        // The planner changes nothing.
+        Expr::AtTimeZone { time_zone, .. } if !is_utc(time_zone) => {
+            Err(refuse("AT TIME ZONE", "times are kept and shown in UTC"))
+        }
         // The planner reads the pattern as a regular expression of its own.
         Expr::SimilarTo { .. } => Err(refuse("SIMILAR TO", "use ~ with a regular expression: '^(...)$'")),
         _ => Ok(()),
+    }
+}
+
+fn is_utc(zone: &Expr) -> bool {
+    match zone {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(name) => name.eq_ignore_ascii_case("utc"),
+            _ => false,
+        },
+        _ => false,
     }
 }
 
