@@ -484,7 +484,7 @@ impl Shared {
             published: ArcSwap::from_pointee(view),
             tree: Mutex::new(tree),
             writer: Mutex::new(writer),
-            group: Group::default(),
+            group: Group::new(),
             queued: AtomicUsize::new(0),
             flushing: Mutex::new(()),
             flushed: Condvar::new(),
