@@ -25,6 +25,7 @@ mod dml;
 mod domain;
 mod error;
 mod exact;
+mod explain;
 mod forms;
 mod functions;
 mod indexed;

@@ -20,8 +20,8 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::memory::MemoryStream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as PlannerStatement;
 use futures::Stream;
@@ -34,6 +34,7 @@ use crate::storage::{Catalog, Store, Transaction, View, closest};
 
 use super::arrow_value::{UTC, property_type_of, scalar_of};
 use super::error::{from_datafusion_at, quoted, some_of, to_datafusion};
+use super::explain::{self, Explained};
 use super::literal::{parameter_value, parse_text};
 use super::point::{PointPlans, PointRows};
 use super::prepared::Prepared;
@@ -305,14 +306,25 @@ impl From<CommandResult> for Applied {
     }
 }
 
-impl Applied {
-    fn outcome(self) -> Result<Outcome> {
-        let Some(Returned { schema, batches }) = self.returned else {
-            return Ok(Outcome::Done(self.result));
-        };
+impl Outcome {
+    /// Rows that are there already.
+    pub(super) fn of_batches(
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+        changed: Option<CommandResult>,
+    ) -> Result<Self> {
         let stream = MemoryStream::try_new(batches, Arc::clone(&schema), None);
         let stream = Box::pin(stream.map_err(|e| super::error::from_datafusion(&e))?);
-        Ok(Outcome::Rows { schema, stream, changed: Some(self.result) })
+        Ok(Outcome::Rows { schema, stream, changed })
+    }
+}
+
+impl Applied {
+    fn outcome(self) -> Result<Outcome> {
+        match self.returned {
+            None => Ok(Outcome::Done(self.result)),
+            Some(Returned { schema, batches }) => Outcome::of_batches(schema, batches, Some(self.result)),
+        }
     }
 }
 
@@ -373,6 +385,19 @@ pub(super) struct Run {
     writes: Arc<AtomicBool>,
 }
 
+/// A plan that is ready to run.
+pub(super) struct Planned {
+    session: SessionState,
+    plan: Arc<dyn ExecutionPlan>,
+    number: u64,
+}
+
+impl Planned {
+    pub(super) fn plan(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.plan
+    }
+}
+
 impl Run {
     async fn statement(mut self) -> Result<Outcome> {
         let statement = match statement::parse(&self.sql)? {
@@ -408,8 +433,12 @@ impl Run {
             },
             ast::Statement::Explain { .. } => {
                 let view = self.shared.transaction.view().await;
-                let explain = dml::explained(&self, statement, view.catalog())?;
-                self.query(explain, view).await
+                match explain::explained(&self, statement, view.catalog())? {
+                    Explained::Text(explain) => self.query(explain, view).await,
+                    Explained::Json { query, analyze } => {
+                        explain::as_json(&self, query, analyze, &view).await
+                    }
+                }
             }
             ast::Statement::Insert(insert) => self.write(Change::Insert(insert, None)).await,
             ast::Statement::Update(update) => self.write(Change::Update(update, None)).await,
@@ -468,8 +497,13 @@ impl Run {
         statement: ast::Statement,
         view: &View,
     ) -> Result<SendableRecordBatchStream> {
+        self.started(self.physical(statement, view).await?, view)
+    }
+
+    /// The plan of a query, ready to run.
+    pub(super) async fn physical(&self, statement: ast::Statement, view: &View) -> Result<Planned> {
         let (session, plan, number) = self.plan(statement, view, Vec::new()).await?;
-        self.started(&session, &plan, number, view).await
+        self.ready(session, &plan, number, view).await
     }
 
     /// The rows of a query that gives one row for each row of its FROM, as the clauses of statements
@@ -496,7 +530,7 @@ impl Run {
             // Rows that were written come back in the order in which they were.
             session.config_mut().options_mut().execution.target_partitions = 1;
         }
-        self.started(&session, &plan, number, view).await
+        self.started(self.ready(session, &plan, number, view).await?, view)
     }
 
     /// The columns of a query.
@@ -507,17 +541,29 @@ impl Run {
         Ok(shown_schema(&Arc::clone(plan.schema().inner())))
     }
 
-    async fn started(
+    async fn ready(
         &self,
-        session: &SessionState,
+        session: SessionState,
         plan: &LogicalPlan,
         number: u64,
         view: &View,
-    ) -> Result<SendableRecordBatchStream> {
+    ) -> Result<Planned> {
         let failed = |e: DataFusionError| self.located(&e, view.catalog());
-        let physical = session.create_physical_plan(plan).await.map_err(failed)?;
+        let plan = session.create_physical_plan(plan).await.map_err(failed)?;
         self.cancel.check()?;
-        let inner = execute_stream(physical, Arc::new(TaskContext::from(session))).map_err(failed)?;
+        Ok(Planned { session, plan, number })
+    }
+
+    /// Lets a plan go that does not run.
+    pub(super) fn let_go(&self, planned: &Planned) {
+        self.shared.state.clear(planned.number);
+    }
+
+    /// The rows of a plan, as they come.
+    pub(super) fn started(&self, planned: Planned, view: &View) -> Result<SendableRecordBatchStream> {
+        let Planned { session, plan, number } = planned;
+        let failed = |e: DataFusionError| self.located(&e, view.catalog());
+        let inner = execute_stream(plan, Arc::new(TaskContext::from(&session))).map_err(failed)?;
         Ok(Box::pin(Guarded {
             state: Arc::clone(&self.shared.state),
             number,

@@ -8,6 +8,7 @@ use super::grid::Grid;
 use super::layout::Pane;
 use super::lookup;
 use super::overlay::{CellView, Consent, Overlay, Question};
+use super::plan;
 use super::text;
 
 /// Takes an event of the bus in; one that nobody waits for any more is dropped.
@@ -198,8 +199,8 @@ fn run_event(app: &mut App, ticket: Ticket, body: EventBody) {
                 _ => String::new(),
             };
             close_result(app);
-            let is_plan =
-                columns.len() == 2 && columns.iter().map(|c| c.name.as_str()).eq(["plan_type", "plan"]);
+            let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+            let is_plan = names == ["plan_type", "plan"] || names == ["QUERY PLAN"];
             let sql = app.running.as_ref().map(|r| r.sql.clone()).unwrap_or_default();
             app.grid = Some(Grid::new(cursor, columns, title, sql));
             app.tab = if is_plan { Tab::Plan } else { Tab::Results };
@@ -207,7 +208,7 @@ fn run_event(app: &mut App, ticket: Ticket, body: EventBody) {
                 running.explains = is_plan;
             }
             if is_plan {
-                app.plan.lines.clear();
+                app.plan.clear();
             }
         }
         EventBody::Rows { cursor, page } => {
@@ -267,12 +268,13 @@ fn plan_rows(app: &mut App, page: &Page) {
     for row in 0..page.rows() {
         for column in 0..page.columns() {
             let cell = page.value(row, column).to_text();
+            if page.columns() == 1 && app.plan.load(&cell) {
+                return;
+            }
             // The first column names the kind of plan, the last is the plan.
-            let level = (column + 1 < page.columns()).then_some(Level::Info);
-            let lines = text::lines(cell.trim_end(), None);
-            app.plan.lines.extend(lines.into_iter().map(|line| (level, line)));
+            plan::add_text(&mut app.plan.text, column + 1 < page.columns(), &cell);
         }
-        app.plan.lines.push((None, String::new()));
+        app.plan.text.lines.push((None, String::new()));
     }
 }
 
@@ -295,7 +297,8 @@ fn run_failed(app: &mut App, error: &Error) {
     app.error("", error);
     app.tab = Tab::Messages;
     if let (Some(Place::Sql { span, .. }), Some(offset)) = (error.place(), running.offset) {
-        app.editor.mark_error(Some(span.start + offset..span.end.max(span.start + 1) + offset));
+        let at = |place: usize| place.saturating_sub(running.prefix) + offset;
+        app.editor.mark_error(Some(at(span.start)..at(span.end.max(span.start + 1))));
     }
 }
 

@@ -21,6 +21,7 @@ use super::keymap::{Key, Keymap};
 use super::layout::{Pane, Screen, cell_box, inner, list_box};
 use super::lookup::Then;
 use super::overlay::{CellView, Overlay};
+use super::plan::PlanPane;
 use super::theme::Theme;
 use super::tree::Tree;
 use crate::tui::graph::{GraphOutcome, GraphPane};
@@ -114,6 +115,8 @@ pub(super) struct Running {
     pub(super) sql: String,
     /// Where the SQL starts in the editor, if it came from there.
     pub(super) offset: Option<usize>,
+    /// How much of it stands before the editor's text.
+    pub(super) prefix: usize,
     pub(super) cancelled: bool,
     /// A statement changed something: types and counts are read again at the end.
     pub(super) wrote: bool,
@@ -203,7 +206,7 @@ pub struct App {
     pub(super) editor: Editor,
     pub(super) grid: Option<Grid>,
     pub(super) graph: GraphPane,
-    pub(super) plan: Lines,
+    pub(super) plan: PlanPane,
     pub(super) messages: Lines,
     pub(super) inspector: Inspector,
     pub(super) overlays: Vec<Overlay>,
@@ -245,7 +248,7 @@ impl App {
             editor,
             grid: None,
             graph: GraphPane::new(),
-            plan: Lines::default(),
+            plan: PlanPane::default(),
             messages: Lines::default(),
             inspector: Inspector::default(),
             overlays: Vec::new(),
@@ -336,7 +339,7 @@ impl App {
             self.tab = Tab::Results;
         }
         if kind == RunKind::Plan {
-            self.plan.lines.clear();
+            self.plan.clear();
             self.tab = Tab::Plan;
         }
         let command = Command::Run { sql: sql.clone(), params: Vec::new(), delivery };
@@ -348,6 +351,7 @@ impl App {
             sql,
             since: self.now,
             offset,
+            prefix: 0,
             cancelled: false,
             wrote: false,
             explains,

@@ -73,6 +73,7 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
             None => app.note(Level::Info, "there is no row to copy"),
         },
         "back" => back(app),
+        "plan-shape" => app.plan.turn(),
         "wrap" => app.note(Level::Info, "wrap is for the whole cell: Enter in the results shows one"),
         "recentre" | "deeper" | "shallower" | "edge-filter" | "more" | "list" | "mark" => {
             graph_action(app, name)
@@ -156,7 +157,7 @@ fn movement(app: &mut App, name: &str) -> bool {
     let height = match (app.focus, app.tab) {
         (Pane::Tree, _) => i64::try_from(app.tree.height()).unwrap_or(1),
         (Pane::Inspector, _) => i64::try_from(app.inspector.height()).unwrap_or(1),
-        (Pane::Lower, Tab::Plan) => i64::try_from(app.plan.height).unwrap_or(1),
+        (Pane::Lower, Tab::Plan) => i64::try_from(app.plan.height()).unwrap_or(1),
         (Pane::Lower, Tab::Messages) => i64::try_from(app.messages.height).unwrap_or(1),
         (Pane::Lower | Pane::Editor, _) => {
             app.grid.as_ref().map_or(1, |grid| i64::try_from(grid.height()).unwrap_or(1))
@@ -219,7 +220,6 @@ fn to_end(app: &mut App, last: bool) {
 
 fn columns(app: &mut App, by: i64, graph: &str) {
     let unfold = by > 0;
-    let sideways = isize::try_from(by * 8).unwrap_or(0);
     match (app.focus, app.tab) {
         (Pane::Tree, _) => app.tree.unfold(unfold),
         (Pane::Inspector, _) => app.inspector.unfold(unfold),
@@ -229,10 +229,7 @@ fn columns(app: &mut App, by: i64, graph: &str) {
             }
         }
         (Pane::Lower, Tab::Graph) => graph_action(app, graph),
-        (Pane::Lower, Tab::Plan) => {
-            let widest = app.plan.lines.iter().map(|(_, l)| text::width(l)).max().unwrap_or(0);
-            app.plan.left = app.plan.left.saturating_add_signed(sideways).min(widest.saturating_sub(8));
-        }
+        (Pane::Lower, Tab::Plan) => app.plan.sideways(by),
         (Pane::Lower, Tab::Messages) | (Pane::Editor, _) => {}
     }
 }
@@ -299,12 +296,21 @@ fn run_statement(app: &mut App, way: Way) {
     match way {
         Way::Run => app.run(sql, Some(offset), RunKind::Script),
         Way::Explain | Way::Analyze if first == "explain" => app.run(sql, None, RunKind::Plan),
-        Way::Explain => app.run(format!("EXPLAIN {plain}"), None, RunKind::Plan),
+        Way::Explain => run_explain(app, "EXPLAIN (FORMAT JSON) ", plain, offset + sql.len() - plain.len()),
         // It runs what it explains, so a change would be made.
         Way::Analyze if !["select", "with", "values", "table"].contains(&first.as_str()) => {
             app.note(Level::Error, "only a query can be analyzed: this statement would be carried out");
         }
-        Way::Analyze => app.run(format!("EXPLAIN ANALYZE {plain}"), None, RunKind::Plan),
+        Way::Analyze => {
+            run_explain(app, "EXPLAIN (ANALYZE, FORMAT JSON) ", plain, offset + sql.len() - plain.len());
+        }
+    }
+}
+
+fn run_explain(app: &mut App, explain: &str, sql: &str, offset: usize) {
+    app.run(format!("{explain}{sql}"), Some(offset), RunKind::Plan);
+    if let Some(running) = &mut app.running {
+        running.prefix = explain.len();
     }
 }
 
@@ -363,6 +369,11 @@ fn open(app: &mut App) {
         },
         Pane::Lower if app.tab == Tab::Results => view_cell(app),
         Pane::Lower if app.tab == Tab::Graph => graph_action(app, "recentre"),
+        Pane::Lower if app.tab == Tab::Plan => {
+            if let Some((name, about)) = app.plan.about() {
+                app.overlays.push(Overlay::Cell(CellView::text(&name, about)));
+            }
+        }
         Pane::Lower | Pane::Editor => {}
     }
 }
@@ -450,7 +461,7 @@ fn copy(app: &mut App) {
                 None => app.note(Level::Info, "there is no cell to copy"),
             }
         }
-        (Pane::Lower, Tab::Plan) => copy_text(app, app.plan.text(), "plan"),
+        (Pane::Lower, Tab::Plan) => copy_text(app, app.plan.to_text(), "plan"),
         (Pane::Lower, Tab::Messages) => copy_text(app, app.messages.text(), "messages"),
         (Pane::Inspector, _) => match app.inspector.value() {
             Some((name, value)) => copy_text(app, value.to_text(), &name),

@@ -26,6 +26,7 @@ mod keymap;
 mod layout;
 mod lookup;
 mod overlay;
+mod plan;
 mod terminal;
 mod text;
 mod tree;

@@ -291,7 +291,8 @@ fn click(app: &mut App, pane: Pane, rect: Rect, at: Position) {
                     }
                 }
             }
-            Tab::Plan | Tab::Messages => {}
+            Tab::Plan => app.plan.click(usize::from(line.saturating_sub(1))),
+            Tab::Messages => {}
         },
     }
 }

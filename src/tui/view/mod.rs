@@ -2,6 +2,7 @@
 
 mod data;
 mod overlay;
+mod plan;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -84,7 +85,7 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
                 );
             }
             Tab::Graph => app.graph.draw(frame, inside, focused, theme),
-            Tab::Plan if app.plan.lines.is_empty() => {
+            Tab::Plan if app.plan.is_empty() => {
                 empty(
                     app,
                     buffer,
@@ -93,7 +94,7 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
                     &[("explain", "in the editor shows how a statement would run")],
                 );
             }
-            Tab::Plan => data::lines(app, buffer, inside, &app.plan),
+            Tab::Plan => plan::draw(app, buffer, rect, inside, focused),
             Tab::Messages => data::lines(app, buffer, inside, &app.messages),
         },
         Pane::Inspector => data::inspector(app, buffer, rect, inside, focused),
