@@ -227,10 +227,16 @@ pub struct TypeInfo {
     pub to_type: Option<String>,
     /// Declared, or made by its first insert.
     pub declared: bool,
+    /// Declared, and open to properties that are not.
+    #[serde(default)]
+    pub open: bool,
     /// Live rows.
     pub rows: u64,
     /// Its properties.
     pub properties: Vec<PropertyInfo>,
+    /// Its checks and references, as SQL spells them.
+    #[serde(default)]
+    pub constraints: Vec<String>,
 }
 
 /// A view as programs show it.

@@ -1,13 +1,14 @@
 //! What the bus answers, taken into the state.
 
-use crate::bus::{Command, CursorId, EventBody, Page, StatsInfo, Summary};
-use crate::model::{Error, ErrorKind, Place, Value};
+use crate::bus::{Command, CursorId, EventBody, Page, Summary};
+use crate::model::{Error, ErrorKind, Place};
 
+use super::admin;
 use super::app::{App, Database, Level, Purpose, RunKind, Tab, Ticket};
 use super::grid::Grid;
 use super::layout::Pane;
 use super::lookup;
-use super::overlay::{CellView, Consent, Overlay, Question};
+use super::overlay::{Consent, Overlay, Question};
 use super::plan;
 use super::text;
 
@@ -64,11 +65,15 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             app.progress = None;
             app.error("the example was not loaded", &error);
         }
-        (Purpose::Catalog, EventBody::Catalog(catalog)) => app.tree.load(catalog),
+        (Purpose::Catalog, EventBody::Catalog(catalog)) => {
+            app.tree.load(catalog);
+            admin::rebuild(app);
+        }
         (Purpose::Catalog, EventBody::Failed { error, .. }) => app.error("the types were not read", &error),
         (Purpose::Run, body) => run_event(app, ticket, body),
         (Purpose::Page { cursor, page }, body) => page_event(app, *cursor, *page, body),
         (Purpose::Inspect, EventBody::Inspected(inspection)) => {
+            admin::close(app);
             app.inspector.show(*inspection);
             app.inspector_open = true;
             app.focus = Pane::Inspector;
@@ -109,36 +114,10 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             }
             app.graph.path_loaded(path);
         }
-        (Purpose::Stats, EventBody::Stats(stats)) => {
-            let text = figures(&stats);
-            app.overlays.push(Overlay::Cell(CellView::text("Statistics", text)));
-        }
-        (Purpose::Stats, EventBody::Failed { error, .. }) => app.error("", &error),
+        (Purpose::Admin, body) => admin::answer(app, body),
         (Purpose::Path, EventBody::Failed { error, .. }) => app.error("", &error),
         _ => {}
     }
-}
-
-/// Figures as text: groups with their names and values in columns.
-fn figures(stats: &StatsInfo) -> String {
-    let names = stats.figures.iter().map(|f| text::width(&f.name)).max().unwrap_or(0);
-    let mut lines = Vec::new();
-    let mut group = "";
-    for figure in &stats.figures {
-        if figure.group != group {
-            if !group.is_empty() {
-                lines.push(String::new());
-            }
-            group = &figure.group;
-            lines.push(group.to_owned());
-        }
-        let value = match &figure.value {
-            Value::Integer(n) => u64::try_from(*n).map_or_else(|_| n.to_string(), text::count),
-            other => text::one_line(other),
-        };
-        lines.push(format!("  {}  {value} {}", text::fit(&figure.name, names, false), figure.unit));
-    }
-    lines.join("\n")
 }
 
 fn opened(app: &mut App) {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::bus::{Command, CursorId, Delivery, EventBody};
 use crate::model::{Direction, Error, NodeId, Value, escape_control};
 
+use super::admin::{self, Admin};
 use super::editor::{Editor, KeyPreset};
 use super::grid::{Grid, PAGE_ROWS};
 use super::inspector::{EDGE_PAGE, Inspector};
@@ -94,7 +95,7 @@ pub(super) enum Purpose {
     Edges { record: Uuid, group: usize, page: u64 },
     Graph,
     Path,
-    Stats,
+    Admin,
     Close,
 }
 
@@ -190,6 +191,8 @@ pub(super) struct Database {
 pub struct App {
     pub(super) options: Options,
     pub(super) theme: Theme,
+    /// The theme to go back to when the one that is looked at is not chosen.
+    pub(super) theme_before: Option<Theme>,
     pub(super) keymap: Keymap,
     pub(super) size: (u16, u16),
     pub(super) screen: Screen,
@@ -209,6 +212,8 @@ pub struct App {
     pub(super) plan: PlanPane,
     pub(super) messages: Lines,
     pub(super) inspector: Inspector,
+    /// A screen that lies over all panes.
+    pub(super) admin: Option<Admin>,
     pub(super) overlays: Vec<Overlay>,
     /// One line in place of the hints, until the next key.
     pub(super) notice: Option<(Level, String)>,
@@ -234,6 +239,7 @@ impl App {
         }
         let mut app = Self {
             theme: options.theme.clone(),
+            theme_before: None,
             keymap: Keymap::new(),
             size: (columns, rows),
             screen: Screen::default(),
@@ -251,6 +257,7 @@ impl App {
             plan: PlanPane::default(),
             messages: Lines::default(),
             inspector: Inspector::default(),
+            admin: None,
             overlays: Vec::new(),
             notice: None,
             keys: Vec::new(),
@@ -372,6 +379,17 @@ impl App {
         }
     }
 
+    /// Stops a request whose answers nobody waits for any more.
+    pub(super) fn cancel_request(&mut self, ticket: Ticket) {
+        self.outbox.push(Effect::Cancel(ticket));
+    }
+
+    /// When the screen wants to be woken though nothing happens, in time since the start.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Duration> {
+        admin::wakes_at(self)
+    }
+
     pub(super) fn inspect(&mut self, id: Uuid) {
         self.supersede(|p| *p == Purpose::Inspect);
         self.send(Purpose::Inspect, Command::Inspect { id });
@@ -461,11 +479,14 @@ impl App {
 
     /// Whether printable keys are text now.
     pub(super) fn is_typing(&self) -> bool {
-        self.focus == Pane::Editor && self.editor.takes_text()
+        self.admin.is_none() && self.focus == Pane::Editor && self.editor.takes_text()
     }
 
     /// The registry's name of the focused pane.
     pub(super) fn context(&self) -> &'static str {
+        if self.admin.is_some() {
+            return "admin";
+        }
         match (self.focus, self.tab) {
             (Pane::Tree, _) => "tree",
             (Pane::Editor, _) => "editor",
@@ -493,6 +514,9 @@ impl App {
         }
         if let Some(rect) = inside(self.screen.inspector) {
             self.inspector.fit(rect.height.saturating_sub(2));
+        }
+        if let Some(admin) = &mut self.admin {
+            admin.fit(inner(super::view::admin_area(self.size)).height);
         }
         let list = inner(list_box(self.size));
         for overlay in &mut self.overlays {

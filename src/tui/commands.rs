@@ -2,17 +2,17 @@
 
 use uuid::Uuid;
 
-use crate::bus::Command;
 use crate::bus::registry::{SCREEN, screen_command};
 use crate::model::NodeId;
 
-use super::app::{App, Effect, Level, Purpose, RunKind, Tab};
+use super::admin;
+use super::app::{App, Effect, Level, RunKind, Tab};
 use super::inspector::Opened;
 use super::layout::Pane;
 use super::lookup::{self, Then};
 use super::overlay::{CellView, Consent, Entry, Overlay, Picker, Prompt, Question};
+use super::preview;
 use super::text;
-use super::theme::Theme;
 use super::tree::{TreeRow, quote_name};
 use crate::tui::graph::GraphAction;
 
@@ -46,7 +46,7 @@ pub(super) fn run_line(app: &mut App, line: &str) {
 
 /// Runs a command by the registry's name.
 pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
-    if movement(app, name) || pane_command(app, name) {
+    if admin_command(app, name) || movement(app, name) || pane_command(app, name) {
         return;
     }
     match name {
@@ -88,11 +88,7 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
             app.refresh();
             app.note(Level::Info, "types and counts are read again");
         }
-        "stats" => {
-            app.supersede(|p| *p == Purpose::Stats);
-            app.send(Purpose::Stats, Command::Stats);
-        }
-        "theme" => set_theme(app, argument),
+        "theme" => preview::choose(app, argument),
         "leave" => leave(app),
         "close" => close(app),
         "suspend" => app.outbox.push(Effect::Suspend),
@@ -101,12 +97,63 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
     }
 }
 
+/// Opens an admin screen, or runs a command of the one that is open; false where the name is for the
+/// panes, which are shown again then.
+fn admin_command(app: &mut App, name: &str) -> bool {
+    if let Some(kind) = admin::Kind::of_command(name) {
+        admin::open(app, kind);
+        return true;
+    }
+    let Some(screen) = &mut app.admin else { return false };
+    let height = i64::try_from(screen.height()).unwrap_or(1);
+    match name {
+        "up" => screen.move_by(-1),
+        "down" => screen.move_by(1),
+        "half-page-down" => screen.move_by(height / 2),
+        "half-page-up" => screen.move_by(-height / 2),
+        "page-down" => screen.move_by(height),
+        "page-up" => screen.move_by(-height),
+        "first" => screen.move_by(i64::MIN / 2),
+        "last" => screen.move_by(i64::MAX / 2),
+        "next-tab" | "next-pane" => admin::turn(app, 1),
+        "previous-tab" | "previous-pane" => admin::turn(app, admin::Kind::ALL.len() - 1),
+        "open" => open_line(app),
+        "copy" => {
+            if let Some(line) = screen.selected().map(admin::Line::text) {
+                copy_text(app, line.trim().to_owned(), "line");
+            }
+        }
+        "refresh" => admin::ask(app),
+        "leave" | "close" => admin::close(app),
+        "help" | "palette" | "command-line" | "theme" | "cancel" | "suspend" | "quit" | "left" | "right"
+        | "zoom" => return ["left", "right", "zoom"].contains(&name),
+        _ => {
+            admin::close(app);
+            return false;
+        }
+    }
+    true
+}
+
+fn open_line(app: &mut App) {
+    let target = app.admin.as_ref().and_then(|screen| screen.selected()).map(|line| line.target.clone());
+    match target.unwrap_or_default() {
+        admin::Target::Nothing => app.note(Level::Info, "this line leads nowhere"),
+        admin::Target::Record(id) => app.inspect(id),
+        admin::Target::Type(name) => {
+            admin::close(app);
+            browse(app, &name);
+        }
+        admin::Target::Text(title, text) => app.overlays.push(Overlay::Cell(CellView::text(&title, text))),
+    }
+}
+
 /// A command within the overlay on top.
 pub(super) fn in_overlay(app: &mut App, name: &str) {
     let Some(overlay) = app.overlays.last_mut() else { return };
     if name == "leave" {
         app.overlays.pop();
-        return;
+        return preview::end(app);
     }
     match overlay {
         Overlay::Cell(view) => {
@@ -140,12 +187,14 @@ pub(super) fn in_overlay(app: &mut App, name: &str) {
                 "open" => {
                     let line = list.picked().map(|entry| entry.line.clone());
                     app.overlays.pop();
+                    preview::end(app);
                     if let Some(line) = line {
                         run_line(app, &line);
                     }
                 }
                 _ => {}
             }
+            preview::show(app);
         }
         Overlay::Prompt(_) | Overlay::Question(_) => {}
     }
@@ -515,13 +564,6 @@ fn palette(app: &App) -> Vec<Entry> {
         detail: format!("{}, {} rows", if info.is_edge { "edges" } else { "nodes" }, text::count(info.rows)),
         line: format!("browse {}", info.name),
     });
-    let themes = Theme::names().map(|name| Entry {
-        section: "themes",
-        keys: String::new(),
-        label: format!("theme {name}"),
-        detail: "change the colours".to_owned(),
-        line: format!("theme {name}"),
-    });
     // Movements and commands that want an argument make no sense in a list.
     let commands = SCREEN.iter().filter(|s| s.group != "move" && s.name != "theme").map(|spec| Entry {
         section: "commands",
@@ -530,17 +572,7 @@ fn palette(app: &App) -> Vec<Entry> {
         detail: spec.help.to_owned(),
         line: spec.name.to_owned(),
     });
-    types.chain(commands).chain(themes).collect()
-}
-
-fn set_theme(app: &mut App, name: &str) {
-    match Theme::load(name, app.theme.depth()) {
-        Ok(theme) => app.theme = theme,
-        Err(error) => {
-            let hint = error.hint().unwrap_or_default();
-            app.note(Level::Error, &format!("{error}; {hint}"));
-        }
-    }
+    types.chain(commands).chain(preview::entries()).collect()
 }
 
 fn leave(app: &mut App) {

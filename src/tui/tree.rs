@@ -185,8 +185,10 @@ mod tests {
             from_type: None,
             to_type: None,
             declared: false,
+            open: false,
             rows: 1,
             properties: vec![],
+            constraints: vec![],
         }
     }
 

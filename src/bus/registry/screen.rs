@@ -77,8 +77,11 @@ pub const SCREEN: &[CommandSpec] = &[
     command("program", "palette", &[], "", "find any command or type by a few of its letters"),
     command("program", "command-line", &[], "", "type a command by its name"),
     command("program", "refresh", &[], "", "read types and counts again"),
-    command("program", "stats", &[], "", "show sizes, counts and caches of the database"),
-    command("program", "theme", &[], "NAME", "change the colours: dusk, paper"),
+    command("admin", "stats", &[], "", "show figures and rates of the database, live"),
+    command("admin", "wal", &["log"], "", "follow the log: each transaction and what it did"),
+    command("admin", "storage", &[], "", "show the tables, the segments of the log and their sizes"),
+    command("admin", "schema", &[], "", "show types with properties, constraints and indexes"),
+    command("program", "theme", &[], "[NAME]", "change the colours; without a name, pick from what there is"),
     command("program", "leave", &[], "", "close what lies on top, or leave this pane"),
     command("program", "close", &[], "", "close what is open; at the end, quit"),
     command("program", "suspend", &[], "", "go back to the shell; `fg` returns"),
@@ -172,6 +175,15 @@ pub const KEYS: &[KeyBinding] = &[
     key("inspector", "g n", "neighbours"),
     key("inspector", "y", "copy"),
     key("inspector", "'", "count"),
+    // The admin screens.
+    key("admin", "Enter", "open"),
+    key("admin", "j", "down"),
+    key("admin", "k", "up"),
+    key("admin", "g g", "first"),
+    key("admin", "G", "last"),
+    key("admin", "y", "copy"),
+    key("admin", "]", "next-tab"),
+    key("admin", "[", "previous-tab"),
     // The whole cell.
     key("cell", "j", "down"),
     key("cell", "k", "up"),
@@ -248,6 +260,7 @@ pub const HINTS: &[(&str, &[&str])] = &[
     ("messages", &["copy", "next-tab"]),
     ("graph", &["recentre", "back", "deeper", "edge-filter", "mark", "inspect"]),
     ("inspector", &["open", "back", "neighbours", "leave", "copy"]),
+    ("admin", &["open", "next-tab", "refresh", "leave"]),
     ("cell", &["leave", "wrap", "copy"]),
     ("list", &["open", "leave"]),
     ("anywhere", &["help", "palette", "zoom", "next-pane", "close"]),
@@ -306,7 +319,8 @@ mod tests {
     fn every_command_can_be_reached_by_a_key_or_says_its_arguments() {
         for spec in SCREEN {
             let has_key = KEYS.iter().any(|k| k.command == spec.name);
-            let typed = ["row", "theme", "stats", "quit", "plan", "messages"].contains(&spec.name);
+            let typed = ["row", "theme", "stats", "wal", "storage", "schema", "quit", "plan", "messages"]
+                .contains(&spec.name);
             assert!(has_key || typed, "{} has no key", spec.name);
         }
     }

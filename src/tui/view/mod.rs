@@ -1,5 +1,6 @@
 //! Draws the state. Changes nothing; every text that came from outside is safe before it arrives.
 
+mod admin;
 mod data;
 mod overlay;
 mod plan;
@@ -20,6 +21,8 @@ use super::keymap::{key_of, short};
 use super::layout::{Pane, SMALLEST, WIDE, inner};
 use super::overlay::Overlay;
 use crate::tui::text;
+
+pub(super) use admin::{area as admin_area, kind_at as admin_at};
 
 /// Draws the screen.
 pub fn view(app: &App, frame: &mut Frame<'_>) {
@@ -48,6 +51,7 @@ pub fn view(app: &App, frame: &mut Frame<'_>) {
         title(app, frame.buffer_mut(), pane, rect);
         draw_pane(app, frame, pane, rect);
     }
+    admin::draw(app, frame);
     status(app, frame.buffer_mut());
     overlay::draw(app, frame);
 }

@@ -228,10 +228,8 @@ mod tests {
     #[test]
     fn the_inputs_of_a_step_share_its_width() {
         let step = |depth, total, below| Step { depth, total, own: Some(1.0), below, ..Step::default() };
-        let pane = PlanPane {
-            steps: vec![step(0, 10.0, 3), step(1, 8.0, 2), step(2, 2.0, 0), step(2, 4.0, 0)],
-            ..PlanPane::default()
-        };
+        let mut pane = PlanPane::default();
+        pane.steps = vec![step(0, 10.0, 3), step(1, 8.0, 2), step(2, 2.0, 0), step(2, 4.0, 0)];
         assert_eq!(widths(&pane, 100), [(0, 100), (0, 80), (0, 20), (20, 40)]);
     }
 }
