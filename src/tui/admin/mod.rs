@@ -51,6 +51,16 @@ impl Kind {
         }
     }
 
+    /// What the status line calls it.
+    pub(super) fn mode(self) -> &'static str {
+        match self {
+            Kind::Stats => "STATS",
+            Kind::Wal => "LOG",
+            Kind::Storage => "STORAGE",
+            Kind::Schema => "SCHEMA",
+        }
+    }
+
     pub(super) fn of_command(name: &str) -> Option<Self> {
         Some(match name {
             "stats" => Kind::Stats,

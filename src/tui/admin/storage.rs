@@ -67,13 +67,13 @@ fn log(segments: &[LogSegment]) -> Vec<Line> {
         let used = format!("{} of {}", bytes(segment.used_bytes), bytes(segment.file_bytes));
         let about = format!("begun {}", format_timestamp(segment.begun_micros));
         let line = Line::new(vec![
-            (format!("  {}", text::fit(&escape_control(&segment.file), 18, false)), "ui.text"),
-            (text::fit(&range, 24, true), "ui.number"),
+            (format!("  {}", text::fit(&escape_control(&segment.file), 21, false)), "ui.text"),
+            (text::fit(&range, 20, true), "ui.number"),
             (
                 text::fit(&format!("{} transactions", text::count(segment.transactions)), 24, true),
                 "ui.text.muted",
             ),
-            (text::fit(&used, 24, true), "ui.number"),
+            (text::fit(&used, 22, true), "ui.number"),
             (state, scope),
         ]);
         lines.push(line.to(Target::Text(escape_control(&segment.file).into_owned(), about)));

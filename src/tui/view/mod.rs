@@ -243,6 +243,7 @@ fn status_left(app: &App) -> Line<'static> {
     let plain = theme.style("ui.status");
     let mut spans = Vec::new();
     let mode = match (app.focus, app.tab) {
+        _ if app.admin.is_some() => app.admin.as_ref().map_or("", |screen| screen.kind.mode()),
         (Pane::Tree, _) => "TYPES",
         (Pane::Editor, _) => app.editor.mode_label(),
         (Pane::Inspector, _) => "INSPECT",
