@@ -18,6 +18,7 @@ use crate::model::{Error, PropertyId, PropertyType, Result, RowId, TypeDef, Type
 use crate::storage::{Catalog, Deleted, Transaction, View};
 
 use super::arrow_value::value_at;
+use super::change::Applied;
 use super::columns::{ROW, system_source};
 use super::ddl::{at_name, no_table, table_name};
 use super::error::{from_datafusion_at, quoted, refuse};
@@ -25,7 +26,7 @@ use super::literal::{Literal, convert, literal};
 use super::provider::ROWS_SCHEMA;
 use super::returning::{Returned, Returning, Scope};
 use super::rewrite::{ident, name_of, object_name, parse_query};
-use super::session::{Applied, CommandResult, Run};
+use super::session::{CommandResult, Run};
 
 pub use super::insert::insert;
 

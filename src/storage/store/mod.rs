@@ -405,6 +405,14 @@ impl Store {
         self.shared.backend.stats()
     }
 
+    /// The files of the database's folder and their bytes; `None` in memory.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn files(&self) -> Result<Option<Vec<(String, u64)>>> {
+        self.folder.get().map(Folder::sizes).transpose()
+    }
+
     /// The database's identity.
     #[must_use]
     pub fn uuid(&self) -> Uuid {
