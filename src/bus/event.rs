@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Edge, EdgeId, Error, Node, NodeId, PropertyType, Value};
 
 use super::command::Command;
+use super::copy::Copied;
 use super::{LogSegment, LogTransaction, Page, Verification};
 
 /// The version of commands and events; raised when old recordings no longer fit.
@@ -129,6 +130,10 @@ pub enum EventBody {
     Neighbourhood(Neighbourhood),
     /// A level of a traversal.
     Level(TraverseLevel),
+    /// The next cell with a text, or none in all rows.
+    Found(Option<Found>),
+    /// Rows were copied.
+    Copied(Copied),
     /// A shortest path, or none.
     Path(Option<PathFound>),
     /// Figures.
@@ -200,6 +205,17 @@ pub struct Progress {
     pub fraction: Option<f64>,
     /// Since the start.
     pub elapsed: Duration,
+}
+
+/// A cell that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Its row in the result or view, from 0.
+    pub row: u64,
+    /// Its column in the result.
+    pub column: u32,
+    /// The search went on at the other end.
+    pub wrapped: bool,
 }
 
 /// The schema as programs show it.
