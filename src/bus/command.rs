@@ -9,6 +9,7 @@ use crate::model::{Direction, NodeId, Properties, Value};
 use crate::transfer::{ExportSource, FileFormat, ImportOptions};
 
 use super::event::{CursorId, RequestId};
+use super::workspace::WorkspaceCommand;
 
 /// A request to the engine. Each is answered by events that carry its request id, the last of
 /// which is `Done` or `Failed`.
@@ -227,6 +228,8 @@ pub enum Command {
         /// The folder that holds `.aresadb`.
         path: PathBuf,
     },
+    /// What a user's desk keeps between two starts; no database need be open. Answers `Workspace`.
+    Workspace(WorkspaceCommand),
 }
 
 impl Command {
@@ -265,6 +268,7 @@ impl Command {
             Command::Compact { .. } => "compact",
             Command::Config { .. } => "config",
             Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. } => "wal",
+            Command::Workspace(_) => "workspace",
         }
     }
 }

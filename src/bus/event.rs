@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Edge, EdgeId, Error, Node, NodeId, PropertyType, Value};
 
 use super::command::Command;
+use super::workspace::WorkspaceEvent;
 use super::{LogSegment, LogTransaction, Page, Verification};
 
 /// The version of commands and events; raised when old recordings no longer fit.
@@ -141,6 +142,8 @@ pub enum EventBody {
     Segments(Vec<LogSegment>),
     /// A transaction of the log, or a part of one.
     Logged(Box<LogTransaction>),
+    /// What the user's desk keeps.
+    Workspace(WorkspaceEvent),
     /// The command is done.
     Done {
         /// What it did.
@@ -231,6 +234,20 @@ pub struct TypeInfo {
     pub rows: u64,
     /// Its properties.
     pub properties: Vec<PropertyInfo>,
+    /// What its rows refer to.
+    #[serde(default)]
+    pub references: Vec<ReferenceInfo>,
+}
+
+/// A reference as programs show it: `FOREIGN KEY (properties) REFERENCES target (keys)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceInfo {
+    /// The properties that refer, in order.
+    pub properties: Vec<String>,
+    /// The type they refer to.
+    pub target: String,
+    /// Its properties that are referred to, in the same order.
+    pub keys: Vec<String>,
 }
 
 /// A view as programs show it.

@@ -495,6 +495,7 @@ mod tests {
                         not_null: false,
                         default: None,
                     }],
+                    references: Vec::new(),
                 }],
                 views: Vec::new(),
                 version: 1,

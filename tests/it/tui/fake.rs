@@ -52,6 +52,7 @@ fn type_info(name: &str, rows: u64, is_edge: bool, properties: &[(&str, Property
         declared: false,
         rows,
         properties: properties.iter().map(property).collect(),
+        references: Vec::new(),
     }
 }
 
