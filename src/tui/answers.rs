@@ -9,6 +9,7 @@ use super::layout::Pane;
 use super::lookup;
 use super::overlay::{CellView, Consent, Overlay, Question};
 use super::text;
+use super::workspace;
 
 /// Takes an event of the bus in; one that nobody waits for any more is dropped.
 pub(super) fn answer(app: &mut App, ticket: Ticket, body: EventBody) {
@@ -63,9 +64,16 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             app.progress = None;
             app.error("the example was not loaded", &error);
         }
-        (Purpose::Catalog, EventBody::Catalog(catalog)) => app.tree.load(catalog),
+        (Purpose::Catalog, EventBody::Catalog(catalog)) => {
+            app.work.learn(&catalog);
+            app.tree.load(catalog);
+        }
         (Purpose::Catalog, EventBody::Failed { error, .. }) => app.error("the types were not read", &error),
-        (Purpose::Run, body) => run_event(app, ticket, body),
+        (Purpose::Workspace(errand), body) => workspace::answer(app, errand, body),
+        (Purpose::Run, body) => {
+            workspace::history::watch(app, ticket, &body);
+            run_event(app, ticket, body);
+        }
         (Purpose::Page { cursor, page }, body) => page_event(app, *cursor, *page, body),
         (Purpose::Inspect, EventBody::Inspected(inspection)) => {
             app.inspector.show(*inspection);
@@ -295,7 +303,10 @@ fn run_failed(app: &mut App, error: &Error) {
     app.error("", error);
     app.tab = Tab::Messages;
     if let (Some(Place::Sql { span, .. }), Some(offset)) = (error.place(), running.offset) {
-        app.editor.mark_error(Some(span.start + offset..span.end.max(span.start + 1) + offset));
+        let span = span.start + offset..span.end.max(span.start + 1) + offset;
+        if let Some(editor) = workspace::tabs::editor_of(app, running.query_tab) {
+            editor.mark_error(Some((span, error.message())));
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use super::lookup::Then;
 use super::overlay::{CellView, Overlay};
 use super::theme::Theme;
 use super::tree::Tree;
+use super::workspace::{self, Errand, Folders, Workspace};
 use crate::tui::graph::{GraphOutcome, GraphPane};
 
 /// How the program starts.
@@ -40,6 +41,10 @@ pub struct Options {
     pub demo: bool,
     /// SQL to fill the editor with and run.
     pub exec: Option<String>,
+    /// Where the user's files are.
+    pub folders: Folders,
+    /// The theme of the session before is taken; otherwise `theme` was asked for.
+    pub restores_theme: bool,
 }
 
 /// The name of a request; its answers carry it.
@@ -57,6 +62,8 @@ pub enum Effect {
     Copy(String),
     /// Go back to the shell until `fg`.
     Suspend,
+    /// Let the user's own editor change the text; it comes back as [`Event::Edited`].
+    Edit(String),
     /// End the program.
     Quit,
 }
@@ -76,8 +83,10 @@ pub enum Event {
     Answer(Ticket, EventBody),
     /// The loop tells the user something.
     Note(Result<String, Error>),
-    /// Time has passed while something runs.
+    /// Time has passed while something runs, or until [`App::wakes_at`].
     Tick,
+    /// The text comes back from the user's own editor.
+    Edited(Result<String, Error>),
 }
 
 /// What a request is for.
@@ -95,6 +104,7 @@ pub(super) enum Purpose {
     Path,
     Stats,
     Close,
+    Workspace(Errand),
 }
 
 /// What a statement was run for.
@@ -114,6 +124,8 @@ pub(super) struct Running {
     pub(super) sql: String,
     /// Where the SQL starts in the editor, if it came from there.
     pub(super) offset: Option<usize>,
+    /// The editor's tab it came from.
+    pub(super) query_tab: u64,
     pub(super) cancelled: bool,
     /// A statement changed something: types and counts are read again at the end.
     pub(super) wrote: bool,
@@ -201,6 +213,8 @@ pub struct App {
 
     pub(super) tree: Tree,
     pub(super) editor: Editor,
+    /// Tabs, completion, history, saved queries.
+    pub(super) work: Workspace,
     pub(super) grid: Option<Grid>,
     pub(super) graph: GraphPane,
     pub(super) plan: Lines,
@@ -243,6 +257,7 @@ impl App {
             inspector_open: false,
             tree: Tree::default(),
             editor,
+            work: Workspace::new(),
             grid: None,
             graph: GraphPane::new(),
             plan: Lines::default(),
@@ -260,6 +275,7 @@ impl App {
             options,
         };
         app.open(false);
+        workspace::open(&mut app);
         app.arrange();
         let effects = std::mem::take(&mut app.outbox);
         (app, effects)
@@ -275,6 +291,17 @@ impl App {
     #[must_use]
     pub fn wants_draw(&self) -> bool {
         self.screen.editor.is_some() && self.editor.wants_draw()
+    }
+
+    /// When a [`Event::Tick`] is due although nothing happens, since the start.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Duration> {
+        workspace::restore::wakes_at(self)
+    }
+
+    /// The program ends: what is to be done before, such as keeping the editor's text.
+    pub fn farewell(&mut self) -> Vec<Effect> {
+        workspace::restore::farewell(self)
     }
 
     /// Whether the database is being opened.
@@ -341,13 +368,16 @@ impl App {
         }
         let command = Command::Run { sql: sql.clone(), params: Vec::new(), delivery };
         let ticket = self.send(Purpose::Run, command);
+        workspace::history::started(self, ticket, &sql, &kind);
         let explains = kind == RunKind::Plan;
+        let query_tab = workspace::tabs::active_id(self);
         self.running = Some(Running {
             ticket,
             kind,
             sql,
             since: self.now,
             offset,
+            query_tab,
             cancelled: false,
             wrote: false,
             explains,
@@ -475,7 +505,7 @@ impl App {
 
     /// Works out where everything stands, and tells the parts how much fits.
     pub(super) fn arrange(&mut self) {
-        self.screen = Screen::new(self.size, self.focus, self.zoom, self.inspector_open);
+        self.screen = Screen::new(self.size, self.focus, self.zoom, self.inspector_open, &self.work.sizes);
         let inside = |rect: Option<Rect>| rect.map(inner);
         if let Some(rect) = inside(self.screen.tree) {
             self.tree.fit(rect.height);
@@ -501,7 +531,8 @@ impl App {
                     }
                 }
                 Overlay::List(picker) => picker.fit(list.height.saturating_sub(2)),
-                Overlay::Prompt(_) | Overlay::Question(_) => {}
+                Overlay::History(list) => list.fit(super::view::history_lines(self.size, list.full)),
+                Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Ask(_) => {}
             }
         }
     }

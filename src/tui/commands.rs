@@ -10,10 +10,11 @@ use super::app::{App, Effect, Level, Purpose, RunKind, Tab};
 use super::inspector::Opened;
 use super::layout::Pane;
 use super::lookup::{self, Then};
-use super::overlay::{CellView, Consent, Entry, Overlay, Picker, Prompt, Question};
+use super::overlay::{CellView, Consent, Overlay, Picker, Prompt, Question};
 use super::text;
 use super::theme::Theme;
 use super::tree::{TreeRow, quote_name};
+use super::workspace;
 use crate::tui::graph::GraphAction;
 
 /// Types with more rows than this are browsed up to it: the engine keeps a result aside.
@@ -46,12 +47,12 @@ pub(super) fn run_line(app: &mut App, line: &str) {
 
 /// Runs a command by the registry's name.
 pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
-    if movement(app, name) || pane_command(app, name) {
+    if movement(app, name) || pane_command(app, name) || workspace::command(app, name, argument) {
         return;
     }
     match name {
         "run" => run_statement(app, Way::Run),
-        "run-all" => app.run(app.editor.text(), Some(0), RunKind::Script),
+        "run-all" => workspace::guard::run(app, app.editor.text(), Some(0), RunKind::Script),
         "explain" => run_statement(app, Way::Explain),
         "analyze" => run_statement(app, Way::Analyze),
         "cancel" => {
@@ -81,7 +82,10 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
             let contexts = app.contexts();
             app.overlays.push(Overlay::List(Picker::help(&contexts, app.is_typing())));
         }
-        "palette" => app.overlays.push(Overlay::List(Picker::new("Palette", palette(app)))),
+        "palette" => {
+            let entries = workspace::palette::entries(app);
+            app.overlays.push(Overlay::List(Picker::new("Palette", entries)));
+        }
         "command-line" => app.overlays.push(Overlay::Prompt(Prompt::default())),
         "refresh" => {
             app.refresh();
@@ -146,7 +150,8 @@ pub(super) fn in_overlay(app: &mut App, name: &str) {
                 _ => {}
             }
         }
-        Overlay::Prompt(_) | Overlay::Question(_) => {}
+        Overlay::History(_) => workspace::history::command(app, name),
+        Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Ask(_) => {}
     }
 }
 
@@ -297,24 +302,21 @@ fn run_statement(app: &mut App, way: Way) {
     let plain = sql.trim_start();
     let first = plain.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_lowercase();
     match way {
-        Way::Run => app.run(sql, Some(offset), RunKind::Script),
+        Way::Run => workspace::guard::run(app, sql, Some(offset), RunKind::Script),
         Way::Explain | Way::Analyze if first == "explain" => app.run(sql, None, RunKind::Plan),
         Way::Explain => app.run(format!("EXPLAIN {plain}"), None, RunKind::Plan),
-        // It runs what it explains, so a change would be made.
-        Way::Analyze if !["select", "with", "values", "table"].contains(&first.as_str()) => {
-            app.note(Level::Error, "only a query can be analyzed: this statement would be carried out");
-        }
-        Way::Analyze => app.run(format!("EXPLAIN ANALYZE {plain}"), None, RunKind::Plan),
+        Way::Analyze => workspace::guard::analyze(app, plain),
     }
 }
 
 fn browse(app: &mut App, argument: &str) {
     let found = if argument.is_empty() {
         match app.tree.selected() {
-            Some(TreeRow::Section { .. }) => {
+            Some(TreeRow::Section { .. } | TreeRow::Queries) => {
                 app.tree.toggle();
                 return;
             }
+            Some(TreeRow::Query(_)) => return workspace::queries::open(app, ""),
             _ => app.tree.selected_type(),
         }
     } else {
@@ -496,35 +498,12 @@ pub(super) fn graph_action(app: &mut App, name: &str) {
     app.graph_outcome(outcome);
 }
 
-fn palette(app: &App) -> Vec<Entry> {
-    let types = app.tree.catalog.iter().flat_map(|c| &c.types).map(|info| Entry {
-        section: "types",
-        keys: String::new(),
-        label: crate::model::escape_control(&info.name).into_owned(),
-        detail: format!("{}, {} rows", if info.is_edge { "edges" } else { "nodes" }, text::count(info.rows)),
-        line: format!("browse {}", info.name),
-    });
-    let themes = Theme::names().map(|name| Entry {
-        section: "themes",
-        keys: String::new(),
-        label: format!("theme {name}"),
-        detail: "change the colours".to_owned(),
-        line: format!("theme {name}"),
-    });
-    // Movements and commands that want an argument make no sense in a list.
-    let commands = SCREEN.iter().filter(|s| s.group != "move" && s.name != "theme").map(|spec| Entry {
-        section: "commands",
-        keys: super::keymap::key_of(app.context(), spec.name, app.is_typing()).unwrap_or_default().to_owned(),
-        label: spec.name.to_owned(),
-        detail: spec.help.to_owned(),
-        line: spec.name.to_owned(),
-    });
-    types.chain(commands).chain(themes).collect()
-}
-
 fn set_theme(app: &mut App, name: &str) {
     match Theme::load(name, app.theme.depth()) {
-        Ok(theme) => app.theme = theme,
+        Ok(theme) => {
+            app.theme = theme;
+            app.work.theme = Some(name.to_owned());
+        }
         Err(error) => {
             let hint = error.hint().unwrap_or_default();
             app.note(Level::Error, &format!("{error}; {hint}"));

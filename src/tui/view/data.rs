@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::bus::QueryPlace;
 use crate::model::{Value, escape_control};
 
 use super::super::app::{App, Lines};
@@ -89,6 +90,16 @@ pub(super) fn tree(app: &App, buffer: &mut Buffer, inside: Rect, focused: bool) 
                 let rows = text::count(info.rows);
                 let left = vec![(" ", "ui"), (arrow, "ui.border"), (&name, "ui.text")];
                 draw_row(app, buffer, inside, y, &Row { left, right: (&rows, "ui.number"), selected });
+            }
+            TreeRow::Queries => {
+                let left = vec![(arrow, "ui.text.muted"), ("saved queries", "ui.text.strong")];
+                draw_row(app, buffer, inside, y, &Row { left, right: ("", ""), selected });
+            }
+            TreeRow::Query(at) => {
+                let Some(query) = tree.query_at(at) else { continue };
+                let right = if query.place == QueryPlace::User { "user" } else { "" };
+                let left = vec![("   ", "ui"), (query.name.as_str(), "ui.text")];
+                draw_row(app, buffer, inside, y, &Row { left, right: (right, "ui.text.muted"), selected });
             }
             TreeRow::Property(t, p) => {
                 let Some(property) = tree.type_at(t).and_then(|t| t.properties.get(p)) else { continue };

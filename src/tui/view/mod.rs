@@ -2,6 +2,7 @@
 
 mod data;
 mod overlay;
+mod workspace;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -19,6 +20,8 @@ use super::keymap::{key_of, short};
 use super::layout::{Pane, SMALLEST, WIDE, inner};
 use super::overlay::Overlay;
 use crate::tui::text;
+
+pub(super) use workspace::history_lines;
 
 /// Draws the screen.
 pub fn view(app: &App, frame: &mut Frame<'_>) {
@@ -48,6 +51,7 @@ pub fn view(app: &App, frame: &mut Frame<'_>) {
         draw_pane(app, frame, pane, rect);
     }
     status(app, frame.buffer_mut());
+    workspace::popup(app, frame.buffer_mut());
     overlay::draw(app, frame);
 }
 
@@ -157,7 +161,7 @@ fn title(app: &App, buffer: &mut Buffer, pane: Pane, rect: Rect) {
             let name = app.database.as_ref().map_or("…".into(), |d| escape_control(&d.name));
             Line::styled(format!("1 {name}"), own)
         }
-        Pane::Editor => Line::styled("2 Query", own),
+        Pane::Editor => super::workspace::tabs::title(app, theme, rect),
         Pane::Inspector => Line::styled("4 Inspector", own),
         Pane::Lower => {
             let mut spans = Vec::new();
@@ -293,6 +297,7 @@ fn hints(app: &App, room: usize) -> (Line<'static>, usize) {
     let context = match app.overlays.last() {
         Some(Overlay::Cell(_)) => "cell",
         Some(Overlay::List(_)) => "list",
+        Some(Overlay::History(_)) => "history",
         Some(_) => return (Line::default(), 0),
         None => app.context(),
     };

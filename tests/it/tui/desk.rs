@@ -36,6 +36,8 @@ pub struct Desk {
     now: Duration,
     pub sent: Vec<Command>,
     pub copied: Vec<String>,
+    /// Texts for the user's own editor.
+    pub outside: Vec<String>,
     pub quit: bool,
     /// Requests without a closing event.
     open: BTreeMap<Ticket, Command>,
@@ -52,6 +54,8 @@ pub fn options() -> Options {
         keys: KeyPreset::Standard,
         demo: false,
         exec: None,
+        folders: aresadb::tui::Folders::default(),
+        restores_theme: true,
     }
 }
 
@@ -66,6 +70,7 @@ impl Desk {
             now: Duration::ZERO,
             sent: Vec::new(),
             copied: Vec::new(),
+            outside: Vec::new(),
             quit: false,
             open: BTreeMap::new(),
             hold: None,
@@ -108,6 +113,7 @@ impl Desk {
                 Effect::Cancel(ticket) => self.cancel(ticket),
                 Effect::Copy(text) => self.copied.push(text),
                 Effect::Suspend => {}
+                Effect::Edit(text) => self.outside.push(text),
                 Effect::Quit => self.quit = true,
             }
         }
@@ -156,6 +162,20 @@ impl Desk {
                 self.take(Event::Answer(ticket, event.body));
             }
         }
+    }
+
+    /// Lets time pass.
+    pub fn wait(&mut self, time: Duration) {
+        self.now += time;
+        self.take(Event::Tick);
+        self.settle();
+    }
+
+    /// Ends the program as its loop does.
+    pub fn end(&mut self) {
+        let effects = self.app.farewell();
+        self.perform(effects);
+        self.settle();
     }
 
     /// Presses a key and does not wait for what it sets going.
