@@ -3,6 +3,7 @@
 //! A snapshot is the text of the screen and its style runs, so that a highlight that moves shows.
 
 mod desk;
+mod editor;
 mod fake;
 mod real;
 
@@ -132,16 +133,6 @@ fn a_row_is_shown_with_one_column_a_line() {
         desk.press("Enter j j K");
         desk
     });
-}
-
-#[test]
-fn a_statement_that_writes_is_not_analyzed() {
-    let mut desk = debian((80, 24));
-    desk.press("2");
-    desk.type_text("DELETE FROM package;");
-    desk.press("F8");
-    desk.shows("only a query can be analyzed");
-    assert!(!desk.sent.iter().any(|c| matches!(c, Command::Run { .. })));
 }
 
 #[test]

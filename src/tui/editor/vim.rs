@@ -159,6 +159,7 @@ impl Editor {
 
     fn enter_insert(&mut self, at: Pos) {
         self.vim.mode = Mode::Insert;
+        self.find.lit(false);
         self.anchor = None;
         self.place(at);
     }

@@ -206,6 +206,20 @@ impl Desk {
         self.settle();
     }
 
+    /// Presses the mouse at a place, moves it to another and lets go.
+    pub fn drag(&mut self, from: (u16, u16), to: (u16, u16)) {
+        let left = MouseButton::Left;
+        let steps = [
+            (MouseEventKind::Down(left), from),
+            (MouseEventKind::Drag(left), to),
+            (MouseEventKind::Up(left), to),
+        ];
+        for (kind, (column, row)) in steps {
+            self.take(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+        }
+        self.settle();
+    }
+
     pub fn wheel(&mut self, column: u16, row: u16) {
         let kind = MouseEventKind::ScrollDown;
         self.take(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
@@ -263,6 +277,9 @@ impl Desk {
 }
 
 fn key_event(key: &str) -> KeyEvent {
+    if key == "Ctrl-Space" {
+        return KeyEvent::new(KeyCode::Char(' '), KeyModifiers::CONTROL);
+    }
     if let Some(c) = key.strip_prefix("Ctrl-") {
         let c = c.chars().next().unwrap().to_ascii_lowercase();
         return KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
