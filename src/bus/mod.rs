@@ -36,7 +36,10 @@ mod walks;
 mod workspace;
 
 pub use crate::engine::quiet_contained_panics;
-pub use crate::query::{EditSource, edit_source, split_statements, statement_at};
+pub use crate::query::{
+    EditSource, Intent, Loss, Lost, edit_source, format_statement, split_statements, statement_at,
+    statement_intents,
+};
 pub use crate::storage::{Fault, Finding, panic_is_contained};
 pub use crate::transfer::{
     EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,

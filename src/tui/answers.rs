@@ -11,6 +11,7 @@ use super::lookup;
 use super::overlay::{Consent, Overlay, Question};
 use super::plan;
 use super::text;
+use super::workspace;
 
 /// Takes an event of the bus in; one that nobody waits for any more is dropped.
 pub(super) fn answer(app: &mut App, ticket: Ticket, body: EventBody) {
@@ -66,11 +67,16 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             app.error("the example was not loaded", &error);
         }
         (Purpose::Catalog, EventBody::Catalog(catalog)) => {
+            app.work.learn(&catalog);
             app.tree.load(catalog);
             admin::rebuild(app);
         }
         (Purpose::Catalog, EventBody::Failed { error, .. }) => app.error("the types were not read", &error),
-        (Purpose::Run, body) => run_event(app, ticket, body),
+        (Purpose::Workspace(errand), body) => workspace::answer(app, errand, body),
+        (Purpose::Run, body) => {
+            workspace::history::watch(app, ticket, &body);
+            run_event(app, ticket, body);
+        }
         (Purpose::Page { cursor, page }, body) => page_event(app, *cursor, *page, body),
         (Purpose::Inspect, EventBody::Inspected(inspection)) => {
             admin::close(app);
@@ -277,7 +283,10 @@ fn run_failed(app: &mut App, error: &Error) {
     app.tab = Tab::Messages;
     if let (Some(Place::Sql { span, .. }), Some(offset)) = (error.place(), running.offset) {
         let at = |place: usize| place.saturating_sub(running.prefix) + offset;
-        app.editor.mark_error(Some(at(span.start)..at(span.end.max(span.start + 1))));
+        let span = at(span.start)..at(span.end.max(span.start + 1));
+        if let Some(editor) = workspace::tabs::editor_of(app, running.query_tab) {
+            editor.mark_error(Some((span, error.message())));
+        }
     }
 }
 

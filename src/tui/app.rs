@@ -11,7 +11,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Rect;
 use uuid::Uuid;
 
-use crate::bus::{Command, CursorId, Delivery, EventBody};
+use crate::bus::{Command, CursorId, Delivery, EventBody, RecordBody, TypeInfo};
 use crate::model::{Direction, Error, NodeId, Value, escape_control};
 
 use super::admin::{self, Admin};
@@ -20,11 +20,13 @@ use super::grid::{Grid, PAGE_ROWS};
 use super::inspector::{EDGE_PAGE, Inspector};
 use super::keymap::{Key, Keymap};
 use super::layout::{Pane, Screen, cell_box, inner, list_box};
+use super::lens;
 use super::lookup::Then;
 use super::overlay::{CellView, Overlay};
 use super::plan::PlanPane;
 use super::theme::Theme;
 use super::tree::Tree;
+use super::workspace::{self, Errand, Folders, Workspace};
 use crate::tui::graph::{GraphOutcome, GraphPane};
 
 /// How the program starts.
@@ -42,6 +44,10 @@ pub struct Options {
     pub demo: bool,
     /// SQL to fill the editor with and run.
     pub exec: Option<String>,
+    /// Where the user's files are.
+    pub folders: Folders,
+    /// The theme of the session before is taken; otherwise `theme` was asked for.
+    pub restores_theme: bool,
 }
 
 /// The name of a request; its answers carry it.
@@ -59,6 +65,8 @@ pub enum Effect {
     Copy(String),
     /// Go back to the shell until `fg`.
     Suspend,
+    /// Let the user's own editor change the text; it comes back as [`Event::Edited`].
+    Edit(String),
     /// End the program.
     Quit,
 }
@@ -78,8 +86,10 @@ pub enum Event {
     Answer(Ticket, EventBody),
     /// The loop tells the user something.
     Note(Result<String, Error>),
-    /// Time has passed while something runs.
+    /// Time has passed while something runs, or until [`App::wakes_at`].
     Tick,
+    /// The text comes back from the user's own editor.
+    Edited(Result<String, Error>),
 }
 
 /// What a request is for.
@@ -97,6 +107,7 @@ pub(super) enum Purpose {
     Path,
     Admin,
     Close,
+    Workspace(Errand),
 }
 
 /// What a statement was run for.
@@ -118,6 +129,8 @@ pub(super) struct Running {
     pub(super) offset: Option<usize>,
     /// How much of it stands before the editor's text.
     pub(super) prefix: usize,
+    /// The editor's tab it came from.
+    pub(super) query_tab: u64,
     pub(super) cancelled: bool,
     /// A statement changed something: types and counts are read again at the end.
     pub(super) wrote: bool,
@@ -207,6 +220,8 @@ pub struct App {
 
     pub(super) tree: Tree,
     pub(super) editor: Editor,
+    /// Tabs, completion, history, saved queries.
+    pub(super) work: Workspace,
     pub(super) grid: Option<Grid>,
     pub(super) graph: GraphPane,
     pub(super) plan: PlanPane,
@@ -252,6 +267,7 @@ impl App {
             inspector_open: false,
             tree: Tree::default(),
             editor,
+            work: Workspace::new(),
             grid: None,
             graph: GraphPane::new(),
             plan: PlanPane::default(),
@@ -270,6 +286,7 @@ impl App {
             options,
         };
         app.open(false);
+        workspace::open(&mut app);
         app.arrange();
         let effects = std::mem::take(&mut app.outbox);
         (app, effects)
@@ -285,6 +302,17 @@ impl App {
     #[must_use]
     pub fn wants_draw(&self) -> bool {
         self.screen.editor.is_some() && self.editor.wants_draw()
+    }
+
+    /// When a [`Event::Tick`] is due although nothing happens, since the start.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Duration> {
+        workspace::restore::wakes_at(self).into_iter().chain(admin::wakes_at(self)).min()
+    }
+
+    /// The program ends: what is to be done before, such as keeping the editor's text.
+    pub fn farewell(&mut self) -> Vec<Effect> {
+        workspace::restore::farewell(self)
     }
 
     /// Whether the database is being opened.
@@ -351,7 +379,9 @@ impl App {
         }
         let command = Command::Run { sql: sql.clone(), params: Vec::new(), delivery };
         let ticket = self.send(Purpose::Run, command);
+        workspace::history::started(self, ticket, &sql, &kind);
         let explains = kind == RunKind::Plan;
+        let query_tab = workspace::tabs::active_id(self);
         self.running = Some(Running {
             ticket,
             kind,
@@ -359,6 +389,7 @@ impl App {
             since: self.now,
             offset,
             prefix: 0,
+            query_tab,
             cancelled: false,
             wrote: false,
             explains,
@@ -384,10 +415,13 @@ impl App {
         self.outbox.push(Effect::Cancel(ticket));
     }
 
-    /// When the screen wants to be woken though nothing happens, in time since the start.
-    #[must_use]
-    pub fn wakes_at(&self) -> Option<Duration> {
-        admin::wakes_at(self)
+    /// The type of the record in the inspector.
+    pub(super) fn inspected_type(&self) -> Option<&TypeInfo> {
+        let name = match &self.inspector.inspection()?.record {
+            RecordBody::Node(node) => &node.node_type,
+            RecordBody::Edge(edge) => &edge.edge_type,
+        };
+        self.tree.catalog.as_ref()?.types.iter().find(|info| info.name == *name)
     }
 
     pub(super) fn inspect(&mut self, id: Uuid) {
@@ -500,7 +534,7 @@ impl App {
 
     /// Works out where everything stands, and tells the parts how much fits.
     pub(super) fn arrange(&mut self) {
-        self.screen = Screen::new(self.size, self.focus, self.zoom, self.inspector_open);
+        self.screen = Screen::new(self.size, self.focus, self.zoom, self.inspector_open, &self.work.sizes);
         let inside = |rect: Option<Rect>| rect.map(inner);
         if let Some(rect) = inside(self.screen.tree) {
             self.tree.fit(rect.height);
@@ -514,6 +548,11 @@ impl App {
         }
         if let Some(rect) = inside(self.screen.inspector) {
             self.inspector.fit(rect.height.saturating_sub(2));
+            let lines = self.inspector.inspection().map_or(0, |inspection| {
+                let columns = usize::from(rect.width);
+                lens::count(self.inspector.lens, inspection, self.inspected_type(), columns)
+            });
+            self.inspector.fit_lens(lines);
         }
         if let Some(admin) = &mut self.admin {
             admin.fit(inner(super::view::admin_area(self.size)).height);
@@ -529,7 +568,8 @@ impl App {
                     }
                 }
                 Overlay::List(picker) => picker.fit(list.height.saturating_sub(2)),
-                Overlay::Prompt(_) | Overlay::Question(_) => {}
+                Overlay::History(list) => list.fit(super::view::history_lines(self.size, list.full)),
+                Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Ask(_) => {}
             }
         }
     }

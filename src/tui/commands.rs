@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::bus::registry::{SCREEN, screen_command};
+use crate::bus::statement_intents;
 use crate::model::NodeId;
 
 use super::admin;
@@ -10,10 +11,11 @@ use super::app::{App, Effect, Level, RunKind, Tab};
 use super::inspector::Opened;
 use super::layout::Pane;
 use super::lookup::{self, Then};
-use super::overlay::{CellView, Consent, Entry, Overlay, Picker, Prompt, Question};
+use super::overlay::{CellView, Consent, Overlay, Picker, Prompt, Question};
 use super::preview;
 use super::text;
 use super::tree::{TreeRow, quote_name};
+use super::workspace;
 use crate::tui::graph::GraphAction;
 
 /// Types with more rows than this are browsed up to it: the engine keeps a result aside.
@@ -46,12 +48,16 @@ pub(super) fn run_line(app: &mut App, line: &str) {
 
 /// Runs a command by the registry's name.
 pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
-    if admin_command(app, name) || movement(app, name) || pane_command(app, name) {
+    if admin_command(app, name)
+        || movement(app, name)
+        || pane_command(app, name)
+        || workspace::command(app, name, argument)
+    {
         return;
     }
     match name {
         "run" => run_statement(app, Way::Run),
-        "run-all" => app.run(app.editor.text(), Some(0), RunKind::Script),
+        "run-all" => workspace::guard::run(app, app.editor.text(), Some(0), RunKind::Script),
         "explain" => run_statement(app, Way::Explain),
         "analyze" => run_statement(app, Way::Analyze),
         "cancel" => {
@@ -74,6 +80,7 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
         },
         "back" => back(app),
         "plan-shape" => app.plan.turn(),
+        "lens" => app.inspector.turn(),
         "wrap" => app.note(Level::Info, "wrap is for the whole cell: Enter in the results shows one"),
         "recentre" | "deeper" | "shallower" | "edge-filter" | "more" | "list" | "mark" => {
             graph_action(app, name)
@@ -82,7 +89,10 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
             let contexts = app.contexts();
             app.overlays.push(Overlay::List(Picker::help(&contexts, app.is_typing())));
         }
-        "palette" => app.overlays.push(Overlay::List(Picker::new("Palette", palette(app)))),
+        "palette" => {
+            let entries = workspace::palette::entries(app);
+            app.overlays.push(Overlay::List(Picker::new("Palette", entries)));
+        }
         "command-line" => app.overlays.push(Overlay::Prompt(Prompt::default())),
         "refresh" => {
             app.refresh();
@@ -196,7 +206,8 @@ pub(super) fn in_overlay(app: &mut App, name: &str) {
             }
             preview::show(app);
         }
-        Overlay::Prompt(_) | Overlay::Question(_) => {}
+        Overlay::History(_) => workspace::history::command(app, name),
+        Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Ask(_) => {}
     }
 }
 
@@ -343,11 +354,11 @@ fn run_statement(app: &mut App, way: Way) {
     let plain = sql.trim_start();
     let first = plain.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_lowercase();
     match way {
-        Way::Run => app.run(sql, Some(offset), RunKind::Script),
+        Way::Run => workspace::guard::run(app, sql, Some(offset), RunKind::Script),
         Way::Explain | Way::Analyze if first == "explain" => app.run(sql, None, RunKind::Plan),
         Way::Explain => run_explain(app, "EXPLAIN (FORMAT JSON) ", plain, offset + sql.len() - plain.len()),
         // It runs what it explains, so a change would be made.
-        Way::Analyze if !["select", "with", "values", "table"].contains(&first.as_str()) => {
+        Way::Analyze if statement_intents(plain).iter().any(|intent| intent.writes) => {
             app.note(Level::Error, "only a query can be analyzed: this statement would be carried out");
         }
         Way::Analyze => {
@@ -366,10 +377,11 @@ fn run_explain(app: &mut App, explain: &str, sql: &str, offset: usize) {
 fn browse(app: &mut App, argument: &str) {
     let found = if argument.is_empty() {
         match app.tree.selected() {
-            Some(TreeRow::Section { .. }) => {
+            Some(TreeRow::Section { .. } | TreeRow::Queries) => {
                 app.tree.toggle();
                 return;
             }
+            Some(TreeRow::Query(_)) => return workspace::queries::open(app, ""),
             _ => app.tree.selected_type(),
         }
     } else {
@@ -554,25 +566,6 @@ pub(super) fn graph_action(app: &mut App, name: &str) {
     };
     let outcome = app.graph.action(action);
     app.graph_outcome(outcome);
-}
-
-fn palette(app: &App) -> Vec<Entry> {
-    let types = app.tree.catalog.iter().flat_map(|c| &c.types).map(|info| Entry {
-        section: "types",
-        keys: String::new(),
-        label: crate::model::escape_control(&info.name).into_owned(),
-        detail: format!("{}, {} rows", if info.is_edge { "edges" } else { "nodes" }, text::count(info.rows)),
-        line: format!("browse {}", info.name),
-    });
-    // Movements and commands that want an argument make no sense in a list.
-    let commands = SCREEN.iter().filter(|s| s.group != "move" && s.name != "theme").map(|spec| Entry {
-        section: "commands",
-        keys: super::keymap::key_of(app.context(), spec.name, app.is_typing()).unwrap_or_default().to_owned(),
-        label: spec.name.to_owned(),
-        detail: spec.help.to_owned(),
-        line: spec.name.to_owned(),
-    });
-    types.chain(commands).chain(preview::entries()).collect()
 }
 
 fn leave(app: &mut App) {

@@ -25,7 +25,9 @@ mod grid;
 mod inspector;
 mod keymap;
 mod layout;
+mod lens;
 mod lookup;
+mod outside;
 mod overlay;
 mod plan;
 mod preview;
@@ -34,11 +36,13 @@ mod text;
 mod tree;
 mod update;
 mod view;
+mod workspace;
 
 pub use app::{App, Effect, Event, Options, Ticket};
 pub use terminal::{Ended, run};
 pub use update::update;
 pub use view::view;
+pub use workspace::Folders;
 
 #[cfg(test)]
 mod tests {
@@ -54,6 +58,8 @@ mod tests {
             keys: editor::KeyPreset::Standard,
             demo: false,
             exec: None,
+            folders: super::Folders::default(),
+            restores_theme: true,
         };
         App::start(options, columns, rows).0
     }

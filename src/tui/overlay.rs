@@ -5,6 +5,8 @@ use crate::model::{Value, escape_control, parse_json};
 
 use super::keymap::is_text;
 use super::text;
+use super::workspace::ask::Ask;
+use super::workspace::history::HistoryList;
 
 /// A layer over the panes; the topmost takes the keys.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub(super) enum Overlay {
     List(Picker),
     Prompt(Prompt),
     Question(Question),
+    History(HistoryList),
+    Ask(Ask),
 }
 
 /// One value, whole.

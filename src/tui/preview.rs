@@ -54,6 +54,7 @@ pub(super) fn choose(app: &mut App, name: &str) {
         Ok(theme) => {
             app.theme_before = None;
             app.theme = theme;
+            app.work.theme = Some(name.to_owned());
         }
         Err(error) => {
             let hint = error.hint().unwrap_or_default();

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use crate::bus::{Client, Command, Event as BusEvent, EventBody, Events, RequestId, panic_is_contained};
 use crate::model::{Error, Result};
 
-use super::{App, Effect, Event, Options, Ticket, update, view};
+use super::{App, Effect, Event, Options, Ticket, outside, update, view};
 
 /// The bus's events are drawn at most this often.
 const FRAME: Duration = Duration::from_millis(10);
@@ -38,6 +38,8 @@ const FRAME: Duration = Duration::from_millis(10);
 const COLOURS: Duration = Duration::from_millis(30);
 /// How often the time of something that runs is drawn.
 const TICK: Duration = Duration::from_millis(100);
+/// What is kept at the end is waited for so long.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// Inputs or events taken in before a draw, at most.
 const BURST: usize = 256;
 /// Longer text goes to a file: terminals drop longer clipboard sequences without a word.
@@ -81,6 +83,7 @@ where
             start: Instant::now(),
             tickets: HashMap::new(),
             requests: HashMap::new(),
+            outside: None,
             ended: None,
         };
         screen.perform(effects)?;
@@ -106,6 +109,8 @@ struct Loop {
     start: Instant,
     tickets: HashMap<RequestId, Ticket>,
     requests: HashMap<Ticket, RequestId>,
+    /// A text for the user's own editor, until the inputs are let go.
+    outside: Option<String>,
     ended: Option<Ended>,
 }
 
@@ -119,6 +124,21 @@ impl Loop {
         let mut draw_at = self.app.wants_draw().then(|| last_draw + COLOURS);
         let mut bus_alive = true;
         while self.ended.is_none() {
+            if let Some(text) = self.outside.take() {
+                // The stream's thread would take keys from the other program: it ends first.
+                drop(inputs);
+                self.edit_outside(&text)?;
+                inputs = EventStream::new();
+                draw(&mut self.terminal, &self.app)?;
+                continue;
+            }
+            let wakes_at = self.app.wakes_at().map(|at| self.start + at);
+            let wake = async {
+                match wakes_at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             let due = async {
                 match draw_at {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -143,9 +163,10 @@ impl Loop {
                     false
                 }
                 () = due => true,
-                () = self.woken() => {
+                // Something is kept; nothing on the screen changes.
+                () = wake => {
                     self.take(Event::Tick)?;
-                    true
+                    false
                 }
                 _ = tick.tick(), if self.app.is_busy() => {
                     self.take(Event::Tick)?;
@@ -158,15 +179,26 @@ impl Loop {
                 draw_at = self.app.wants_draw().then(|| last_draw + COLOURS);
             }
         }
+        self.say_farewell(&mut events).await?;
         Ok(self.ended.unwrap_or(Ended::Quit))
     }
 
-    /// Waits until the screen wants to be woken.
-    async fn woken(&self) {
-        match self.app.wakes_at() {
-            Some(at) => tokio::time::sleep_until(self.start + at).await,
-            None => std::future::pending().await,
+    /// Does what is to be done before the end, and waits for it, though not for ever.
+    async fn say_farewell(&mut self, events: &mut Events) -> io::Result<()> {
+        let effects = self.app.farewell();
+        let wanted: Vec<Ticket> = effects
+            .iter()
+            .filter_map(|effect| if let Effect::Send(ticket, _) = effect { Some(*ticket) } else { None })
+            .collect();
+        self.perform(effects)?;
+        let end = Instant::now() + FAREWELL;
+        while wanted.iter().any(|ticket| self.requests.contains_key(ticket)) {
+            match tokio::time::timeout_at(end, events.recv()).await {
+                Ok(Some(event)) => self.bus_events(Some(event), events)?,
+                Ok(None) | Err(_) => break,
+            }
         }
+        Ok(())
     }
 
     /// Takes an input in and those that wait behind it: a burst costs one frame.
@@ -247,6 +279,7 @@ impl Loop {
                 }
                 Effect::Copy(text) => self.copy(&text)?,
                 Effect::Suspend => self.suspend()?,
+                Effect::Edit(text) => self.outside = Some(text),
                 Effect::Quit => self.ended = Some(Ended::Quit),
             }
         }
@@ -262,6 +295,17 @@ impl Loop {
             .map(|()| format!("too long for the clipboard: {} bytes are in {}", text.len(), file.display()))
             .map_err(|e| Error::io(format!("write {}", file.display()), &e));
         self.take(Event::Note(note))
+    }
+
+    /// Hands the terminal to the user's own editor, and takes what it wrote.
+    fn edit_outside(&mut self, text: &str) -> io::Result<()> {
+        restore();
+        let edited = outside::edit(text);
+        enter()?;
+        self.terminal.clear()?;
+        let (columns, rows) = crossterm::terminal::size()?;
+        self.take(Event::Resize(columns, rows))?;
+        self.take(Event::Edited(edited))
     }
 
     /// Hands the terminal back, stops this process, and takes the terminal again on `fg`.

@@ -14,6 +14,7 @@ use super::keymap::{Found, Key};
 use super::layout::{Pane, inner};
 use super::overlay::{Consent, Overlay};
 use super::preview;
+use super::workspace;
 
 /// Takes an event in and says what to do. `now` is the time since the start.
 pub fn update(app: &mut App, event: Event, now: Duration) -> Vec<Effect> {
@@ -31,15 +32,22 @@ pub fn update(app: &mut App, event: Event, now: Duration) -> Vec<Effect> {
         Event::Note(Ok(text)) => app.note(Level::Ok, &text),
         Event::Note(Err(error)) => app.error("", &error),
         Event::Tick => admin::tick(app),
+        Event::Edited(text) => workspace::edited(app, text),
     }
     app.arrange();
     app.fetch_missing();
+    workspace::restore::look(app);
     std::mem::take(&mut app.outbox)
 }
 
 fn pane_key(app: &mut App, event: KeyEvent) {
     let key = Key::of(&event);
-    if app.admin.is_none() && app.focus == Pane::Editor && editor_key(app, event, key) {
+    if app.admin.is_none() && workspace::completion::key(app, &event) {
+        return;
+    }
+    // The keys of a sequence that has begun are not the editor's.
+    if app.admin.is_none() && app.focus == Pane::Editor && app.keys.is_empty() && editor_key(app, event, key)
+    {
         return;
     }
     // While edge types are chosen, keys are for that choice.
@@ -84,7 +92,8 @@ fn editor_key(app: &mut App, event: KeyEvent, key: Option<Key>) -> bool {
         let found = app.keymap.find(&app.contexts(), &[key]);
         let first = match found {
             Found::Command("palette" | "cancel") => true,
-            Found::Command(_) => key.is_text() && !app.editor.takes_text(),
+            // Digits are the counts of vim.
+            Found::Command(_) => key.is_text() && !app.editor.takes_text() && key.digit().is_none(),
             _ => false,
         };
         if first {
@@ -97,9 +106,16 @@ fn editor_key(app: &mut App, event: KeyEvent, key: Option<Key>) -> bool {
     }
     match outcome {
         EditorOutcome::Ignored => false,
-        EditorOutcome::Changed => true,
+        EditorOutcome::Changed => {
+            workspace::completion::after_key(app, &event);
+            true
+        }
+        EditorOutcome::Command(name) => {
+            commands::dispatch(app, name, "");
+            true
+        }
         EditorOutcome::Run(request) => {
-            app.run(request.sql, Some(request.offset), RunKind::Script);
+            workspace::guard::run(app, request.sql, Some(request.offset), RunKind::Script);
             true
         }
         EditorOutcome::RunAll => {
@@ -107,6 +123,7 @@ fn editor_key(app: &mut App, event: KeyEvent, key: Option<Key>) -> bool {
             true
         }
         EditorOutcome::Leave => {
+            app.work.popup = None;
             app.focus = Pane::Lower;
             true
         }
@@ -117,6 +134,10 @@ fn paste(app: &mut App, text: &str) {
     match app.overlays.last_mut() {
         Some(Overlay::Prompt(prompt)) => prompt.text.extend(text.chars().filter(|c| !c.is_control())),
         Some(Overlay::List(list)) => text.chars().filter(|c| !c.is_control()).for_each(|c| list.type_char(c)),
+        Some(Overlay::History(_)) => {
+            workspace::history::filter(app, |filter| filter.extend(text.chars().filter(|c| !c.is_control())));
+        }
+        Some(Overlay::Ask(ask)) => ask.paste(text),
         Some(_) => {}
         None if app.admin.is_some() => {}
         None if app.focus == Pane::Editor => app.editor.paste(text),
@@ -133,7 +154,9 @@ fn overlay_key(app: &mut App, event: KeyEvent) {
     let (context, typed) = match app.overlays.last() {
         Some(Overlay::Prompt(_)) => return prompt_key(app, event),
         Some(Overlay::Question(_)) => return question_key(app, event),
+        Some(Overlay::Ask(_)) => return workspace::ask::key(app, &event),
         Some(Overlay::Cell(_)) => ("cell", None),
+        Some(Overlay::History(_)) => ("history", typed_char(&event)),
         Some(Overlay::List(_)) => ("list", typed_char(&event)),
         None => return,
     };
@@ -145,6 +168,16 @@ fn overlay_key(app: &mut App, event: KeyEvent) {
         if event.code == KeyCode::Backspace {
             list.erase();
             return preview::show(app);
+        }
+    }
+    if let Some(Overlay::History(_)) = app.overlays.last() {
+        if let Some(c) = typed {
+            return workspace::history::filter(app, |filter| filter.push(c));
+        }
+        if event.code == KeyCode::Backspace {
+            return workspace::history::filter(app, |filter| {
+                filter.pop();
+            });
         }
     }
     app.keys.push(key);
@@ -211,6 +244,15 @@ fn question_key(app: &mut App, event: KeyEvent) {
 
 fn on_mouse(app: &mut App, mouse: MouseEvent) {
     let at = Position::new(mouse.column, mouse.row);
+    if app.overlays.is_empty() {
+        let pressed = matches!(mouse.kind, MouseEventKind::Down(MouseButton::Left));
+        if pressed && workspace::completion::click(app, at.x, at.y) {
+            return;
+        }
+        if workspace::split::mouse(app, &mouse) {
+            return;
+        }
+    }
     let lines = match mouse.kind {
         MouseEventKind::ScrollDown => 3,
         MouseEventKind::ScrollUp => -3,
@@ -224,7 +266,8 @@ fn on_mouse(app: &mut App, mouse: MouseEvent) {
                 list.move_by(lines.signum());
                 preview::show(app);
             }
-            Overlay::Prompt(_) | Overlay::Question(_) => {}
+            Overlay::History(list) => list.move_by(lines.signum()),
+            Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Ask(_) => {}
         }
         return;
     }
@@ -283,6 +326,7 @@ fn click(app: &mut App, pane: Pane, rect: Rect, at: Position) {
     let line = at.y.saturating_sub(inside.y);
     let on_border = !inside.contains(at);
     match pane {
+        Pane::Editor if at.y == rect.y => workspace::tabs::click(app, rect, at.x),
         Pane::Lower if at.y == rect.y => {
             if let Some(tab) = super::view::tab_at(rect, at.x) {
                 app.tab = tab;

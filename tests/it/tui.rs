@@ -4,6 +4,7 @@
 
 mod admin;
 mod desk;
+mod editor;
 mod fake;
 mod real;
 

@@ -81,7 +81,7 @@ fn types_stand_behind_from_and_its_like() {
     ] {
         assert_eq!(texts(&format!("SELECT 1; {text}")), ["person"], "{text}");
     }
-    assert_eq!(texts("SELECT * FROM \"M|"), ["\"Mixed Case\""]);
+    assert_eq!(texts("SELECT * FROM \"M|")[0], "\"Mixed Case\"");
     assert!(texts("SELECT * FROM |").contains(&"\"Mixed Case\"".to_owned()));
     assert!(of_kind("SELECT * FROM |", Kind::Keyword).is_empty());
     assert_eq!(texts("WITH totals AS (SELECT 1) SELECT * FROM tot|"), ["totals"]);

@@ -28,6 +28,23 @@ pub const SCREEN: &[CommandSpec] = &[
     command("query", "analyze", &[], "", "run the statement and show its plan with rows and times"),
     command("query", "cancel", &[], "", "cancel the running statement"),
     command("query", "browse", &[], "[TYPE]", "show the rows of a type"),
+    // The editor's tabs, history and saved queries.
+    command("editor", "new-query", &["tabnew"], "", "open another tab in the editor"),
+    command("editor", "close-query", &["tabclose"], "", "close this tab of the editor"),
+    command("editor", "next-query", &["tabnext"], "", "go to the next tab of the editor"),
+    command("editor", "previous-query", &["tabprevious"], "", "go to the previous tab of the editor"),
+    command("editor", "rename-query", &[], "[NAME]", "rename this tab, or the saved query"),
+    command("editor", "complete", &[], "", "list what can stand at the cursor; Tab takes it"),
+    command("editor", "recall", &[], "[SQL]", "find a statement that was run, with a preview"),
+    command("editor", "history", &[], "", "show all statements that were run: time, rows, errors"),
+    command("editor", "history-filter", &[], "", "list all, those of this database, or failed ones"),
+    command("editor", "save-query", &["write", "w"], "[NAME]", "keep this tab as a saved query"),
+    command("editor", "open-query", &["e"], "NAME", "open a saved query in a tab"),
+    command("editor", "delete-query", &[], "[NAME]", "delete a saved query"),
+    command("editor", "find", &[], "", "find a text in the editor"),
+    command("editor", "comment", &[], "", "make lines comments, or take the marks away"),
+    command("editor", "format", &[], "", "lay the statement under the cursor out on lines"),
+    command("editor", "edit-outside", &[], "", "edit the text in $VISUAL or $EDITOR"),
     command("panes", "tree", &[], "", "go to the types"),
     command("panes", "editor", &["edit"], "", "go to the SQL editor"),
     command("panes", "results", &[], "", "go to the rows of the last statement"),
@@ -64,6 +81,7 @@ pub const SCREEN: &[CommandSpec] = &[
     command("data", "copy", &["yank"], "", "copy the cell to the terminal's clipboard"),
     command("data", "copy-row", &[], "", "copy the row, tab-separated"),
     command("data", "back", &[], "", "go back to what was shown before"),
+    command("data", "lens", &[], "", "show the record as a tree, a row, bytes, or a vector"),
     command("data", "plan-shape", &["icicle"], "", "show the plan as a tree, or as an icicle"),
     command("data", "wrap", &[], "", "wrap long lines, or cut them"),
     command("graph", "recentre", &["recenter"], "", "put the selected node in the middle"),
@@ -99,12 +117,26 @@ pub const KEYS: &[KeyBinding] = &[
     key("tree", "Space", "open"),
     key("tree", "g g", "first"),
     key("tree", "G", "last"),
+    key("tree", "r", "rename-query"),
+    key("tree", "d", "delete-query"),
     // The editor: only keys that are no text.
     key("editor", "F5", "run"),
     key("editor", "F6", "run-all"),
     key("editor", "F7", "explain"),
     key("editor", "F8", "analyze"),
     key("editor", "Esc", "leave"),
+    key("editor", "Ctrl-Space", "complete"),
+    key("editor", "Ctrl-O", "recall"),
+    key("editor", "Ctrl-S", "save-query"),
+    key("editor", "Ctrl-T", "new-query"),
+    key("editor", "F4", "next-query"),
+    key("editor", "F3", "previous-query"),
+    key("editor", "F2", "rename-query"),
+    key("editor", "Ctrl-X Ctrl-K", "close-query"),
+    key("editor", "Ctrl-F", "find"),
+    key("editor", "Ctrl-/", "comment"),
+    key("editor", "Ctrl-X Ctrl-F", "format"),
+    key("editor", "Ctrl-X Ctrl-E", "edit-outside"),
     // The rows.
     key("results", "Enter", "view"),
     key("results", "K", "record"),
@@ -165,6 +197,7 @@ pub const KEYS: &[KeyBinding] = &[
     // The inspector.
     key("inspector", "Enter", "open"),
     key("inspector", "Backspace", "back"),
+    key("inspector", "v", "lens"),
     key("inspector", "j", "down"),
     key("inspector", "k", "up"),
     key("inspector", "l", "right"),
@@ -215,6 +248,19 @@ pub const KEYS: &[KeyBinding] = &[
     key("list", "Enter", "open"),
     key("list", "Esc", "leave"),
     key("list", "Ctrl-C", "leave"),
+    // Statements that were run. Characters are the filter.
+    key("history", "Enter", "open"),
+    key("history", "F5", "run"),
+    key("history", "Ctrl-Enter", "run"),
+    key("history", "Tab", "history-filter"),
+    key("history", "Down", "down"),
+    key("history", "Up", "up"),
+    key("history", "Ctrl-N", "down"),
+    key("history", "Ctrl-P", "up"),
+    key("history", "PageDown", "page-down"),
+    key("history", "PageUp", "page-up"),
+    key("history", "Esc", "leave"),
+    key("history", "Ctrl-C", "leave"),
     // Anywhere.
     key("anywhere", "?", "help"),
     // The one that works where text is typed.
@@ -254,12 +300,13 @@ pub const KEYS: &[KeyBinding] = &[
 /// `anywhere` follow where there is room.
 pub const HINTS: &[(&str, &[&str])] = &[
     ("tree", &["browse", "open", "refresh"]),
-    ("editor", &["run", "leave", "run-all", "explain"]),
+    ("editor", &["run", "leave", "run-all", "explain", "recall", "complete", "save-query", "new-query"]),
+    ("history", &["open", "run", "history-filter", "leave"]),
     ("results", &["view", "inspect", "neighbours", "copy"]),
     ("plan", &["open", "plan-shape", "copy", "next-tab"]),
     ("messages", &["copy", "next-tab"]),
     ("graph", &["recentre", "back", "deeper", "edge-filter", "mark", "inspect"]),
-    ("inspector", &["open", "back", "neighbours", "leave", "copy"]),
+    ("inspector", &["open", "back", "neighbours", "lens", "leave", "copy"]),
     ("admin", &["open", "next-tab", "refresh", "leave"]),
     ("cell", &["leave", "wrap", "copy"]),
     ("list", &["open", "leave"]),
@@ -319,8 +366,20 @@ mod tests {
     fn every_command_can_be_reached_by_a_key_or_says_its_arguments() {
         for spec in SCREEN {
             let has_key = KEYS.iter().any(|k| k.command == spec.name);
-            let typed = ["row", "theme", "stats", "wal", "storage", "schema", "quit", "plan", "messages"]
-                .contains(&spec.name);
+            let typed = [
+                "row",
+                "theme",
+                "stats",
+                "wal",
+                "storage",
+                "schema",
+                "quit",
+                "plan",
+                "messages",
+                "open-query",
+                "history",
+            ]
+            .contains(&spec.name);
             assert!(has_key || typed, "{} has no key", spec.name);
         }
     }

@@ -162,6 +162,8 @@ pub enum WorkspaceEvent {
         state: Option<String>,
         /// Whether it will be kept.
         kept: bool,
+        /// The database as the history names it.
+        database: String,
     },
     /// Statements that were run, the oldest first.
     History {
@@ -219,7 +221,8 @@ impl Workspace {
             desk.take();
             let (opened, state) = Desk::open(&database, state, config, read_only, self.clock.now_micros())?;
             let kept = opened.session.is_some();
-            tell(WorkspaceEvent::Session { state, kept })?;
+            let database = opened.database.clone();
+            tell(WorkspaceEvent::Session { state, kept, database })?;
             tell(WorkspaceEvent::History { entries: opened.entries()? })?;
             tell(WorkspaceEvent::Queries { queries: opened.queries.list() })?;
             *desk = Some(opened);

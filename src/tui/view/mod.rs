@@ -4,6 +4,7 @@ mod admin;
 mod data;
 mod overlay;
 mod plan;
+mod workspace;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -23,6 +24,7 @@ use super::overlay::Overlay;
 use crate::tui::text;
 
 pub(super) use admin::{area as admin_area, kind_at as admin_at};
+pub(super) use workspace::history_lines;
 
 /// Draws the screen.
 pub fn view(app: &App, frame: &mut Frame<'_>) {
@@ -53,6 +55,7 @@ pub fn view(app: &App, frame: &mut Frame<'_>) {
     }
     admin::draw(app, frame);
     status(app, frame.buffer_mut());
+    workspace::popup(app, frame.buffer_mut());
     overlay::draw(app, frame);
 }
 
@@ -162,7 +165,7 @@ fn title(app: &App, buffer: &mut Buffer, pane: Pane, rect: Rect) {
             let name = app.database.as_ref().map_or("…".into(), |d| escape_control(&d.name));
             Line::styled(format!("1 {name}"), own)
         }
-        Pane::Editor => Line::styled("2 Query", own),
+        Pane::Editor => super::workspace::tabs::title(app, theme, rect),
         Pane::Inspector => Line::styled("4 Inspector", own),
         Pane::Lower => {
             let mut spans = Vec::new();
@@ -299,6 +302,7 @@ fn hints(app: &App, room: usize) -> (Line<'static>, usize) {
     let context = match app.overlays.last() {
         Some(Overlay::Cell(_)) => "cell",
         Some(Overlay::List(_)) => "list",
+        Some(Overlay::History(_)) => "history",
         Some(_) => return (Line::default(), 0),
         None => app.context(),
     };

@@ -25,16 +25,18 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) {
                 frame.set_cursor_position(Position::new(rect.x + column, rect.y));
             }
             Overlay::Question(asked) => question(app, frame.buffer_mut(), asked),
+            Overlay::History(list) => super::workspace::history(app, frame, list),
+            Overlay::Ask(asked) => super::workspace::ask(app, frame, asked),
         }
     }
 }
 
-fn small(n: usize) -> u16 {
+pub(super) fn small(n: usize) -> u16 {
     u16::try_from(n).unwrap_or(u16::MAX)
 }
 
 /// A framed box on a clean ground.
-fn frame_box(app: &App, buffer: &mut Buffer, rect: Rect, title: &str, foot: &str) -> Rect {
+pub(super) fn frame_box(app: &App, buffer: &mut Buffer, rect: Rect, title: &str, foot: &str) -> Rect {
     let theme = &app.theme;
     Clear.render(rect, buffer);
     buffer.set_style(rect, theme.style("ui"));

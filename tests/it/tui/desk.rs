@@ -36,6 +36,8 @@ pub struct Desk {
     now: Duration,
     pub sent: Vec<Command>,
     pub copied: Vec<String>,
+    /// Texts for the user's own editor.
+    pub outside: Vec<String>,
     pub quit: bool,
     /// Requests that were cancelled.
     pub cancelled: usize,
@@ -54,6 +56,8 @@ pub fn options() -> Options {
         keys: KeyPreset::Standard,
         demo: false,
         exec: None,
+        folders: aresadb::tui::Folders::default(),
+        restores_theme: true,
     }
 }
 
@@ -68,6 +72,7 @@ impl Desk {
             now: Duration::ZERO,
             sent: Vec::new(),
             copied: Vec::new(),
+            outside: Vec::new(),
             quit: false,
             cancelled: 0,
             open: BTreeMap::new(),
@@ -111,6 +116,7 @@ impl Desk {
                 Effect::Cancel(ticket) => self.cancel(ticket),
                 Effect::Copy(text) => self.copied.push(text),
                 Effect::Suspend => {}
+                Effect::Edit(text) => self.outside.push(text),
                 Effect::Quit => self.quit = true,
             }
         }
@@ -165,6 +171,20 @@ impl Desk {
         }
     }
 
+    /// Lets time pass.
+    pub fn wait(&mut self, time: Duration) {
+        self.now += time;
+        self.take(Event::Tick);
+        self.settle();
+    }
+
+    /// Ends the program as its loop does.
+    pub fn end(&mut self) {
+        let effects = self.app.farewell();
+        self.perform(effects);
+        self.settle();
+    }
+
     /// Presses a key and does not wait for what it sets going.
     pub fn press_only(&mut self, key: &str) {
         self.take(Event::Key(key_event(key)));
@@ -190,6 +210,20 @@ impl Desk {
     pub fn click(&mut self, column: u16, row: u16) {
         let kind = MouseEventKind::Down(MouseButton::Left);
         self.take(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+        self.settle();
+    }
+
+    /// Presses the mouse at a place, moves it to another and lets go.
+    pub fn drag(&mut self, from: (u16, u16), to: (u16, u16)) {
+        let left = MouseButton::Left;
+        let steps = [
+            (MouseEventKind::Down(left), from),
+            (MouseEventKind::Drag(left), to),
+            (MouseEventKind::Up(left), to),
+        ];
+        for (kind, (column, row)) in steps {
+            self.take(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+        }
         self.settle();
     }
 
@@ -250,6 +284,9 @@ impl Desk {
 }
 
 fn key_event(key: &str) -> KeyEvent {
+    if key == "Ctrl-Space" {
+        return KeyEvent::new(KeyCode::Char(' '), KeyModifiers::CONTROL);
+    }
     if let Some(c) = key.strip_prefix("Ctrl-") {
         let c = c.chars().next().unwrap().to_ascii_lowercase();
         return KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
