@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Edge, EdgeId, Error, Node, NodeId, PropertyType, Value};
 
 use super::command::Command;
+use super::copy::Copied;
 use super::workspace::WorkspaceEvent;
 use super::{LogSegment, LogTransaction, Page, Verification};
 
@@ -130,6 +131,10 @@ pub enum EventBody {
     Neighbourhood(Neighbourhood),
     /// A level of a traversal.
     Level(TraverseLevel),
+    /// The next cell with a text, or none in all rows.
+    Found(Option<Found>),
+    /// Rows were copied.
+    Copied(Copied),
     /// A shortest path, or none.
     Path(Option<PathFound>),
     /// Figures.
@@ -205,6 +210,17 @@ pub struct Progress {
     pub elapsed: Duration,
 }
 
+/// A cell that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Its row in the result or view, from 0.
+    pub row: u64,
+    /// Its column in the result.
+    pub column: u32,
+    /// The search went on at the other end.
+    pub wrapped: bool,
+}
+
 /// The schema as programs show it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CatalogInfo {
@@ -230,10 +246,16 @@ pub struct TypeInfo {
     pub to_type: Option<String>,
     /// Declared, or made by its first insert.
     pub declared: bool,
+    /// Declared, and open to properties that are not.
+    #[serde(default)]
+    pub open: bool,
     /// Live rows.
     pub rows: u64,
     /// Its properties.
     pub properties: Vec<PropertyInfo>,
+    /// Its checks and references, as SQL spells them.
+    #[serde(default)]
+    pub constraints: Vec<String>,
     /// What its rows refer to.
     #[serde(default)]
     pub references: Vec<ReferenceInfo>,

@@ -1,7 +1,9 @@
 //! The schema and the figures of a database, as programs show them.
 
 use crate::engine::Database;
-use crate::model::{IndexOrigin, PropertyDef, PropertyId, ReferenceDef, Result, TypeDef, TypeKind, Value};
+use crate::model::{
+    IndexOrigin, PropertyDef, PropertyId, ReferenceAction, ReferenceDef, Result, TypeDef, TypeKind, Value,
+};
 use crate::storage::{LogStats, View};
 
 use super::{CatalogInfo, Figure, IndexInfo, PropertyInfo, ReferenceInfo, StatsInfo, TypeInfo, ViewInfo};
@@ -32,10 +34,42 @@ fn type_info(view: &View, definition: &TypeDef) -> Result<TypeInfo> {
         from_type,
         to_type,
         declared: definition.declared,
+        open: definition.open,
         rows: view.live_rows(definition.id)?,
         properties: properties_of(definition),
         references: references_of(view, definition),
+        constraints: constraints_of(view, definition),
     })
+}
+
+fn constraints_of(view: &View, definition: &TypeDef) -> Vec<String> {
+    let checks = definition.checks.iter().map(|c| format!("CONSTRAINT {} CHECK ({})", c.name, c.expression));
+    let references = definition.references.iter().map(|reference| {
+        let names = |of: &TypeDef, ids: &[PropertyId]| {
+            let name = |id: &PropertyId| of.property_by_id(*id).map_or("?", |p| p.name.as_str()).to_owned();
+            ids.iter().map(name).collect::<Vec<_>>().join(", ")
+        };
+        let target = view.catalog().by_id(reference.target);
+        let key =
+            target.and_then(|t| Some((t, t.indexes.iter().find(|i| i.number == reference.target_index)?)));
+        let (target, columns) = key.map_or_else(
+            || ("?".to_owned(), String::new()),
+            |(target, index)| (target.name.clone(), names(target, &index.properties)),
+        );
+        let action = |event: &str, action: ReferenceAction| match action {
+            ReferenceAction::Restrict => String::new(),
+            ReferenceAction::Cascade => format!(" ON {event} CASCADE"),
+            ReferenceAction::SetNull => format!(" ON {event} SET NULL"),
+        };
+        format!(
+            "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {target} ({columns}){}{}",
+            reference.name,
+            names(definition, &reference.properties),
+            action("DELETE", reference.on_delete),
+            action("UPDATE", reference.on_update)
+        )
+    });
+    checks.chain(references).collect()
 }
 
 fn properties_of(definition: &TypeDef) -> Vec<PropertyInfo> {

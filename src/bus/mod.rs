@@ -18,7 +18,9 @@ pub mod registry;
 
 mod client;
 mod command;
+mod copy;
 mod cursor;
+mod edits;
 mod event;
 mod figures;
 mod files;
@@ -35,19 +37,24 @@ mod workspace;
 
 pub use crate::engine::quiet_contained_panics;
 pub use crate::query::{
-    Intent, Loss, Lost, format_statement, split_statements, statement_at, statement_intents,
+    EditSource, Intent, Loss, Lost, edit_source, format_statement, split_statements, statement_at,
+    statement_intents,
 };
 pub use crate::storage::{Fault, Finding, panic_is_contained};
 pub use crate::transfer::{
     EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,
 };
 pub use client::{Client, Events};
-pub use command::{Command, Delivery};
+pub use command::{
+    Command, Comparison, CopyRequest, Delivery, FindRequest, RowChoice, RowEdit, RowFilter, RowShape, SortKey,
+};
+pub use copy::{Copied, CopyFormat, sql_literal, sql_name};
+pub use cursor::contains_text;
 pub use event::{
-    CatalogInfo, CursorId, EdgeGroup, EdgeItem, EdgePage, Envelope, Event, EventBody, Figure, GraphEdge,
-    GraphNode, IndexInfo, Inspection, Neighbourhood, NeighbourhoodStub, PROTOCOL_VERSION, PathFound,
-    Progress, PropertyInfo, RecordBody, ReferenceInfo, RequestId, ResultColumn, SessionId, StatsInfo,
-    StorageFacts, Summary, TraverseLevel, TypeInfo, ViewInfo,
+    CatalogInfo, CursorId, EdgeGroup, EdgeItem, EdgePage, Envelope, Event, EventBody, Figure, Found,
+    GraphEdge, GraphNode, IndexInfo, Inspection, Neighbourhood, NeighbourhoodStub, PROTOCOL_VERSION,
+    PathFound, Progress, PropertyInfo, RecordBody, ReferenceInfo, RequestId, ResultColumn, SessionId,
+    StatsInfo, StorageFacts, Summary, TraverseLevel, TypeInfo, ViewInfo,
 };
 pub use logs::{LogAction, LogOperation, LogSegment, LogTransaction};
 pub use page::Page;

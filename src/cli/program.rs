@@ -487,6 +487,7 @@ mod tests {
                     from_type: None,
                     to_type: None,
                     declared: true,
+                    open: false,
                     rows: 3,
                     properties: vec![crate::bus::PropertyInfo {
                         name: "age".to_owned(),
@@ -496,6 +497,7 @@ mod tests {
                         default: None,
                     }],
                     references: Vec::new(),
+                    constraints: Vec::new(),
                 }],
                 views: Vec::new(),
                 version: 1,

@@ -1,13 +1,15 @@
 //! What the bus answers, taken into the state.
 
-use crate::bus::{Command, CursorId, EventBody, Page, StatsInfo, Summary};
-use crate::model::{Error, ErrorKind, Place, Value};
+use crate::bus::{Command, CursorId, EventBody, Page, Summary};
+use crate::model::{Error, ErrorKind, Place};
 
+use super::admin;
 use super::app::{App, Database, Level, Purpose, RunKind, Tab, Ticket};
 use super::grid::Grid;
 use super::layout::Pane;
 use super::lookup;
-use super::overlay::{CellView, Consent, Overlay, Question};
+use super::overlay::{Consent, Overlay, Question};
+use super::plan;
 use super::text;
 use super::workspace;
 
@@ -67,6 +69,7 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
         (Purpose::Catalog, EventBody::Catalog(catalog)) => {
             app.work.learn(&catalog);
             app.tree.load(catalog);
+            admin::rebuild(app);
         }
         (Purpose::Catalog, EventBody::Failed { error, .. }) => app.error("the types were not read", &error),
         (Purpose::Workspace(errand), body) => workspace::answer(app, errand, body),
@@ -76,6 +79,7 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
         }
         (Purpose::Page { cursor, page }, body) => page_event(app, *cursor, *page, body),
         (Purpose::Inspect, EventBody::Inspected(inspection)) => {
+            admin::close(app);
             app.inspector.show(*inspection);
             app.inspector_open = true;
             app.focus = Pane::Inspector;
@@ -116,36 +120,10 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             }
             app.graph.path_loaded(path);
         }
-        (Purpose::Stats, EventBody::Stats(stats)) => {
-            let text = figures(&stats);
-            app.overlays.push(Overlay::Cell(CellView::text("Statistics", text)));
-        }
-        (Purpose::Stats, EventBody::Failed { error, .. }) => app.error("", &error),
+        (Purpose::Admin, body) => admin::answer(app, body),
         (Purpose::Path, EventBody::Failed { error, .. }) => app.error("", &error),
         _ => {}
     }
-}
-
-/// Figures as text: groups with their names and values in columns.
-fn figures(stats: &StatsInfo) -> String {
-    let names = stats.figures.iter().map(|f| text::width(&f.name)).max().unwrap_or(0);
-    let mut lines = Vec::new();
-    let mut group = "";
-    for figure in &stats.figures {
-        if figure.group != group {
-            if !group.is_empty() {
-                lines.push(String::new());
-            }
-            group = &figure.group;
-            lines.push(group.to_owned());
-        }
-        let value = match &figure.value {
-            Value::Integer(n) => u64::try_from(*n).map_or_else(|_| n.to_string(), text::count),
-            other => text::one_line(other),
-        };
-        lines.push(format!("  {}  {value} {}", text::fit(&figure.name, names, false), figure.unit));
-    }
-    lines.join("\n")
 }
 
 fn opened(app: &mut App) {
@@ -206,8 +184,8 @@ fn run_event(app: &mut App, ticket: Ticket, body: EventBody) {
                 _ => String::new(),
             };
             close_result(app);
-            let is_plan =
-                columns.len() == 2 && columns.iter().map(|c| c.name.as_str()).eq(["plan_type", "plan"]);
+            let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+            let is_plan = names == ["plan_type", "plan"] || names == ["QUERY PLAN"];
             let sql = app.running.as_ref().map(|r| r.sql.clone()).unwrap_or_default();
             app.grid = Some(Grid::new(cursor, columns, title, sql));
             app.tab = if is_plan { Tab::Plan } else { Tab::Results };
@@ -215,7 +193,7 @@ fn run_event(app: &mut App, ticket: Ticket, body: EventBody) {
                 running.explains = is_plan;
             }
             if is_plan {
-                app.plan.lines.clear();
+                app.plan.clear();
             }
         }
         EventBody::Rows { cursor, page } => {
@@ -275,12 +253,13 @@ fn plan_rows(app: &mut App, page: &Page) {
     for row in 0..page.rows() {
         for column in 0..page.columns() {
             let cell = page.value(row, column).to_text();
+            if page.columns() == 1 && app.plan.load(&cell) {
+                return;
+            }
             // The first column names the kind of plan, the last is the plan.
-            let level = (column + 1 < page.columns()).then_some(Level::Info);
-            let lines = text::lines(cell.trim_end(), None);
-            app.plan.lines.extend(lines.into_iter().map(|line| (level, line)));
+            plan::add_text(&mut app.plan.text, column + 1 < page.columns(), &cell);
         }
-        app.plan.lines.push((None, String::new()));
+        app.plan.text.lines.push((None, String::new()));
     }
 }
 
@@ -303,7 +282,8 @@ fn run_failed(app: &mut App, error: &Error) {
     app.error("", error);
     app.tab = Tab::Messages;
     if let (Some(Place::Sql { span, .. }), Some(offset)) = (error.place(), running.offset) {
-        let span = span.start + offset..span.end.max(span.start + 1) + offset;
+        let at = |place: usize| place.saturating_sub(running.prefix) + offset;
+        let span = at(span.start)..at(span.end.max(span.start + 1));
         if let Some(editor) = workspace::tabs::editor_of(app, running.query_tab) {
             editor.mark_error(Some((span, error.message())));
         }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::bus::{Command, CursorId, Delivery, EventBody};
 use crate::model::{Direction, Error, NodeId, Value, escape_control};
 
+use super::admin::{self, Admin};
 use super::editor::{Editor, KeyPreset};
 use super::grid::{Grid, PAGE_ROWS};
 use super::inspector::{EDGE_PAGE, Inspector};
@@ -21,6 +22,7 @@ use super::keymap::{Key, Keymap};
 use super::layout::{Pane, Screen, cell_box, inner, list_box};
 use super::lookup::Then;
 use super::overlay::{CellView, Overlay};
+use super::plan::PlanPane;
 use super::theme::Theme;
 use super::tree::Tree;
 use super::workspace::{self, Errand, Folders, Workspace};
@@ -102,7 +104,7 @@ pub(super) enum Purpose {
     Edges { record: Uuid, group: usize, page: u64 },
     Graph,
     Path,
-    Stats,
+    Admin,
     Close,
     Workspace(Errand),
 }
@@ -126,6 +128,8 @@ pub(super) struct Running {
     pub(super) offset: Option<usize>,
     /// The editor's tab it came from.
     pub(super) query_tab: u64,
+    /// How much of it stands before the editor's text.
+    pub(super) prefix: usize,
     pub(super) cancelled: bool,
     /// A statement changed something: types and counts are read again at the end.
     pub(super) wrote: bool,
@@ -199,6 +203,8 @@ pub(super) struct Database {
 pub struct App {
     pub(super) options: Options,
     pub(super) theme: Theme,
+    /// The theme to go back to when the one that is looked at is not chosen.
+    pub(super) theme_before: Option<Theme>,
     pub(super) keymap: Keymap,
     pub(super) size: (u16, u16),
     pub(super) screen: Screen,
@@ -217,9 +223,11 @@ pub struct App {
     pub(super) work: Workspace,
     pub(super) grid: Option<Grid>,
     pub(super) graph: GraphPane,
-    pub(super) plan: Lines,
+    pub(super) plan: PlanPane,
     pub(super) messages: Lines,
     pub(super) inspector: Inspector,
+    /// A screen that lies over all panes.
+    pub(super) admin: Option<Admin>,
     pub(super) overlays: Vec<Overlay>,
     /// One line in place of the hints, until the next key.
     pub(super) notice: Option<(Level, String)>,
@@ -245,6 +253,7 @@ impl App {
         }
         let mut app = Self {
             theme: options.theme.clone(),
+            theme_before: None,
             keymap: Keymap::new(),
             size: (columns, rows),
             screen: Screen::default(),
@@ -260,9 +269,10 @@ impl App {
             work: Workspace::new(),
             grid: None,
             graph: GraphPane::new(),
-            plan: Lines::default(),
+            plan: PlanPane::default(),
             messages: Lines::default(),
             inspector: Inspector::default(),
+            admin: None,
             overlays: Vec::new(),
             notice: None,
             keys: Vec::new(),
@@ -291,12 +301,6 @@ impl App {
     #[must_use]
     pub fn wants_draw(&self) -> bool {
         self.screen.editor.is_some() && self.editor.wants_draw()
-    }
-
-    /// When a [`Event::Tick`] is due although nothing happens, since the start.
-    #[must_use]
-    pub fn wakes_at(&self) -> Option<Duration> {
-        workspace::restore::wakes_at(self)
     }
 
     /// The program ends: what is to be done before, such as keeping the editor's text.
@@ -363,7 +367,7 @@ impl App {
             self.tab = Tab::Results;
         }
         if kind == RunKind::Plan {
-            self.plan.lines.clear();
+            self.plan.clear();
             self.tab = Tab::Plan;
         }
         let command = Command::Run { sql: sql.clone(), params: Vec::new(), delivery };
@@ -378,6 +382,7 @@ impl App {
             since: self.now,
             offset,
             query_tab,
+            prefix: 0,
             cancelled: false,
             wrote: false,
             explains,
@@ -396,6 +401,18 @@ impl App {
             }
             None => false,
         }
+    }
+
+    /// Stops a request whose answers nobody waits for any more.
+    pub(super) fn cancel_request(&mut self, ticket: Ticket) {
+        self.outbox.push(Effect::Cancel(ticket));
+    }
+
+    /// When the screen wants to be woken though nothing happens, in time since the start.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Duration> {
+        let keeps = workspace::restore::wakes_at(self);
+        [admin::wakes_at(self), keeps].into_iter().flatten().min()
     }
 
     pub(super) fn inspect(&mut self, id: Uuid) {
@@ -487,11 +504,14 @@ impl App {
 
     /// Whether printable keys are text now.
     pub(super) fn is_typing(&self) -> bool {
-        self.focus == Pane::Editor && self.editor.takes_text()
+        self.admin.is_none() && self.focus == Pane::Editor && self.editor.takes_text()
     }
 
     /// The registry's name of the focused pane.
     pub(super) fn context(&self) -> &'static str {
+        if self.admin.is_some() {
+            return "admin";
+        }
         match (self.focus, self.tab) {
             (Pane::Tree, _) => "tree",
             (Pane::Editor, _) => "editor",
@@ -519,6 +539,9 @@ impl App {
         }
         if let Some(rect) = inside(self.screen.inspector) {
             self.inspector.fit(rect.height.saturating_sub(2));
+        }
+        if let Some(admin) = &mut self.admin {
+            admin.fit(inner(super::view::admin_area(self.size)).height);
         }
         let list = inner(list_box(self.size));
         for overlay in &mut self.overlays {

@@ -132,13 +132,6 @@ impl Loop {
                 draw(&mut self.terminal, &self.app)?;
                 continue;
             }
-            let wakes_at = self.app.wakes_at().map(|at| self.start + at);
-            let wake = async {
-                match wakes_at {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             let due = async {
                 match draw_at {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -163,10 +156,9 @@ impl Loop {
                     false
                 }
                 () = due => true,
-                // Something is kept; nothing on the screen changes.
-                () = wake => {
+                () = self.woken() => {
                     self.take(Event::Tick)?;
-                    false
+                    true
                 }
                 _ = tick.tick(), if self.app.is_busy() => {
                     self.take(Event::Tick)?;
@@ -199,6 +191,14 @@ impl Loop {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the screen wants to be woken.
+    async fn woken(&self) {
+        match self.app.wakes_at() {
+            Some(at) => tokio::time::sleep_until(self.start + at).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes an input in and those that wait behind it: a burst costs one frame.

@@ -228,9 +228,11 @@ mod tests {
             from_type: None,
             to_type: None,
             declared: false,
+            open: false,
             rows: 1,
             properties: vec![],
             references: vec![],
+            constraints: vec![],
         }
     }
 

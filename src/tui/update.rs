@@ -5,6 +5,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
+use super::admin;
 use super::answers;
 use super::app::{App, Effect, Event, Level, RunKind, Tab};
 use super::commands;
@@ -12,6 +13,7 @@ use super::editor::EditorOutcome;
 use super::keymap::{Found, Key};
 use super::layout::{Pane, inner};
 use super::overlay::{Consent, Overlay};
+use super::preview;
 use super::workspace;
 
 /// Takes an event in and says what to do. `now` is the time since the start.
@@ -29,7 +31,7 @@ pub fn update(app: &mut App, event: Event, now: Duration) -> Vec<Effect> {
         Event::Answer(ticket, body) => answers::answer(app, ticket, body),
         Event::Note(Ok(text)) => app.note(Level::Ok, &text),
         Event::Note(Err(error)) => app.error("", &error),
-        Event::Tick => {}
+        Event::Tick => admin::tick(app),
         Event::Edited(text) => workspace::edited(app, text),
     }
     app.arrange();
@@ -44,7 +46,8 @@ fn pane_key(app: &mut App, event: KeyEvent) {
         return;
     }
     // The keys of a sequence that has begun are not the editor's.
-    if app.focus == Pane::Editor && app.keys.is_empty() && editor_key(app, event, key) {
+    let editing = app.admin.is_none() && app.focus == Pane::Editor && app.keys.is_empty();
+    if editing && editor_key(app, event, key) {
         return;
     }
     // While edge types are chosen, keys are for that choice.
@@ -136,6 +139,7 @@ fn paste(app: &mut App, text: &str) {
         }
         Some(Overlay::Ask(ask)) => ask.paste(text),
         Some(_) => {}
+        None if app.admin.is_some() => {}
         None if app.focus == Pane::Editor => app.editor.paste(text),
         None => {
             // Pasted text is SQL for the editor, never keys.
@@ -158,10 +162,12 @@ fn overlay_key(app: &mut App, event: KeyEvent) {
     };
     if let Some(Overlay::List(list)) = app.overlays.last_mut() {
         if let Some(c) = typed {
-            return list.type_char(c);
+            list.type_char(c);
+            return preview::show(app);
         }
         if event.code == KeyCode::Backspace {
-            return list.erase();
+            list.erase();
+            return preview::show(app);
         }
     }
     if let Some(Overlay::History(_)) = app.overlays.last() {
@@ -256,11 +262,17 @@ fn on_mouse(app: &mut App, mouse: MouseEvent) {
     if let Some(overlay) = app.overlays.last_mut() {
         match overlay {
             Overlay::Cell(view) => view.move_by(lines),
-            Overlay::List(list) => list.move_by(lines.signum()),
+            Overlay::List(list) => {
+                list.move_by(lines.signum());
+                preview::show(app);
+            }
             Overlay::History(list) => list.move_by(lines.signum()),
             Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Ask(_) => {}
         }
         return;
+    }
+    if app.admin.is_some() {
+        return admin_mouse(app, at, lines);
     }
     let Some((pane, rect)) = app.screen.panes().filter(|(_, r)| r.contains(at)).last() else { return };
     if lines == 0 {
@@ -269,6 +281,24 @@ fn on_mouse(app: &mut App, mouse: MouseEvent) {
         click(app, pane, rect, at);
     } else {
         wheel(app, pane, lines);
+    }
+}
+
+fn admin_mouse(app: &mut App, at: Position, lines: i64) {
+    let inside = inner(super::view::admin_area(app.size));
+    if lines == 0
+        && at.y == 0
+        && let Some(kind) = super::view::admin_at(at.x)
+    {
+        return admin::open(app, kind);
+    }
+    let Some(admin) = &mut app.admin else { return };
+    if lines != 0 {
+        admin.move_by(lines);
+    } else if inside.contains(at)
+        && let Some(line) = (at.y - inside.y).checked_sub(admin.graphs(inside.height))
+    {
+        admin.click(usize::from(line));
     }
 }
 
@@ -334,7 +364,8 @@ fn click(app: &mut App, pane: Pane, rect: Rect, at: Position) {
                     }
                 }
             }
-            Tab::Plan | Tab::Messages => {}
+            Tab::Plan => app.plan.click(usize::from(line.saturating_sub(1))),
+            Tab::Messages => {}
         },
     }
 }

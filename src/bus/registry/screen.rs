@@ -81,6 +81,7 @@ pub const SCREEN: &[CommandSpec] = &[
     command("data", "copy", &["yank"], "", "copy the cell to the terminal's clipboard"),
     command("data", "copy-row", &[], "", "copy the row, tab-separated"),
     command("data", "back", &[], "", "go back to what was shown before"),
+    command("data", "plan-shape", &["icicle"], "", "show the plan as a tree, or as an icicle"),
     command("data", "wrap", &[], "", "wrap long lines, or cut them"),
     command("graph", "recentre", &["recenter"], "", "put the selected node in the middle"),
     command("graph", "deeper", &[], "", "show one step more around the middle"),
@@ -93,8 +94,11 @@ pub const SCREEN: &[CommandSpec] = &[
     command("program", "palette", &[], "", "find any command or type by a few of its letters"),
     command("program", "command-line", &[], "", "type a command by its name"),
     command("program", "refresh", &[], "", "read types and counts again"),
-    command("program", "stats", &[], "", "show sizes, counts and caches of the database"),
-    command("program", "theme", &[], "NAME", "change the colours: dusk, paper"),
+    command("admin", "stats", &[], "", "show figures and rates of the database, live"),
+    command("admin", "wal", &["log"], "", "follow the log: each transaction and what it did"),
+    command("admin", "storage", &[], "", "show the tables, the segments of the log and their sizes"),
+    command("admin", "schema", &[], "", "show types with properties, constraints and indexes"),
+    command("program", "theme", &[], "[NAME]", "change the colours; without a name, pick from what there is"),
     command("program", "leave", &[], "", "close what lies on top, or leave this pane"),
     command("program", "close", &[], "", "close what is open; at the end, quit"),
     command("program", "suspend", &[], "", "go back to the shell; `fg` returns"),
@@ -155,6 +159,8 @@ pub const KEYS: &[KeyBinding] = &[
     key("results", "]", "next-tab"),
     key("results", "[", "previous-tab"),
     // The plan and the messages.
+    key("plan", "Enter", "open"),
+    key("plan", "v", "plan-shape"),
     key("plan", "j", "down"),
     key("plan", "k", "up"),
     key("plan", "h", "left"),
@@ -200,6 +206,15 @@ pub const KEYS: &[KeyBinding] = &[
     key("inspector", "g n", "neighbours"),
     key("inspector", "y", "copy"),
     key("inspector", "'", "count"),
+    // The admin screens.
+    key("admin", "Enter", "open"),
+    key("admin", "j", "down"),
+    key("admin", "k", "up"),
+    key("admin", "g g", "first"),
+    key("admin", "G", "last"),
+    key("admin", "y", "copy"),
+    key("admin", "]", "next-tab"),
+    key("admin", "[", "previous-tab"),
     // The whole cell.
     key("cell", "j", "down"),
     key("cell", "k", "up"),
@@ -286,10 +301,11 @@ pub const HINTS: &[(&str, &[&str])] = &[
     ("editor", &["run", "leave", "run-all", "explain", "recall", "complete", "save-query", "new-query"]),
     ("history", &["open", "run", "history-filter", "leave"]),
     ("results", &["view", "inspect", "neighbours", "copy"]),
-    ("plan", &["explain", "copy", "next-tab"]),
+    ("plan", &["open", "plan-shape", "copy", "next-tab"]),
     ("messages", &["copy", "next-tab"]),
     ("graph", &["recentre", "back", "deeper", "edge-filter", "mark", "inspect"]),
     ("inspector", &["open", "back", "neighbours", "leave", "copy"]),
+    ("admin", &["open", "next-tab", "refresh", "leave"]),
     ("cell", &["leave", "wrap", "copy"]),
     ("list", &["open", "leave"]),
     ("anywhere", &["help", "palette", "zoom", "next-pane", "close"]),
@@ -348,8 +364,20 @@ mod tests {
     fn every_command_can_be_reached_by_a_key_or_says_its_arguments() {
         for spec in SCREEN {
             let has_key = KEYS.iter().any(|k| k.command == spec.name);
-            let typed = ["row", "theme", "stats", "quit", "plan", "messages", "open-query", "history"]
-                .contains(&spec.name);
+            let typed = [
+                "row",
+                "theme",
+                "stats",
+                "wal",
+                "storage",
+                "schema",
+                "quit",
+                "plan",
+                "messages",
+                "open-query",
+                "history",
+            ]
+            .contains(&spec.name);
             assert!(has_key || typed, "{} has no key", spec.name);
         }
     }

@@ -6,8 +6,8 @@ use crate::model::escape_control;
 use crate::tui::app::App;
 use crate::tui::keymap::key_of;
 use crate::tui::overlay::Entry;
+use crate::tui::preview;
 use crate::tui::text;
-use crate::tui::theme::Theme;
 
 use super::queries::title;
 
@@ -33,13 +33,6 @@ pub(in crate::tui) fn entries(app: &App) -> Vec<Entry> {
         },
         line: format!("open-query {}", title(query)),
     });
-    let themes = Theme::names().map(|name| Entry {
-        section: "themes",
-        keys: String::new(),
-        label: format!("theme {name}"),
-        detail: "change the colours".to_owned(),
-        line: format!("theme {name}"),
-    });
     // Movements and commands that want an argument make no sense in a list.
     let commands = SCREEN.iter().filter(|s| s.group != "move" && s.name != "theme").map(|spec| Entry {
         section: "commands",
@@ -58,7 +51,7 @@ pub(in crate::tui) fn entries(app: &App) -> Vec<Entry> {
         detail: entry.rows.map_or_else(String::new, |rows| format!("{} rows", text::count(rows))),
         line: format!("recall {}", entry.sql),
     });
-    types.chain(queries).chain(commands).chain(statements).chain(themes).collect()
+    types.chain(queries).chain(commands).chain(statements).chain(preview::entries()).collect()
 }
 
 /// A statement in one safe line, its white space drawn together.

@@ -39,6 +39,8 @@ pub struct Desk {
     /// Texts for the user's own editor.
     pub outside: Vec<String>,
     pub quit: bool,
+    /// Requests that were cancelled.
+    pub cancelled: usize,
     /// Requests without a closing event.
     open: BTreeMap<Ticket, Command>,
     /// Answers to commands that match are held back until `release`.
@@ -72,6 +74,7 @@ impl Desk {
             copied: Vec::new(),
             outside: Vec::new(),
             quit: false,
+            cancelled: 0,
             open: BTreeMap::new(),
             hold: None,
             held: VecDeque::new(),
@@ -121,7 +124,10 @@ impl Desk {
 
     fn send(&mut self, ticket: Ticket, command: Command) {
         self.sent.push(command.clone());
-        self.open.insert(ticket, command.clone());
+        // What follows has no end to wait for.
+        if !matches!(command, Command::WalTail { follow: true, .. }) {
+            self.open.insert(ticket, command.clone());
+        }
         match &mut self.behind {
             Behind::Script(answer) => {
                 let bodies = answer(&command);
@@ -140,6 +146,7 @@ impl Desk {
     }
 
     fn cancel(&mut self, ticket: Ticket) {
+        self.cancelled += 1;
         match &mut self.behind {
             Behind::Script(_) => {
                 self.held.retain(|(held, _)| *held != ticket);

@@ -376,7 +376,7 @@ fn what_destroys_is_asked_about_by_how_much_it_destroys() {
     let mut program = Program::new(folder.path());
     people(&mut program);
     let desk = &mut program.desk;
-    let mut run = |desk: &mut Desk, sql: &str| {
+    let run = |desk: &mut Desk, sql: &str| {
         desk.press("2 Ctrl-A Backspace");
         desk.take(Event::Paste(sql.to_owned()));
         desk.press("F5");
