@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Edge, EdgeId, Error, Node, NodeId, PropertyType, Value};
+use crate::model::{CheckDef, Edge, EdgeId, Error, Node, NodeId, PropertyType, ReferenceAction, Value};
 
 use super::command::Command;
 use super::copy::Copied;
@@ -55,7 +55,7 @@ pub struct Event {
 
 /// What an event says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
 pub enum EventBody {
     /// The database is open.
     Opened {
@@ -253,9 +253,9 @@ pub struct TypeInfo {
     pub rows: u64,
     /// Its properties.
     pub properties: Vec<PropertyInfo>,
-    /// Its checks and references, as SQL spells them.
+    /// Its checks.
     #[serde(default)]
-    pub constraints: Vec<String>,
+    pub checks: Vec<CheckDef>,
     /// What its rows refer to.
     #[serde(default)]
     pub references: Vec<ReferenceInfo>,
@@ -264,6 +264,15 @@ pub struct TypeInfo {
 /// A reference as programs show it: `FOREIGN KEY (properties) REFERENCES target (keys)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReferenceInfo {
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// What becomes of the row when the one it refers to is deleted.
+    #[serde(default)]
+    pub on_delete: ReferenceAction,
+    /// What becomes of the row when the key it refers to changes.
+    #[serde(default)]
+    pub on_update: ReferenceAction,
     /// The properties that refer, in order.
     pub properties: Vec<String>,
     /// The type they refer to.

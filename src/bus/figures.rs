@@ -1,9 +1,7 @@
 //! The schema and the figures of a database, as programs show them.
 
 use crate::engine::Database;
-use crate::model::{
-    IndexOrigin, PropertyDef, PropertyId, ReferenceAction, ReferenceDef, Result, TypeDef, TypeKind, Value,
-};
+use crate::model::{IndexOrigin, PropertyDef, PropertyId, ReferenceDef, Result, TypeDef, TypeKind, Value};
 use crate::storage::{LogStats, View};
 
 use super::{CatalogInfo, Figure, IndexInfo, PropertyInfo, ReferenceInfo, StatsInfo, TypeInfo, ViewInfo};
@@ -37,39 +35,9 @@ fn type_info(view: &View, definition: &TypeDef) -> Result<TypeInfo> {
         open: definition.open,
         rows: view.live_rows(definition.id)?,
         properties: properties_of(definition),
+        checks: definition.checks.clone(),
         references: references_of(view, definition),
-        constraints: constraints_of(view, definition),
     })
-}
-
-fn constraints_of(view: &View, definition: &TypeDef) -> Vec<String> {
-    let checks = definition.checks.iter().map(|c| format!("CONSTRAINT {} CHECK ({})", c.name, c.expression));
-    let references = definition.references.iter().map(|reference| {
-        let names = |of: &TypeDef, ids: &[PropertyId]| {
-            let name = |id: &PropertyId| of.property_by_id(*id).map_or("?", |p| p.name.as_str()).to_owned();
-            ids.iter().map(name).collect::<Vec<_>>().join(", ")
-        };
-        let target = view.catalog().by_id(reference.target);
-        let key =
-            target.and_then(|t| Some((t, t.indexes.iter().find(|i| i.number == reference.target_index)?)));
-        let (target, columns) = key.map_or_else(
-            || ("?".to_owned(), String::new()),
-            |(target, index)| (target.name.clone(), names(target, &index.properties)),
-        );
-        let action = |event: &str, action: ReferenceAction| match action {
-            ReferenceAction::Restrict => String::new(),
-            ReferenceAction::Cascade => format!(" ON {event} CASCADE"),
-            ReferenceAction::SetNull => format!(" ON {event} SET NULL"),
-        };
-        format!(
-            "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {target} ({columns}){}{}",
-            reference.name,
-            names(definition, &reference.properties),
-            action("DELETE", reference.on_delete),
-            action("UPDATE", reference.on_update)
-        )
-    });
-    checks.chain(references).collect()
 }
 
 fn properties_of(definition: &TypeDef) -> Vec<PropertyInfo> {
@@ -91,6 +59,9 @@ fn references_of(view: &View, definition: &TypeDef) -> Vec<ReferenceInfo> {
         let target = view.catalog().by_id(reference.target)?;
         let index = target.indexes.iter().find(|index| index.number == reference.target_index)?;
         Some(ReferenceInfo {
+            name: reference.name.clone(),
+            on_delete: reference.on_delete,
+            on_update: reference.on_update,
             properties: names(definition, &reference.properties)?,
             target: target.name.clone(),
             keys: names(target, &index.properties)?,

@@ -231,8 +231,8 @@ mod tests {
             open: false,
             rows: 1,
             properties: vec![],
+            checks: vec![],
             references: vec![],
-            constraints: vec![],
         }
     }
 

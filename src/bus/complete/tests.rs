@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::bus::ReferenceInfo;
+use crate::model::ReferenceAction;
 
 fn typed(name: &str, properties: &[&str]) -> TypeWords {
     TypeWords {
@@ -22,6 +23,9 @@ fn words() -> Words {
     };
     let orders = TypeWords {
         references: vec![ReferenceInfo {
+            name: "reference".into(),
+            on_delete: ReferenceAction::Restrict,
+            on_update: ReferenceAction::Restrict,
             properties: vec!["buyer".into()],
             target: "person".into(),
             keys: vec!["email".into()],

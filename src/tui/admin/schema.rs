@@ -1,7 +1,7 @@
 //! The schema: each type with its properties, constraints and indexes.
 
-use crate::bus::{CatalogInfo, IndexInfo, PropertyInfo, TypeInfo};
-use crate::model::escape_control;
+use crate::bus::{CatalogInfo, IndexInfo, PropertyInfo, ReferenceInfo, TypeInfo};
+use crate::model::{CheckDef, ReferenceAction, escape_control};
 
 use super::super::text;
 use super::{Line, Target};
@@ -11,10 +11,8 @@ pub(super) fn lines(catalog: &CatalogInfo, indexes: &[IndexInfo]) -> Vec<Line> {
     for info in &catalog.types {
         lines.push(head(info));
         lines.extend(info.properties.iter().map(property));
-        lines.extend(info.constraints.iter().map(|constraint| {
-            let constraint = escape_control(constraint).into_owned();
-            Line::new(vec![("    ".to_owned(), "ui.text"), (constraint, "ui.text.muted")])
-        }));
+        lines.extend(info.checks.iter().map(check));
+        lines.extend(info.references.iter().map(reference));
         lines.extend(indexes.iter().filter(|index| index.type_name == info.name).map(index));
         lines.push(Line::default());
     }
@@ -68,6 +66,32 @@ fn property(info: &PropertyInfo) -> Line {
         pieces.push((" seen in data".to_owned(), "ui.text.muted"));
     }
     Line::new(pieces)
+}
+
+fn check(check: &CheckDef) -> Line {
+    Line::new(vec![
+        ("    CHECK ".to_owned(), "syntax.keyword"),
+        (escape_control(&check.name).into_owned(), "ui.text"),
+        (format!(" ({})", escape_control(&check.expression)), "ui.text.muted"),
+    ])
+}
+
+fn reference(info: &ReferenceInfo) -> Line {
+    let list =
+        |names: &[String]| names.iter().map(|name| escape_control(name)).collect::<Vec<_>>().join(", ");
+    let action = |event: &str, action: ReferenceAction| match action {
+        ReferenceAction::Restrict => String::new(),
+        ReferenceAction::Cascade => format!(" ON {event} CASCADE"),
+        ReferenceAction::SetNull => format!(" ON {event} SET NULL"),
+    };
+    let (target, keys) = (escape_control(&info.target), list(&info.keys));
+    let actions = format!("{}{}", action("DELETE", info.on_delete), action("UPDATE", info.on_update));
+    Line::new(vec![
+        ("    FOREIGN KEY ".to_owned(), "syntax.keyword"),
+        (escape_control(&info.name).into_owned(), "ui.text"),
+        (format!(" ({}) → {target} ({keys}){actions}", list(&info.properties)), "ui.text.muted"),
+    ])
+    .to(Target::Type(info.target.clone()))
 }
 
 fn index(info: &IndexInfo) -> Line {

@@ -27,7 +27,7 @@ fn one_screen_leads_to_the_next_and_back_to_the_panes() {
     desk.shows("following");
     assert!(desk.sent.iter().any(|c| matches!(c, Command::WalTail { follow: true, .. })));
     desk.press("] ]");
-    desk.shows("CONSTRAINT package_size CHECK");
+    desk.shows("CHECK package_size");
     desk.press("[");
     desk.shows("rows by type");
     desk.press("q");

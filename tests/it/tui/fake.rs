@@ -10,7 +10,7 @@ use aresadb::bus::{
     NeighbourhoodStub, Page, PathFound, PropertyInfo, RecordBody, ResultColumn, StatsInfo, StorageFacts,
     Summary, TypeInfo,
 };
-use aresadb::model::{Direction, EdgeId, Error, Node, NodeId, PropertyType, Value};
+use aresadb::model::{CheckDef, Direction, EdgeId, Error, Node, NodeId, PropertyType, Value};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
 use uuid::Uuid;
@@ -54,12 +54,12 @@ fn type_info(name: &str, rows: u64, is_edge: bool, properties: &[(&str, Property
         open: true,
         rows,
         properties: properties.iter().map(property).collect(),
-        references: Vec::new(),
-        constraints: if name == "package" {
-            vec!["CONSTRAINT package_size CHECK (installed_size >= 0)".into()]
+        checks: if name == "package" {
+            vec![CheckDef { name: "package_size".into(), expression: "installed_size >= 0".into() }]
         } else {
             Vec::new()
         },
+        references: Vec::new(),
     }
 }
 
