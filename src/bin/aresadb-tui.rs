@@ -33,6 +33,9 @@ struct Arguments {
     /// Fill the editor with SQL and run it
     #[arg(long, value_name = "SQL")]
     exec: Option<String>,
+    /// Write the session to a new file; `aresadb --file FILE` runs its statements again
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         },
         demo: arguments.demo,
         exec: arguments.exec,
+        record: arguments.record,
         folders: folders(),
         restores_theme: arguments.theme.is_none(),
     };

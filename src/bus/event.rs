@@ -55,7 +55,7 @@ pub struct Event {
 
 /// What an event says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
 pub enum EventBody {
     /// The database is open.
     Opened {

@@ -28,6 +28,7 @@ mod logs;
 mod page;
 mod page_encoder;
 mod reach;
+mod recording;
 mod records;
 mod script;
 mod server;
@@ -59,6 +60,7 @@ pub use event::{
 pub use logs::{LogAction, LogOperation, LogSegment, LogTransaction};
 pub use page::Page;
 pub use page_encoder::PageEncoder;
+pub use recording::{RECORDING_START, Recorder, recorded_commands};
 pub use server::{Bus, BusOptions};
 pub use upkeep::{CheckedPart, Verification};
 pub use workspace::{

@@ -44,6 +44,8 @@ pub struct Options {
     pub demo: bool,
     /// SQL to fill the editor with and run.
     pub exec: Option<String>,
+    /// The session's commands and events are written to this new file.
+    pub record: Option<PathBuf>,
     /// Where the user's files are.
     pub folders: Folders,
     /// The theme of the session before is taken; otherwise `theme` was asked for.

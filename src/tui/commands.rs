@@ -356,16 +356,20 @@ fn run_statement(app: &mut App, way: Way) {
     match way {
         Way::Run => workspace::guard::run(app, sql, Some(offset), RunKind::Script),
         Way::Explain | Way::Analyze if first == "explain" => app.run(sql, None, RunKind::Plan),
-        Way::Explain => run_explain(app, "EXPLAIN (FORMAT JSON) ", plain, offset + sql.len() - plain.len()),
+        Way::Explain => run_explain(app, EXPLAIN, plain, offset + sql.len() - plain.len()),
         // It runs what it explains, so a change would be made.
         Way::Analyze if statement_intents(plain).iter().any(|intent| intent.writes) => {
             app.note(Level::Error, "only a query can be analyzed: this statement would be carried out");
         }
         Way::Analyze => {
-            run_explain(app, "EXPLAIN (ANALYZE, FORMAT JSON) ", plain, offset + sql.len() - plain.len());
+            run_explain(app, ANALYZE, plain, offset + sql.len() - plain.len());
         }
     }
 }
+
+const EXPLAIN: &str = "EXPLAIN (FORMAT JSON) ";
+/// Runs what it explains.
+const ANALYZE: &str = "EXPLAIN (ANALYZE, FORMAT JSON) ";
 
 fn run_explain(app: &mut App, explain: &str, sql: &str, offset: usize) {
     app.run(format!("{explain}{sql}"), Some(offset), RunKind::Plan);

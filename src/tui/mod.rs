@@ -58,6 +58,7 @@ mod tests {
             keys: editor::KeyPreset::Standard,
             demo: false,
             exec: None,
+            record: None,
             folders: super::Folders::default(),
             restores_theme: true,
         };

@@ -27,7 +27,9 @@ use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use crate::bus::{Client, Command, Event as BusEvent, EventBody, Events, RequestId, panic_is_contained};
+use crate::bus::{
+    Client, Command, Event as BusEvent, EventBody, Events, Recorder, RequestId, panic_is_contained,
+};
 use crate::model::{Error, Result};
 
 use super::{App, Effect, Event, Options, Ticket, outside, update, view};
@@ -68,6 +70,7 @@ where
         .enable_all()
         .build()
         .map_err(|e| Error::io("start the event loop", &e))?;
+    let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
     let size = crossterm::terminal::size().map_err(terminal_error)?;
     let guard = Guard::enter().map_err(terminal_error)?;
     let (app, effects) = App::start(options, size.0, size.1);
@@ -84,6 +87,7 @@ where
             tickets: HashMap::new(),
             requests: HashMap::new(),
             outside: None,
+            recorder,
             ended: None,
         };
         screen.perform(effects)?;
@@ -111,6 +115,7 @@ struct Loop {
     requests: HashMap<Ticket, RequestId>,
     /// A text for the user's own editor, until the inputs are let go.
     outside: Option<String>,
+    recorder: Option<Recorder>,
     ended: Option<Ended>,
 }
 
@@ -132,13 +137,6 @@ impl Loop {
                 draw(&mut self.terminal, &self.app)?;
                 continue;
             }
-            let wakes_at = self.app.wakes_at().map(|at| self.start + at);
-            let wake = async {
-                match wakes_at {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             let due = async {
                 match draw_at {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -241,6 +239,7 @@ impl Loop {
         let mut next = Some(first);
         for _ in 0..BURST {
             let Some(event) = next else { break };
+            self.record(|recorder| recorder.event(&event))?;
             if let Some(ticket) = self.tickets.get(&event.request).copied() {
                 if event.body.is_last() {
                     self.tickets.remove(&event.request);
@@ -261,8 +260,9 @@ impl Loop {
     fn perform(&mut self, effects: Vec<Effect>) -> io::Result<()> {
         for effect in effects {
             match effect {
-                Effect::Send(ticket, command) => match self.client.send(*command) {
+                Effect::Send(ticket, command) => match self.client.send((*command).clone()) {
                     Ok(request) => {
+                        self.record(|recorder| recorder.command(request, &command))?;
                         self.tickets.insert(request, ticket);
                         self.requests.insert(ticket, request);
                     }
@@ -284,6 +284,14 @@ impl Loop {
             }
         }
         Ok(())
+    }
+
+    /// Writes to the recording, if there is one; where that fails it ends.
+    fn record(&mut self, write: impl FnOnce(&mut Recorder) -> Result<()>) -> io::Result<()> {
+        let Some(Err(error)) = self.recorder.as_mut().map(write) else { return Ok(()) };
+        self.recorder = None;
+        let hint = "the recording ends here";
+        self.take(Event::Note(Err(error.with_hint(hint))))
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {

@@ -42,12 +42,12 @@ pub fn update(app: &mut App, event: Event, now: Duration) -> Vec<Effect> {
 
 fn pane_key(app: &mut App, event: KeyEvent) {
     let key = Key::of(&event);
-    if app.admin.is_none() && workspace::completion::key(app, &event) {
+    if workspace::completion::key(app, &event) {
         return;
     }
     // The keys of a sequence that has begun are not the editor's.
-    if app.admin.is_none() && app.focus == Pane::Editor && app.keys.is_empty() && editor_key(app, event, key)
-    {
+    let editing = app.admin.is_none() && app.focus == Pane::Editor && app.keys.is_empty();
+    if editing && editor_key(app, event, key) {
         return;
     }
     // While edge types are chosen, keys are for that choice.

@@ -56,6 +56,7 @@ pub fn options() -> Options {
         keys: KeyPreset::Standard,
         demo: false,
         exec: None,
+        record: None,
         folders: aresadb::tui::Folders::default(),
         restores_theme: true,
     }
