@@ -4,6 +4,7 @@
 
 mod desk;
 mod fake;
+mod grid;
 mod real;
 
 use aresadb::bus::{Command, EventBody};

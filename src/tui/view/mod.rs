@@ -1,6 +1,7 @@
 //! Draws the state. Changes nothing; every text that came from outside is safe before it arrives.
 
 mod data;
+mod grid;
 mod overlay;
 
 use ratatui::Frame;
@@ -73,7 +74,7 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
             }
         }
         Pane::Lower => match app.tab {
-            Tab::Results => data::rows(app, buffer, rect, inside, focused),
+            Tab::Results => grid::rows(app, buffer, rect, inside, focused),
             Tab::Graph if app.graph.center().is_none() => {
                 empty(
                     app,
@@ -125,21 +126,26 @@ fn empty(app: &App, buffer: &mut Buffer, inside: Rect, what: &str, ways: &[(&'st
 
 const TAB_GAP: &str = " │ ";
 
-fn tab_labels() -> [(Tab, String); 4] {
+fn tab_labels(app: &App) -> [(Tab, String); 4] {
+    let results = match app.results.place() {
+        (place, all) if all > 1 => format!(" {place}/{all}"),
+        _ => String::new(),
+    };
     Tab::ALL.map(|tab| {
         let number = match tab {
             Tab::Results => "3 ",
             Tab::Graph => "5 ",
             Tab::Plan | Tab::Messages => "",
         };
-        (tab, format!("{number}{}", tab.name()))
+        let which = if tab == Tab::Results { results.as_str() } else { "" };
+        (tab, format!("{number}{}{which}", tab.name()))
     })
 }
 
 /// The tab whose name stands at a column of the lower pane's border.
-pub(super) fn tab_at(rect: Rect, column: u16) -> Option<Tab> {
+pub(super) fn tab_at(app: &App, rect: Rect, column: u16) -> Option<Tab> {
     let mut at = usize::from(rect.x) + 2;
-    for (tab, label) in tab_labels() {
+    for (tab, label) in tab_labels(app) {
         let end = at + text::width(&label);
         if (at..end).contains(&usize::from(column)) {
             return Some(tab);
@@ -161,7 +167,7 @@ fn title(app: &App, buffer: &mut Buffer, pane: Pane, rect: Rect) {
         Pane::Inspector => Line::styled("4 Inspector", own),
         Pane::Lower => {
             let mut spans = Vec::new();
-            for (i, (tab, label)) in tab_labels().into_iter().enumerate() {
+            for (i, (tab, label)) in tab_labels(app).into_iter().enumerate() {
                 if i > 0 {
                     spans.push(Span::styled(TAB_GAP, theme.style("ui.border")));
                 }
@@ -199,6 +205,12 @@ fn status(app: &App, buffer: &mut Buffer) {
     buffer.set_style(rect, theme.style("ui.status"));
     if let Some(Overlay::Prompt(prompt)) = app.overlays.last() {
         return overlay::prompt(app, buffer, rect, prompt);
+    }
+    if let Some(Overlay::Input(input)) = app.overlays.last()
+        && !input.is_cell()
+    // What was found while it was typed is told beside it.
+    {
+        return overlay::input_line(app, buffer, rect, input);
     }
     let left = status_left(app);
     if let Some((level, notice)) = &app.notice {
@@ -269,8 +281,9 @@ fn status_left(app: &App) -> Line<'static> {
         None => spans.push(Span::styled("  no database", theme.style("ui.warning"))),
     }
     if let Some(progress) = &app.progress {
-        spans.push(Span::styled(format!("  {}", text::cut(progress, 40)), theme.style("ui.warning")));
-    } else if let Some(grid) = &app.grid
+        let room = if app.size.0 >= WIDE { 70 } else { 44 };
+        spans.push(Span::styled(format!("  {}", text::cut(progress, room)), theme.style("ui.warning")));
+    } else if let Some(grid) = app.results.active()
         && app.tab == Tab::Results
         && app.focus != Pane::Inspector
     {
@@ -281,6 +294,9 @@ fn status_left(app: &App) -> Line<'static> {
         if let Some(elapsed) = grid.elapsed {
             spans.push(Span::styled(format!("  {}", text::span(elapsed)), plain));
         }
+    }
+    if let Some(staged) = super::grid::edit::staged_words(app) {
+        spans.push(Span::styled(format!("  {staged}"), theme.style("ui.warning")));
     }
     if let Some(count) = app.count {
         spans.push(Span::styled(format!("  {count}×"), theme.style("ui.hint.key")));
@@ -293,6 +309,9 @@ fn hints(app: &App, room: usize) -> (Line<'static>, usize) {
     let context = match app.overlays.last() {
         Some(Overlay::Cell(_)) => "cell",
         Some(Overlay::List(_)) => "list",
+        Some(Overlay::Record(_)) => "record",
+        Some(Overlay::Review(_)) => "review",
+        Some(Overlay::Input(_)) => "input",
         Some(_) => return (Line::default(), 0),
         None => app.context(),
     };

@@ -186,6 +186,27 @@ impl Desk {
         self.settle();
     }
 
+    /// Presses the button at a place, drags to another column and lets go.
+    pub fn drag(&mut self, (column, row): (u16, u16), to: u16) {
+        self.click(column, row);
+        for (kind, column) in
+            [(MouseEventKind::Drag(MouseButton::Left), to), (MouseEventKind::Up(MouseButton::Left), to)]
+        {
+            self.take(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+        }
+        self.settle();
+    }
+
+    /// Takes what the bus has sent so far, without waiting for an end.
+    pub fn pump(&mut self) {
+        while let Behind::Bus { events, requests, .. } = &mut self.behind {
+            let Some(event) = events.try_recv() else { return };
+            if let Some(ticket) = requests.get(&event.request).copied() {
+                self.take(Event::Answer(ticket, event.body));
+            }
+        }
+    }
+
     pub fn wheel(&mut self, column: u16, row: u16) {
         let kind = MouseEventKind::ScrollDown;
         self.take(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
@@ -254,6 +275,7 @@ fn key_event(key: &str) -> KeyEvent {
         "S-Tab" => KeyCode::BackTab,
         "Space" => KeyCode::Char(' '),
         "Backspace" => KeyCode::Backspace,
+        "Delete" => KeyCode::Delete,
         "Up" => KeyCode::Up,
         "Down" => KeyCode::Down,
         "Left" => KeyCode::Left,
