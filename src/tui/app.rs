@@ -16,16 +16,17 @@ use crate::model::{Direction, Error, NodeId, Value, escape_control};
 
 use super::admin::{self, Admin};
 use super::editor::{Editor, KeyPreset};
-use super::grid::{Grid, PAGE_ROWS};
+use super::grid::{Again, PAGE_ROWS, Results};
 use super::inspector::{EDGE_PAGE, Inspector};
 use super::keymap::{Key, Keymap};
-use super::layout::{Pane, Screen, cell_box, inner, list_box};
+use super::layout::{Pane, Screen, cell_box, inner, list_box, review_box};
 use super::lens;
 use super::lookup::Then;
-use super::overlay::{CellView, Overlay};
+use super::overlay::Overlay;
 use super::plan::PlanPane;
 use super::theme::Theme;
 use super::tree::Tree;
+use super::viewer::Viewer;
 use super::workspace::{self, Errand, Folders, Workspace};
 use crate::tui::graph::{GraphOutcome, GraphPane};
 
@@ -108,6 +109,12 @@ pub(super) enum Purpose {
     Graph,
     Path,
     Admin,
+    Shape { result: CursorId },
+    Find { result: CursorId },
+    Copy { what: String },
+    Export,
+    Apply { result: CursorId },
+    Indexes,
     Close,
     Workspace(Errand),
 }
@@ -138,6 +145,10 @@ pub(super) struct Running {
     pub(super) wrote: bool,
     /// Its rows are a plan.
     pub(super) explains: bool,
+    /// It gave a result: the ones before it are gone.
+    pub(super) gave_rows: bool,
+    /// The result that it is run again for.
+    pub(super) again: Option<Again>,
 }
 
 /// The lower pane's tabs.
@@ -224,7 +235,11 @@ pub struct App {
     pub(super) editor: Editor,
     /// Tabs, completion, history, saved queries.
     pub(super) work: Workspace,
-    pub(super) grid: Option<Grid>,
+    pub(super) results: Results,
+    /// A column whose edge is dragged, and where its cells begin on the screen.
+    pub(super) dragged: Option<(usize, u16)>,
+    /// The export that runs, or whose file is asked about.
+    pub(super) export: Option<Command>,
     pub(super) graph: GraphPane,
     pub(super) plan: PlanPane,
     pub(super) messages: Lines,
@@ -270,7 +285,9 @@ impl App {
             tree: Tree::default(),
             editor,
             work: Workspace::new(),
-            grid: None,
+            results: Results::default(),
+            dragged: None,
+            export: None,
             graph: GraphPane::new(),
             plan: PlanPane::default(),
             messages: Lines::default(),
@@ -395,6 +412,8 @@ impl App {
             cancelled: false,
             wrote: false,
             explains,
+            gave_rows: false,
+            again: None,
         });
     }
 
@@ -408,7 +427,18 @@ impl App {
                 self.note(Level::Info, "cancelling …");
                 true
             }
-            None => false,
+            None => {
+                let works = |p: &Purpose| {
+                    matches!(
+                        p,
+                        Purpose::Shape { .. } | Purpose::Find { .. } | Purpose::Copy { .. } | Purpose::Export
+                    ) || matches!(p, Purpose::Apply { .. })
+                };
+                let tickets: Vec<Ticket> =
+                    self.pending.iter().filter(|(_, p)| works(p)).map(|(ticket, _)| *ticket).collect();
+                self.outbox.extend(tickets.iter().map(|ticket| Effect::Cancel(*ticket)));
+                !tickets.is_empty()
+            }
         }
     }
 
@@ -505,7 +535,7 @@ impl App {
     }
 
     pub(super) fn view_value(&mut self, title: &str, value: &Value) {
-        self.overlays.push(Overlay::Cell(CellView::new(title, value)));
+        self.overlays.push(Overlay::Cell(Viewer::new(title, value)));
     }
 
     /// The contexts of the registry that hold, the nearest first.
@@ -542,7 +572,7 @@ impl App {
             self.tree.fit(rect.height);
         }
         if let Some(rect) = inside(self.screen.lower) {
-            if let Some(grid) = &mut self.grid {
+            if let Some(grid) = self.results.active_mut() {
                 grid.fit(rect.width, rect.height);
             }
             self.plan.fit(rect.height);
@@ -565,13 +595,22 @@ impl App {
                 Overlay::Cell(view) => {
                     // The width decides the lines, the lines the height.
                     for _ in 0..2 {
-                        let cell = inner(cell_box(self.size, view.lines.len()));
+                        let cell = inner(cell_box(self.size, view.lines()));
                         view.fit(cell.width.saturating_sub(2), cell.height);
                     }
                 }
                 Overlay::List(picker) => picker.fit(list.height.saturating_sub(2)),
                 Overlay::History(list) => list.fit(super::view::history_lines(self.size, list.full)),
-                Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Ask(_) => {}
+                Overlay::Record(record) => {
+                    let shown = self.results.active().map_or(0, |grid| grid.columns.shown().len());
+                    record.fit(inner(cell_box(self.size, shown + 1)).height.saturating_sub(1), shown);
+                }
+                Overlay::Review(review) => {
+                    review.height = usize::from(inner(review_box(self.size)).height.saturating_sub(4)).max(1);
+                    let lines = review.lines_to_selected(inner(review_box(self.size)).width);
+                    review.top = review.top.min(lines.0).max(lines.1.saturating_sub(review.height));
+                }
+                Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Input(_) | Overlay::Ask(_) => {}
             }
         }
     }
@@ -579,7 +618,7 @@ impl App {
     /// Asks for what is missing near the viewports.
     pub(super) fn fetch_missing(&mut self) {
         if self.focus != Pane::Lower || self.tab == Tab::Results {
-            let wanted = self.grid.as_mut().map(|grid| (grid.cursor, grid.wanted()));
+            let wanted = self.results.active_mut().map(|grid| (grid.cursor(), grid.wanted()));
             if let Some((cursor, pages)) = wanted {
                 for page in pages {
                     let first_row = page * u64::from(PAGE_ROWS);

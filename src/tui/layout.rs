@@ -142,6 +142,11 @@ pub(super) fn cell_box(size: (u16, u16), lines: usize) -> Rect {
     centered(size, (size.0 * 4 / 5).max(40), lines.clamp(5, (size.1 * 4 / 5).max(10)))
 }
 
+/// The box of the statements before a commit.
+pub(super) fn review_box(size: (u16, u16)) -> Rect {
+    centered(size, (size.0 * 9 / 10).max(40), (size.1 * 4 / 5).max(10))
+}
+
 /// The box of a list; its first line inside is the filter.
 pub(super) fn list_box(size: (u16, u16)) -> Rect {
     centered(size, 90.min(size.0.saturating_sub(4)), (size.1 * 4 / 5).max(10))

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use ratatui::layout::{Position, Rect};
 
 use super::admin;
@@ -10,6 +12,7 @@ use super::answers;
 use super::app::{App, Effect, Event, Level, RunKind, Tab};
 use super::commands;
 use super::editor::EditorOutcome;
+use super::grid::actions;
 use super::keymap::{Found, Key};
 use super::layout::{Pane, inner};
 use super::overlay::{Consent, Overlay};
@@ -133,6 +136,13 @@ fn editor_key(app: &mut App, event: KeyEvent, key: Option<Key>) -> bool {
 fn paste(app: &mut App, text: &str) {
     match app.overlays.last_mut() {
         Some(Overlay::Prompt(prompt)) => prompt.text.extend(text.chars().filter(|c| !c.is_control())),
+        Some(Overlay::Input(input)) => {
+            // A cell takes lines, every other line of input is one.
+            let whole = input.is_cell();
+            let text: String = text.chars().filter(|c| !c.is_control() || (whole && *c == '\n')).collect();
+            input.insert(&text);
+            actions::typed(app);
+        }
         Some(Overlay::List(list)) => text.chars().filter(|c| !c.is_control()).for_each(|c| list.type_char(c)),
         Some(Overlay::History(_)) => {
             workspace::history::filter(app, |filter| filter.extend(text.chars().filter(|c| !c.is_control())));
@@ -155,7 +165,10 @@ fn overlay_key(app: &mut App, event: KeyEvent) {
         Some(Overlay::Prompt(_)) => return prompt_key(app, event),
         Some(Overlay::Question(_)) => return question_key(app, event),
         Some(Overlay::Ask(_)) => return workspace::ask::key(app, &event),
+        Some(Overlay::Input(_)) => return input_key(app, event),
         Some(Overlay::Cell(_)) => ("cell", None),
+        Some(Overlay::Record(_)) => ("record", None),
+        Some(Overlay::Review(_)) => ("review", None),
         Some(Overlay::History(_)) => ("history", typed_char(&event)),
         Some(Overlay::List(_)) => ("list", typed_char(&event)),
         None => return,
@@ -220,6 +233,39 @@ fn prompt_key(app: &mut App, event: KeyEvent) {
     }
 }
 
+fn input_key(app: &mut App, event: KeyEvent) {
+    let Some(key) = Key::of(&event) else { return };
+    if let Found::Command(name) = app.keymap.find(&["input"], &[key]) {
+        return commands::in_overlay(app, name);
+    }
+    let is = |text: &str| Key::parse(text) == Some(key);
+    let Some(Overlay::Input(input)) = app.overlays.last_mut() else { return };
+    let before = input.text.clone();
+    match event.code {
+        _ if is("Ctrl-U") => input.erase(),
+        _ if is("Ctrl-W") => input.erase_word(),
+        _ if is("Ctrl-A") => input.go_to(false),
+        _ if is("Ctrl-E") => input.go_to(true),
+        KeyCode::Backspace if !input.backspace() && input.text.is_empty() => {
+            return if input.is_cell() {
+                input.null = false;
+            } else {
+                actions::give_up(app);
+            };
+        }
+        KeyCode::Delete => input.delete(),
+        KeyCode::Left => input.left(),
+        KeyCode::Right => input.right(),
+        KeyCode::Home => input.go_to(false),
+        KeyCode::End => input.go_to(true),
+        KeyCode::Char(c) if key.is_text() => input.insert(c.encode_utf8(&mut [0; 4])),
+        _ => {}
+    }
+    if input.text != before {
+        actions::typed(app);
+    }
+}
+
 fn question_key(app: &mut App, event: KeyEvent) {
     let Some(Overlay::Question(question)) = app.overlays.last() else { return };
     let (consent, no_quits) = (question.consent, question.no_quits);
@@ -229,6 +275,7 @@ fn question_key(app: &mut App, event: KeyEvent) {
             match consent {
                 Some(Consent::Create) => app.open(true),
                 Some(Consent::Quit) => app.outbox.push(Effect::Quit),
+                Some(Consent::Replace) => actions::replace_file(app),
                 None => {}
             }
         }
@@ -253,6 +300,18 @@ fn on_mouse(app: &mut App, mouse: MouseEvent) {
             return;
         }
     }
+    match mouse.kind {
+        MouseEventKind::Drag(MouseButton::Left) => return drag(app, at),
+        MouseEventKind::Up(MouseButton::Left) => app.dragged = None,
+        MouseEventKind::ScrollLeft => return wheel_sideways(app, -1),
+        MouseEventKind::ScrollRight => return wheel_sideways(app, 1),
+        MouseEventKind::ScrollDown | MouseEventKind::ScrollUp
+            if mouse.modifiers.contains(KeyModifiers::SHIFT) =>
+        {
+            return wheel_sideways(app, if mouse.kind == MouseEventKind::ScrollDown { 1 } else { -1 });
+        }
+        _ => {}
+    }
     let lines = match mouse.kind {
         MouseEventKind::ScrollDown => 3,
         MouseEventKind::ScrollUp => -3,
@@ -267,7 +326,15 @@ fn on_mouse(app: &mut App, mouse: MouseEvent) {
                 preview::show(app);
             }
             Overlay::History(list) => list.move_by(lines.signum()),
-            Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Ask(_) => {}
+            Overlay::Review(review) => review.move_by(lines.signum()),
+            Overlay::Record(_) if lines != 0 => {
+                commands::in_overlay(app, if lines > 0 { "down" } else { "up" });
+            }
+            Overlay::Prompt(_)
+            | Overlay::Question(_)
+            | Overlay::Input(_)
+            | Overlay::Record(_)
+            | Overlay::Ask(_) => {}
         }
         return;
     }
@@ -307,7 +374,7 @@ fn wheel(app: &mut App, pane: Pane, lines: i64) {
         (Pane::Tree, _) => app.tree.move_by(lines),
         (Pane::Inspector, _) => app.inspector.wheel(lines),
         (Pane::Lower, Tab::Results) => {
-            if let Some(grid) = &mut app.grid {
+            if let Some(grid) = app.results.active_mut() {
                 grid.wheel(lines);
             }
         }
@@ -328,7 +395,7 @@ fn click(app: &mut App, pane: Pane, rect: Rect, at: Position) {
     match pane {
         Pane::Editor if at.y == rect.y => workspace::tabs::click(app, rect, at.x),
         Pane::Lower if at.y == rect.y => {
-            if let Some(tab) = super::view::tab_at(rect, at.x) {
+            if let Some(tab) = super::view::tab_at(app, rect, at.x) {
                 app.tab = tab;
             }
         }
@@ -354,18 +421,60 @@ fn click(app: &mut App, pane: Pane, rect: Rect, at: Position) {
                 app.graph_outcome(outcome);
             }
             Tab::Results => {
-                if let (Some(grid), Some(row)) = (&mut app.grid, line.checked_sub(2)) {
-                    let x = usize::from(at.x - inside.x);
-                    let column =
-                        grid.visible_columns().into_iter().rev().find(|(_, from, _)| *from <= x).map(|c| c.0);
-                    grid.go_to_row(grid.top + u64::from(row));
-                    if let Some(column) = column {
-                        grid.go_to_column(column);
-                    }
-                }
+                click_rows(app, inside, at);
             }
             Tab::Plan => app.plan.click(usize::from(line.saturating_sub(1))),
             Tab::Messages => {}
         },
+    }
+}
+
+/// A click on the rows: on a column's name it sorts, on the line behind a name it takes the edge.
+fn click_rows(app: &mut App, inside: Rect, at: Position) {
+    let Some(grid) = app.results.active_mut() else { return };
+    let state = u16::from(grid.has_state());
+    let Some(line) = (at.y - inside.y).checked_sub(state) else { return };
+    let x = usize::from(at.x - inside.x);
+    let seen = grid.seen();
+    if line == 0 {
+        let edge = seen.iter().find(|s| x == s.at + s.width || x == s.at + s.width + 1);
+        if let Some(edge) = edge {
+            app.dragged = Some((edge.column, inside.x.saturating_add(u16::try_from(edge.at).unwrap_or(0))));
+            return;
+        }
+    }
+    let Some(column) = seen.iter().rev().find(|s| s.at <= x).map(|s| s.column) else { return };
+    match line.checked_sub(2) {
+        Some(row) => {
+            let row = grid.top + u64::from(row);
+            grid.go_to_row(row);
+            grid.go_to_column(column);
+        }
+        None if line == 0 => {
+            grid.go_to_column(column);
+            commands::dispatch(app, "sort", "");
+        }
+        None => {}
+    }
+}
+
+/// Makes the column wider whose edge is dragged.
+fn drag(app: &mut App, at: Position) {
+    let Some((column, from)) = app.dragged else { return };
+    if let Some(grid) = app.results.active_mut() {
+        grid.resize(column, usize::from(at.x.saturating_sub(from)).max(3));
+    }
+}
+
+fn wheel_sideways(app: &mut App, by: i64) {
+    match (app.overlays.last_mut(), app.tab) {
+        (Some(Overlay::Cell(view)), _) => view.move_sideways(by),
+        (Some(_), _) => {}
+        (None, Tab::Results) => {
+            if let Some(grid) = app.results.active_mut() {
+                grid.wheel_columns(by);
+            }
+        }
+        (None, _) => {}
     }
 }

@@ -6,6 +6,7 @@ mod admin;
 mod desk;
 mod editor;
 mod fake;
+mod grid;
 mod real;
 
 use aresadb::bus::{Command, EventBody};
