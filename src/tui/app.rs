@@ -11,7 +11,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Rect;
 use uuid::Uuid;
 
-use crate::bus::{Command, CursorId, Delivery, EventBody};
+use crate::bus::{Command, CursorId, Delivery, EventBody, RecordBody, TypeInfo};
 use crate::model::{Direction, Error, NodeId, Value, escape_control};
 
 use super::admin::{self, Admin};
@@ -20,6 +20,7 @@ use super::grid::{Grid, PAGE_ROWS};
 use super::inspector::{EDGE_PAGE, Inspector};
 use super::keymap::{Key, Keymap};
 use super::layout::{Pane, Screen, cell_box, inner, list_box};
+use super::lens;
 use super::lookup::Then;
 use super::overlay::{CellView, Overlay};
 use super::plan::PlanPane;
@@ -128,10 +129,10 @@ pub(super) struct Running {
     pub(super) sql: String,
     /// Where the SQL starts in the editor, if it came from there.
     pub(super) offset: Option<usize>,
-    /// The editor's tab it came from.
-    pub(super) query_tab: u64,
     /// How much of it stands before the editor's text.
     pub(super) prefix: usize,
+    /// The editor's tab it came from.
+    pub(super) query_tab: u64,
     pub(super) cancelled: bool,
     /// A statement changed something: types and counts are read again at the end.
     pub(super) wrote: bool,
@@ -305,6 +306,12 @@ impl App {
         self.screen.editor.is_some() && self.editor.wants_draw()
     }
 
+    /// When a [`Event::Tick`] is due although nothing happens, since the start.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Duration> {
+        workspace::restore::wakes_at(self).into_iter().chain(admin::wakes_at(self)).min()
+    }
+
     /// The program ends: what is to be done before, such as keeping the editor's text.
     pub fn farewell(&mut self) -> Vec<Effect> {
         workspace::restore::farewell(self)
@@ -383,8 +390,8 @@ impl App {
             sql,
             since: self.now,
             offset,
-            query_tab,
             prefix: 0,
+            query_tab,
             cancelled: false,
             wrote: false,
             explains,
@@ -410,11 +417,13 @@ impl App {
         self.outbox.push(Effect::Cancel(ticket));
     }
 
-    /// When the screen wants to be woken though nothing happens, in time since the start.
-    #[must_use]
-    pub fn wakes_at(&self) -> Option<Duration> {
-        let keeps = workspace::restore::wakes_at(self);
-        [admin::wakes_at(self), keeps].into_iter().flatten().min()
+    /// The type of the record in the inspector.
+    pub(super) fn inspected_type(&self) -> Option<&TypeInfo> {
+        let name = match &self.inspector.inspection()?.record {
+            RecordBody::Node(node) => &node.node_type,
+            RecordBody::Edge(edge) => &edge.edge_type,
+        };
+        self.tree.catalog.as_ref()?.types.iter().find(|info| info.name == *name)
     }
 
     pub(super) fn inspect(&mut self, id: Uuid) {
@@ -541,6 +550,11 @@ impl App {
         }
         if let Some(rect) = inside(self.screen.inspector) {
             self.inspector.fit(rect.height.saturating_sub(2));
+            let lines = self.inspector.inspection().map_or(0, |inspection| {
+                let columns = usize::from(rect.width);
+                lens::count(self.inspector.lens, inspection, self.inspected_type(), columns)
+            });
+            self.inspector.fit_lens(lines);
         }
         if let Some(admin) = &mut self.admin {
             admin.fit(inner(super::view::admin_area(self.size)).height);

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::bus::registry::{SCREEN, screen_command};
+use crate::bus::statement_intents;
 use crate::model::NodeId;
 
 use super::admin;
@@ -79,6 +80,7 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
         },
         "back" => back(app),
         "plan-shape" => app.plan.turn(),
+        "lens" => app.inspector.turn(),
         "wrap" => app.note(Level::Info, "wrap is for the whole cell: Enter in the results shows one"),
         "recentre" | "deeper" | "shallower" | "edge-filter" | "more" | "list" | "mark" => {
             graph_action(app, name)
@@ -355,15 +357,21 @@ fn run_statement(app: &mut App, way: Way) {
         Way::Run => workspace::guard::run(app, sql, Some(offset), RunKind::Script),
         Way::Explain | Way::Analyze if first == "explain" => app.run(sql, None, RunKind::Plan),
         Way::Explain => run_explain(app, EXPLAIN, plain, offset + sql.len() - plain.len()),
-        Way::Analyze => workspace::guard::analyze(app, plain, offset + sql.len() - plain.len()),
+        // It runs what it explains, so a change would be made.
+        Way::Analyze if statement_intents(plain).iter().any(|intent| intent.writes) => {
+            app.note(Level::Error, "only a query can be analyzed: this statement would be carried out");
+        }
+        Way::Analyze => {
+            run_explain(app, ANALYZE, plain, offset + sql.len() - plain.len());
+        }
     }
 }
 
 const EXPLAIN: &str = "EXPLAIN (FORMAT JSON) ";
 /// Runs what it explains.
-pub(super) const ANALYZE: &str = "EXPLAIN (ANALYZE, FORMAT JSON) ";
+const ANALYZE: &str = "EXPLAIN (ANALYZE, FORMAT JSON) ";
 
-pub(super) fn run_explain(app: &mut App, explain: &str, sql: &str, offset: usize) {
+fn run_explain(app: &mut App, explain: &str, sql: &str, offset: usize) {
     app.run(format!("{explain}{sql}"), Some(offset), RunKind::Plan);
     if let Some(running) = &mut app.running {
         running.prefix = explain.len();

@@ -25,6 +25,7 @@ mod grid;
 mod inspector;
 mod keymap;
 mod layout;
+mod lens;
 mod lookup;
 mod outside;
 mod overlay;

@@ -161,9 +161,10 @@ impl Loop {
                     false
                 }
                 () = due => true,
-                () = self.woken() => {
+                // Something is kept; nothing on the screen changes.
+                () = wake => {
                     self.take(Event::Tick)?;
-                    true
+                    false
                 }
                 _ = tick.tick(), if self.app.is_busy() => {
                     self.take(Event::Tick)?;
@@ -196,14 +197,6 @@ impl Loop {
             }
         }
         Ok(())
-    }
-
-    /// Waits until the screen wants to be woken.
-    async fn woken(&self) {
-        match self.app.wakes_at() {
-            Some(at) => tokio::time::sleep_until(self.start + at).await,
-            None => std::future::pending().await,
-        }
     }
 
     /// Takes an input in and those that wait behind it: a burst costs one frame.

@@ -137,6 +137,16 @@ fn a_row_is_shown_with_one_column_a_line() {
 }
 
 #[test]
+fn a_statement_that_writes_is_not_analyzed() {
+    let mut desk = debian((80, 24));
+    desk.press("2");
+    desk.type_text("DELETE FROM package;");
+    desk.press("F8");
+    desk.shows("only a query can be analyzed");
+    assert!(!desk.sent.iter().any(|c| matches!(c, Command::Run { .. })));
+}
+
+#[test]
 fn a_plan_has_its_own_tab() {
     snapshot("plan", |size| {
         let mut desk = with_query(size);

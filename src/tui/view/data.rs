@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
 
 use crate::bus::QueryPlace;
 use crate::model::{Value, escape_control};
@@ -10,6 +11,7 @@ use super::super::app::{App, Lines};
 use super::super::grid::{self, Grid};
 use super::super::inspector::{InspectorRow, Section};
 use super::super::layout::WIDE;
+use super::super::lens::{self, Lens};
 use super::super::tree::TreeRow;
 use super::{empty, foot, level_scope};
 use crate::tui::text;
@@ -238,10 +240,14 @@ pub(super) fn inspector(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect
     let head = Rect { height: 1, ..inside };
     let left =
         vec![(" ", "ui"), (kind.as_str(), "syntax.type"), ("  ", "ui"), (label.as_str(), "ui.text.strong")];
-    draw_row(app, buffer, head, inside.y, &Row { left, right: ("", ""), selected: None });
+    let lens = (inspector.lens.name(), "ui.title");
+    draw_row(app, buffer, head, inside.y, &Row { left, right: lens, selected: None });
     let body = Rect { y: inside.y + 2, height: inside.height.saturating_sub(2), ..inside };
     let rule = "─".repeat(usize::from(inside.width));
     buffer.set_string(inside.x, inside.y + 1, rule, theme.style("ui.border"));
+    if inspector.lens != Lens::Node {
+        return lens_lines(app, buffer, body);
+    }
     let names = inspector.properties().map_or(4, |p| p.keys().map(|k| text::width(k)).max().unwrap_or(4));
     let names = names.clamp(4, usize::from(inside.width) / 2);
     for (line, row) in inspector.visible(u64::from(body.height)) {
@@ -262,6 +268,18 @@ pub(super) fn inspector(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect
     };
     if let Some(position) = position {
         foot(buffer, rect, &position, theme.style("ui.title"));
+    }
+}
+
+/// The record as a row, as bytes or as a vector.
+fn lens_lines(app: &App, buffer: &mut Buffer, body: Rect) {
+    let inspector = &app.inspector;
+    let Some(inspection) = inspector.inspection() else { return };
+    let (columns, part) = (usize::from(body.width), (inspector.lens_top, usize::from(body.height)));
+    let lines = lens::lines(inspector.lens, inspection, app.inspected_type(), columns, part);
+    for (i, pieces) in lines.iter().enumerate() {
+        let spans = pieces.iter().map(|(piece, scope)| Span::styled(piece.as_str(), app.theme.style(scope)));
+        buffer.set_line(body.x, body.y + small(i), &Line::from(spans.collect::<Vec<_>>()), body.width);
     }
 }
 

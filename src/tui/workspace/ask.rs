@@ -27,11 +27,6 @@ pub(in crate::tui) enum Deed {
     RenameQuery(QueryName),
     DeleteQuery(QueryName),
     CloseTab,
-    /// Shows a statement's plan after running it.
-    Analyze {
-        sql: String,
-        offset: usize,
-    },
     /// Runs what was asked about.
     Run {
         sql: String,
@@ -141,7 +136,6 @@ fn perform(app: &mut App, deed: Deed, input: &str) {
         Deed::RenameQuery(query) => queries::rename_to(app, query, input),
         Deed::DeleteQuery(query) => queries::delete(app, query),
         Deed::CloseTab => tabs::close(app),
-        Deed::Analyze { sql, offset } => guard::analyze_now(app, &sql, offset),
         Deed::Run { sql, offset, kind } => guard::run_now(app, sql, offset, kind),
     }
 }

@@ -39,25 +39,6 @@ pub(super) fn run_now(app: &mut App, sql: String, offset: Option<usize>, kind: R
     app.run(sql, offset, kind);
 }
 
-/// Shows the plan of a statement after running it; one that writes is asked about first.
-pub(in crate::tui) fn analyze(app: &mut App, statement: &str, offset: usize) {
-    let writes = statement_intents(statement).iter().any(|intent| intent.writes);
-    if !writes {
-        return analyze_now(app, statement, offset);
-    }
-    let lines = vec![
-        "EXPLAIN ANALYZE carries the statement out: what it changes is changed.".to_owned(),
-        "EXPLAIN (F7) shows the plan alone.".to_owned(),
-    ];
-    let deed = Deed::Analyze { sql: statement.to_owned(), offset };
-    app.overlays.push(Overlay::Ask(Ask::question("Analyze a statement that writes?", lines, "run it", deed)));
-}
-
-/// Analyzes what was asked about.
-pub(super) fn analyze_now(app: &mut App, statement: &str, offset: usize) {
-    commands::run_explain(app, commands::ANALYZE, statement, offset);
-}
-
 fn losses(sql: &str) -> Vec<Loss> {
     statement_intents(sql).into_iter().flat_map(|intent| intent.losses).collect()
 }

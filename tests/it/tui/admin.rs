@@ -74,3 +74,23 @@ fn a_theme_is_seen_before_it_is_chosen() {
     desk.press("Enter");
     assert_ne!(desk.picture(), own);
 }
+
+#[test]
+fn a_record_is_seen_four_ways() {
+    let inspected = |size| {
+        let mut desk = debian(size);
+        desk.press("Enter i v");
+        desk
+    };
+    snapshot("lens_row", inspected);
+    snapshot("lens_bytes", |size| {
+        let mut desk = inspected(size);
+        desk.press("v");
+        desk
+    });
+    let mut desk = inspected((120, 40));
+    desk.press("v v");
+    desk.shows("no property of this record is a vector");
+    desk.press("v");
+    desk.shows("▾ properties");
+}

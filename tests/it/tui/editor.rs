@@ -409,19 +409,6 @@ fn what_destroys_is_asked_about_by_how_much_it_destroys() {
 }
 
 #[test]
-fn a_statement_that_writes_is_analyzed_only_after_a_question() {
-    let mut desk = debian((80, 24));
-    desk.press("2");
-    desk.type_text("INSERT INTO package VALUES (1);");
-    desk.press("F8");
-    desk.shows("carries the statement out");
-    let runs = |desk: &Desk| desk.sent.iter().any(|c| matches!(c, aresadb::bus::Command::Run { .. }));
-    assert!(!runs(&desk));
-    desk.press("y");
-    assert!(runs(&desk));
-}
-
-#[test]
 fn a_hundred_kilobytes_are_pasted_at_once_and_go_on_being_editable() {
     let mut desk = debian((120, 40));
     let text = "SELECT a, b FROM t WHERE c = 'd';\n".repeat(3_000);
