@@ -9,7 +9,7 @@ use super::buffer::{Pos, byte_of};
 use super::cells::{self, glyphs};
 use super::highlight::Span;
 use super::vim::Mode;
-use super::{Editor, KeyPreset, find, motion};
+use super::{Editor, KeyPreset, Mistake, find, motion};
 use crate::tui::theme::Theme;
 
 /// What part of the text is on the screen.
@@ -254,13 +254,21 @@ impl<'a> Painter<'a> {
             let style = self.marks(self.theme.style("ui.text"), line.len(), ends(selected), ends(wrong));
             self.put(end - left, y, " ", style);
         }
-        if let Some(mistake) = mistake.filter(|mistake| mistake.from.row == row && !stopped) {
-            // Behind the line, where it takes no place from the text.
-            let at = end.saturating_sub(left) + 2;
-            if at + 12 <= width {
-                let text = crate::tui::text::cut(&mistake.message, width - at - 2);
-                self.put(at, y, &format!("◂ {}", text), self.theme.style("ui.error"));
-            }
+        if let Some(mistake) = mistake.filter(|mistake| mistake.from.row == row) {
+            let at = if stopped { width } else { end.saturating_sub(left) + 2 };
+            self.mistake(mistake, at, row, y, width);
+        }
+    }
+
+    /// What is wrong: behind the line, where that takes no place from the text, else below the last one.
+    fn mistake(&mut self, mistake: &Mistake, at: usize, row: usize, y: u16, width: usize) {
+        let style = self.theme.style("ui.error");
+        if at + 12 <= width {
+            let text = crate::tui::text::cut(&mistake.message, width - at - 2);
+            self.put(at, y, &format!("◂ {text}"), style);
+        } else if row == self.editor.buffer.last_row() && y + 1 < self.area.bottom() && width > 8 {
+            let text = crate::tui::text::cut(&mistake.message, width - 2);
+            self.put(0, y + 1, &format!("▴ {text}"), style);
         }
     }
 
