@@ -20,6 +20,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::registry::FunctionRegistry as _;
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -45,7 +46,7 @@ use super::scratch::ScratchTable;
 use super::semantics::CheckedArithmetic;
 use super::settings::{Setting, Settings};
 use super::statement::{self, CreateEdgeTable, Deletion, Statement};
-use super::sum::checked_sum;
+use super::sum::checked_aggregates;
 use super::transaction::{Control, SessionTransaction, read_only_session};
 use super::types::SqlTypes;
 use super::{alter, create_as, ddl, dml, merge, truncate, views};
@@ -241,6 +242,7 @@ pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> Data
         .with_extension(Arc::clone(state));
     let settings = config.options_mut();
     settings.sql_parser.collect_spans = true;
+    settings.sql_parser.parse_float_as_decimal = true;
     settings.execution.time_zone = Some(UTC.to_owned());
     // It compares what may be NULL, on which the planner of unions does not agree with itself.
     settings.execution.skip_physical_aggregate_schema_check = true;
@@ -266,9 +268,16 @@ pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> Data
         .build();
     let mut context = SessionContext::new_with_state(session);
     datafusion_functions_json::register_all(&mut context)?;
-    context.register_udaf(checked_sum());
-    let functions =
-        [super::domain::checked_functions(), super::quantified::functions(), super::coerce::functions()];
+    context.register_expr_planner(Arc::new(super::untyped::Literals))?;
+    for aggregate in checked_aggregates() {
+        context.register_udaf(aggregate);
+    }
+    let functions = [
+        super::domain::checked_functions(),
+        super::quantified::functions(),
+        super::coerce::functions(),
+        super::interval::functions(),
+    ];
     for function in functions.into_iter().flatten() {
         context.register_udf(function);
     }
@@ -536,7 +545,7 @@ impl Run {
         scratch: Vec<ScratchTable>,
     ) -> Result<(SessionState, LogicalPlan, u64)> {
         views::expand(&mut statement, view.catalog())?;
-        super::exact::check_numbers(&statement)?;
+        super::exact::write_numbers(&mut statement)?;
         rewrite(&mut statement, view.catalog())?;
         let state = &self.shared.state;
         let reading = Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false, scratch };
