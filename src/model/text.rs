@@ -115,17 +115,25 @@ pub fn format_timestamp(micros: i64) -> String {
 #[must_use]
 pub fn format_interval(interval: &Interval) -> String {
     let mut parts = Vec::new();
+    // Behind a part that is negative a positive one has its sign.
+    let mut negative = false;
     let mut unit = |n: i64, name: &str| {
         if n != 0 {
+            let sign = if negative && n > 0 { "+" } else { "" };
             let plural = if n == 1 { "" } else { "s" };
-            parts.push(format!("{n} {name}{plural}"));
+            parts.push(format!("{sign}{n} {name}{plural}"));
+            negative = n < 0;
         }
     };
     unit(i64::from(interval.months / 12), "year");
     unit(i64::from(interval.months % 12), "mon");
     unit(i64::from(interval.days), "day");
     if interval.micros != 0 || parts.is_empty() {
-        let sign = if interval.micros < 0 { "-" } else { "" };
+        let sign = match interval.micros < 0 {
+            true => "-",
+            false if negative => "+",
+            false => "",
+        };
         parts.push(format!("{sign}{}", format_time(interval.micros.saturating_abs())));
     }
     parts.join(" ")
@@ -140,10 +148,25 @@ pub fn parse_date(text: &str) -> Result<i32> {
         Error::bad_input(format!("'{}' is not a date", escape_control(text)))
             .with_hint("dates look like 2024-05-17")
     };
-    let date: jiff::civil::Date = text.trim().parse().map_err(|_| wrong())?;
-    let since =
-        date.since((jiff::Unit::Day, jiff::civil::Date::constant(1970, 1, 1))).map_err(|_| wrong())?;
-    Ok(since.get_days())
+    let date: jiff::civil::Date = padded(text.trim()).parse().map_err(|_| wrong())?;
+    days_since_1970(date).ok_or_else(wrong)
+}
+
+fn days_since_1970(date: jiff::civil::Date) -> Option<i32> {
+    let since = date.since((jiff::Unit::Day, jiff::civil::Date::constant(1970, 1, 1)));
+    since.ok().map(|span| span.get_days())
+}
+
+/// A date with its month and day in two digits: `2024-1-5` is one too.
+fn padded(text: &str) -> Cow<'_, str> {
+    let parts: Vec<&str> = text.splitn(3, '-').collect();
+    let [year, month, rest] = parts.as_slice() else { return Cow::Borrowed(text) };
+    let day = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if year.is_empty() || (month.len() == 2 && day == 2) {
+        return Cow::Borrowed(text);
+    }
+    let zero = if day == 1 { "0" } else { "" };
+    Cow::Owned(format!("{year}-{month:0>2}-{zero}{rest}"))
 }
 
 /// Reads `13:45` or `13:45:00.25` as microseconds since midnight.
@@ -155,8 +178,7 @@ pub fn parse_time(text: &str) -> Result<i64> {
         Error::bad_input(format!("'{}' is not a time of day", escape_control(text)))
             .with_hint("times look like 13:45:00")
     })?;
-    let seconds = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
-    Ok(seconds * 1_000_000 + i64::from(time.subsec_nanosecond()) / 1000)
+    Ok(micros_of(time))
 }
 
 /// Reads an ISO 8601 or RFC 3339 time, or a date, as microseconds since 1970. Without an offset it is UTC.
@@ -164,17 +186,23 @@ pub fn parse_time(text: &str) -> Result<i64> {
 /// # Errors
 /// `BadInput` for other text.
 pub fn parse_timestamp(text: &str) -> Result<i64> {
-    let trimmed = text.trim();
-    if let Ok(at) = trimmed.parse::<jiff::Timestamp>() {
-        return Ok(at.as_microsecond());
-    }
-    let at: jiff::civil::DateTime = trimmed.parse().map_err(|_| {
+    let wrong = || {
         Error::bad_input(format!("'{}' is not a timestamp", escape_control(text)))
             .with_hint("timestamps look like 2024-05-17T13:45:00Z")
-    })?;
-    at.to_zoned(jiff::tz::TimeZone::UTC)
-        .map(|z| z.timestamp().as_microsecond())
-        .map_err(|_| Error::bad_input(format!("'{trimmed}' is out of range")))
+    };
+    let trimmed = padded(text.trim());
+    if let Ok(at) = trimmed.parse::<jiff::Timestamp>() {
+        // The nearest microsecond.
+        return i64::try_from((at.as_nanosecond() + 500).div_euclid(1000)).map_err(|_| wrong());
+    }
+    let at: jiff::civil::DateTime = trimmed.parse().map_err(|_| wrong())?;
+    let days = days_since_1970(at.date()).ok_or_else(wrong)?;
+    Ok(i64::from(days) * MICROS_PER_DAY + micros_of(at.time()))
+}
+
+fn micros_of(time: jiff::civil::Time) -> i64 {
+    let seconds = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+    seconds * 1_000_000 + (i64::from(time.subsec_nanosecond()) + 500) / 1000
 }
 
 /// Days since 1970 as year, month and day (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").

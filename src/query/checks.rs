@@ -100,7 +100,7 @@ impl Planner {
     ) -> Result<Arc<dyn PhysicalExpr>> {
         let query = parse_query(&format!("SELECT ({text}) AS c FROM {}", quoted(&definition.name)))?;
         let mut statement = ast::Statement::Query(Box::new(query));
-        super::exact::check_numbers(&statement)?;
+        super::exact::write_numbers(&mut statement)?;
         rewrite(&mut statement, catalog)?;
         let session = self.context.state();
         let failed = |e: DataFusionError| from_datafusion(&e);

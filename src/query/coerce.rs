@@ -1,7 +1,7 @@
 //! The types PostgreSQL gives expressions where the planner gives others, on the planned statement.
 //!
-//! * A fraction cast to an integer is rounded: decimals and literals half away from zero, floats half
-//!   to even. The planner would cut.
+//! * A fraction cast to an integer is rounded: decimals half away from zero, floats half to even. The
+//!   planner would cut.
 //! * A date plus an interval is a timestamp; the planner would drop the hours.
 //! * Intervals are compared by their length (a month is 30 days, a day 24 hours), not field by field.
 //! * Text that stands beside bytes is read as bytes; floats and times become text as PostgreSQL's do.
@@ -21,7 +21,8 @@ use datafusion::logical_expr::{
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::arrow_value::{UTC, is_uuid, value_at};
+use super::arrow_value::{UTC, value_at};
+use super::decimal::{FromFloat, ToFloat};
 use super::error::{refuse, to_datafusion};
 use super::literal::parse_text;
 use crate::model::{Error, PropertyType, Value};
@@ -34,7 +35,7 @@ pub fn functions() -> Vec<ScalarUDF> {
     vec![
         ScalarUDF::new_from_impl(Rounded { signature: any_one() }),
         ScalarUDF::new_from_impl(IntervalSpan { signature: any_one() }),
-        ScalarUDF::new_from_impl(AsText { signature: any_one() }),
+        ScalarUDF::new_from_impl(AsText { short: false, signature: any_one() }),
     ]
 }
 
@@ -51,17 +52,17 @@ fn rounded(expr: Expr) -> Expr {
     call_of(Rounded { signature: any_one() }, expr)
 }
 
-fn span(expr: Expr) -> Expr {
+pub(super) fn span(expr: Expr) -> Expr {
     call_of(IntervalSpan { signature: any_one() }, expr)
 }
 
-fn cast(expr: Expr, to: DataType) -> Expr {
+pub(super) fn cast(expr: Expr, to: DataType) -> Expr {
     Expr::Cast(Cast::new(Box::new(expr), to))
 }
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-fn timestamp() -> DataType {
+pub(super) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()))
 }
 
@@ -136,7 +137,7 @@ fn widens(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-fn is_text(data_type: &DataType) -> bool {
+pub(super) fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8)
 }
 
@@ -177,54 +178,41 @@ pub fn typed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 return Ok(Transformed::no(Expr::Cast(Cast { expr: inner, field })));
             };
             Ok(match (from, field.data_type()) {
-                (from, DataType::Int64) if is_fraction(&from) => Transformed::yes(match literal(&inner) {
-                    Some(value) => Expr::Literal(ScalarValue::Int64(Some(half_away(value)?)), None),
-                    None => rounded(*inner),
-                }),
-                (from, _) if is_text(&from) && is_uuid(&field) => {
-                    let text = match &*inner {
-                        Expr::Literal(value, _) => value.try_as_str().flatten().map(str::to_owned),
-                        _ => None,
-                    };
-                    match text {
-                        Some(text) => match parse_text(PropertyType::Uuid, &text).map_err(to_datafusion)? {
-                            Value::Uuid(uuid) => {
-                                let text = ScalarValue::Utf8View(Some(uuid.hyphenated().to_string()));
-                                Transformed::yes(Expr::Cast(Cast {
-                                    expr: Box::new(Expr::Literal(text, None)),
-                                    field,
-                                }))
-                            }
-                            _ => Transformed::no(Expr::Cast(Cast { expr: inner, field })),
-                        },
-                        None => Transformed::no(Expr::Cast(Cast { expr: inner, field })),
-                    }
+                (from, DataType::Int64) if is_fraction(&from) => Transformed::yes(rounded(*inner)),
+                (DataType::Float64, DataType::Decimal128(precision, scale)) => {
+                    Transformed::yes(FromFloat::call(*inner, (*precision, *scale)))
                 }
+                (DataType::Decimal128(..), DataType::Float64) => Transformed::yes(ToFloat::plain(*inner)),
                 (from, to) if is_text(to) && has_own_text(&from) => Transformed::yes(Expr::Cast(Cast {
-                    expr: Box::new(call_of(AsText { signature: any_one() }, *inner)),
+                    expr: Box::new(call_of(AsText { short: false, signature: any_one() }, *inner)),
                     field,
                 })),
-                (from, DataType::Float64) if is_text(&from) => {
-                    if let Expr::Literal(value, _) = &*inner
-                        && let Some(Some(text)) = value.try_as_str()
-                    {
-                        parse_text(PropertyType::Float, text).map_err(to_datafusion)?;
-                    }
-                    Transformed::no(Expr::Cast(Cast { expr: inner, field }))
-                }
-                (from, DataType::Binary) if is_text(&from) => match bytes(*inner.clone())? {
-                    Some(literal) => Transformed::yes(literal),
-                    None => {
-                        return Err(to_datafusion(refuse(
-                            "a cast of computed text to BYTEA",
-                            "use decode(text, 'hex') or convert the values before",
-                        )));
-                    }
-                },
                 _ => Transformed::no(Expr::Cast(Cast { expr: inner, field })),
             })
         }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
+            let [left, right] = [left, right].map(|side| joined_text(*side, false, schema));
+            let changed = left.transformed || right.transformed;
+            let (left, right) = (Box::new(left.data), Box::new(right.data));
+            let made = Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right });
+            Ok(Transformed::new_transformed(made, changed))
+        }
         Expr::BinaryExpr(binary) => typed_binary(binary, schema),
+        Expr::ScalarFunction(ScalarFunction { func, args })
+            if ["concat", "concat_ws"].contains(&func.name()) =>
+        {
+            let mut changed = false;
+            let args = args
+                .into_iter()
+                .map(|argument| {
+                    let made = joined_text(argument, true, schema);
+                    changed |= made.transformed;
+                    made.data
+                })
+                .collect();
+            let made = Expr::ScalarFunction(ScalarFunction { func, args });
+            Ok(Transformed::new_transformed(made, changed))
+        }
         Expr::AggregateFunction(call)
             if ["min", "max"].contains(&call.func.name())
                 && call.params.args.first().is_some_and(|argument| is_interval(argument, schema)) =>
@@ -273,6 +261,20 @@ pub fn typed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }
 }
 
+/// What is joined to text; arrays are not, they are joined to each other.
+fn joined_text(expr: Expr, short: bool, schema: &DFSchema) -> Transformed<Expr> {
+    if matches!(expr, Expr::BinaryExpr(BinaryExpr { op: Operator::StringConcat, .. })) {
+        return Transformed::no(expr);
+    }
+    match expr.get_type(schema) {
+        Ok(DataType::List(_)) => Transformed::no(expr),
+        Ok(t) if has_own_text(&t) || short && t == DataType::Boolean => {
+            Transformed::yes(call_of(AsText { short, signature: any_one() }, expr))
+        }
+        _ => Transformed::no(expr),
+    }
+}
+
 fn typed_binary(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let BinaryExpr { left, op, right } = binary;
     let adds = matches!(op, Operator::Plus | Operator::Minus);
@@ -316,7 +318,7 @@ fn typed_binary(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Exp
 }
 
 /// Whether a sum begins with a time or an interval; does not derive types along a long chain.
-fn is_time(expr: &Expr, schema: &DFSchema) -> bool {
+pub(super) fn is_time(expr: &Expr, schema: &DFSchema) -> bool {
     let mut first = expr;
     while let Expr::BinaryExpr(BinaryExpr { left, .. }) = first {
         first = left;
@@ -324,7 +326,7 @@ fn is_time(expr: &Expr, schema: &DFSchema) -> bool {
     first.get_type(schema).is_ok_and(|t| t.is_temporal())
 }
 
-fn compares(op: Operator) -> bool {
+pub(super) fn compares(op: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
@@ -360,19 +362,6 @@ fn length(expr: Expr, schema: &DFSchema) -> Expr {
 /// An expression of ORDER BY over intervals, ordered by their length.
 pub fn ordered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     if is_interval(&expr, schema) { Transformed::yes(span(expr)) } else { Transformed::no(expr) }
-}
-
-/// The number a literal is.
-fn literal(expr: &Expr) -> Option<f64> {
-    match expr {
-        Expr::Literal(ScalarValue::Float64(value), _) => *value,
-        Expr::Negative(inner) => literal(inner).map(|value| -value),
-        _ => None,
-    }
-}
-
-fn half_away(value: f64) -> Result<i64> {
-    whole(value.round())
 }
 
 /// A float without a fraction as an integer.
@@ -481,12 +470,22 @@ impl ScalarUDFImpl for IntervalSpan {
 
 /// Types whose text the planner spells otherwise than PostgreSQL.
 fn has_own_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Float64 | DataType::Timestamp(..) | DataType::Time64(_))
+    matches!(
+        data_type,
+        DataType::Float64
+            | DataType::Timestamp(..)
+            | DataType::Time64(_)
+            | DataType::Interval(_)
+            | DataType::Binary
+            | DataType::List(_)
+    )
 }
 
 /// A value as the text PostgreSQL has for it.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct AsText {
+    /// Truth values as t and f, as functions that take any value show them.
+    short: bool,
     signature: Signature,
 }
 
@@ -510,16 +509,43 @@ impl ScalarUDFImpl for AsText {
             let texts: StringArray = (0..array.len())
                 .map(|row| match value_at(&array, &field, row) {
                     Value::Null => None,
-                    Value::Float(float) => Some(float_text(float)),
-                    Value::Timestamp(at) => Some(
-                        Value::Timestamp(at).to_text().replace('T', " ").trim_end_matches('Z').to_owned(),
-                    ),
-                    other => Some(other.to_text()),
+                    Value::Bool(truth) if self.short => Some((if truth { "t" } else { "f" }).to_owned()),
+                    Value::Array(items) if array.data_type().is_nested() => Some(array_text(&items)),
+                    other => Some(plain_text(&other)),
                 })
                 .collect();
             Ok(Arc::new(texts))
         })
     }
+}
+
+fn plain_text(value: &Value) -> String {
+    match value {
+        Value::Float(float) => float_text(*float),
+        Value::Timestamp(_) => value.to_text().replace('T', " ").trim_end_matches('Z').to_owned(),
+        other => other.to_text(),
+    }
+}
+
+/// An array in braces; texts in quotes where they would not be read back.
+fn array_text(items: &[Value]) -> String {
+    let item = |item: &Value| match item {
+        Value::Null => "NULL".to_owned(),
+        Value::Bool(truth) => (if *truth { "t" } else { "f" }).to_owned(),
+        Value::Array(items) => array_text(items),
+        Value::Integer(_) | Value::Float(_) | Value::Decimal(_) | Value::Date(_) | Value::Time(_) => {
+            plain_text(item)
+        }
+        other => {
+            let text = plain_text(other);
+            let plain = !text.is_empty()
+                && !text.eq_ignore_ascii_case("null")
+                && !text.contains([',', '{', '}', '"', '\\'])
+                && !text.contains(char::is_whitespace);
+            if plain { text } else { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) }
+        }
+    };
+    format!("{{{}}}", items.iter().map(item).collect::<Vec<_>>().join(","))
 }
 
 /// A float's shortest exact digits: with an exponent below 1e-4 and from 1e15 on.
@@ -537,7 +563,7 @@ fn float_text(float: f64) -> String {
     }
 }
 
-fn mapped(
+pub(super) fn mapped(
     call: &ScalarFunctionArgs,
     map: impl Fn(&dyn Array) -> Result<Arc<dyn Array>>,
 ) -> Result<ColumnarValue> {

@@ -11,7 +11,7 @@ use super::arrow_value::property_type_of;
 use super::ddl::{at_name, table_name};
 use super::dml::{CHECK_ROWS, computed, in_column};
 use super::error::{from_datafusion_at, quoted, refuse};
-use super::literal::convert;
+use super::literal::{convert, open_type};
 use super::rewrite::name_of;
 use super::session::{CommandResult, Run};
 
@@ -75,6 +75,7 @@ fn properties(create: &CreateTable, schema: &SchemaRef) -> Result<Vec<NewPropert
     }
     let given =
         create.columns.iter().map(|column| Some(name_of(&column.name))).chain(std::iter::repeat(None));
+    let computed = create.query.as_deref().map(computed_columns).unwrap_or_default();
     let mut properties: Vec<NewProperty> = Vec::with_capacity(schema.fields().len());
     for (field, given) in schema.fields().iter().zip(given) {
         let name = given.unwrap_or_else(|| field.name().clone());
@@ -86,11 +87,36 @@ fn properties(create: &CreateTable, schema: &SchemaRef) -> Result<Vec<NewPropert
         let property_type = if *field.data_type() == ArrowType::Null {
             PropertyType::String
         } else {
-            property_type_of(field)
+            let property_type = property_type_of(field);
+            if computed.get(properties.len()) == Some(&true) {
+                open_type(property_type)
+            } else {
+                property_type
+            }
         };
         properties.push(NewProperty { name, property_type, not_null: false, default: None });
     }
     Ok(properties)
+}
+
+/// Which columns of a query are neither columns of a table nor casts, whose type the user chose.
+fn computed_columns(query: &ast::Query) -> Vec<bool> {
+    let mut body = query.body.as_ref();
+    while let ast::SetExpr::SetOperation { left, .. } = body {
+        body = left;
+    }
+    let ast::SetExpr::Select(select) = body else { return Vec::new() };
+    let mut computed = Vec::new();
+    for item in &select.projection {
+        let (ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. }) = item else {
+            return Vec::new();
+        };
+        computed.push(!matches!(
+            expr,
+            ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_) | ast::Expr::Cast { .. }
+        ));
+    }
+    computed
 }
 
 fn refuse_clauses(create: &CreateTable) -> Result<()> {

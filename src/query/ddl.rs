@@ -262,6 +262,9 @@ pub(super) fn property(run: &Run, column: &ColumnDef) -> Result<NewProperty> {
             ColumnOption::Default(expr) => {
                 let text = expr.to_string();
                 super::statement::parse_expression(&text).map_err(located)?;
+                if let Some(literal) = super::literal::literal(expr, &[]).map_err(located)? {
+                    literal.value_for(property.property_type).map_err(located)?;
+                }
                 property.default = Some(text);
             }
             other => {

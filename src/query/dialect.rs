@@ -2,7 +2,8 @@
 //!
 //! The parser takes everything up to the end of the expression as the right side of
 //! `IS [NOT] DISTINCT FROM`, so that `a IS DISTINCT FROM b OR c` would mean `a IS DISTINCT FROM (b OR c)`.
-//! Here the operand ends where PostgreSQL's precedence ends it. A minus sign binds tighter than `^`.
+//! Here the operand ends where PostgreSQL's precedence ends it. A minus sign binds tighter than `^`;
+//! `x ISNULL` is `x IS NULL`.
 
 use std::any::TypeId;
 
@@ -15,6 +16,10 @@ use sqlparser::tokenizer::Token;
 /// The dialect every statement is read with.
 #[derive(Debug, Default)]
 pub struct SqlDialect(PostgreSqlDialect);
+
+fn is_word(token: &Token, word: &str) -> bool {
+    matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
 
 /// The one instance.
 pub static DIALECT: SqlDialect = SqlDialect(PostgreSqlDialect {});
@@ -55,6 +60,9 @@ impl Dialect for SqlDialect {
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        if is_word(&parser.peek_token_ref().token, "isnull") {
+            return Some(Ok(self.prec_value(Precedence::Is)));
+        }
         self.0.get_next_precedence(parser)
     }
 
@@ -82,6 +90,10 @@ impl Dialect for SqlDialect {
         expr: &Expr,
         _precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
+        if is_word(&parser.peek_token_ref().token, "isnull") {
+            parser.next_token();
+            return Some(Ok(Expr::IsNull(Box::new(expr.clone()))));
+        }
         let negated = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
             false
         } else if parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM]) {

@@ -22,7 +22,7 @@ use super::change::Applied;
 use super::columns::{ROW, system_source};
 use super::ddl::{at_name, no_table, table_name};
 use super::error::{from_datafusion_at, quoted, refuse};
-use super::literal::{Literal, convert, literal};
+use super::literal::{Literal, convert, literal, open_type};
 use super::provider::ROWS_SCHEMA;
 use super::returning::{Returned, Returning, Scope};
 use super::rewrite::{ident, name_of, object_name, parse_query};
@@ -489,7 +489,7 @@ impl Assigned {
             }),
         };
         let value = given.map_err(|e| in_column(e, def, &self.name))?;
-        let id = match (self.known, value.property_type()) {
+        let id = match (self.known, value.property_type().map(open_type)) {
             (Some((id, _)), _) => id,
             (None, None) => return Ok(None),
             (None, Some(property_type)) => {
@@ -497,6 +497,10 @@ impl Assigned {
                 self.known = Some((id, property_type));
                 id
             }
+        };
+        let value = match self.known {
+            Some((_, target)) => convert(value, target)?,
+            None => value,
         };
         Ok(Some((id, value)))
     }

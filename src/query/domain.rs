@@ -1,21 +1,25 @@
-//! Mathematical functions that fail outside their domain, as PostgreSQL's do: DataFusion gives NaN
-//! or infinity for `ln(0)`, `sqrt(-1)` or `exp(1000)`.
+//! Functions that fail outside their domain, as PostgreSQL's do: DataFusion gives NaN or infinity for
+//! `ln(0)`, `sqrt(-1)` or `exp(1000)`, a character for `chr(0)`. `round` takes a half to the even number,
+//! `upper` keeps letters that have no single upper case.
 //!
 //! Invariant: where every argument is finite, so is the result, or the statement fails. NaN and
 //! infinities that stand in the data pass through.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray};
-use datafusion::arrow::datatypes::{DataType, FieldRef, Float64Type};
-use datafusion::common::{Result, exec_err};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
+use datafusion::common::{Result, exec_err, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
-const CHECKED: [&str; 14] = [
-    "acos", "acosh", "asin", "atanh", "cosh", "cot", "exp", "ln", "log", "log10", "log2", "power", "sinh",
-    "sqrt",
+use super::coerce::{is_text, mapped};
+
+const CHECKED: [&str; 15] = [
+    "acos", "acosh", "asin", "atanh", "cosh", "cot", "exp", "ln", "log", "log10", "log2", "power", "round",
+    "sinh", "sqrt",
 ];
 
 /// The functions, ready to take the place of DataFusion's own.
@@ -24,7 +28,42 @@ pub fn checked_functions() -> Vec<ScalarUDF> {
         .into_iter()
         .filter(|function| CHECKED.contains(&function.name()))
         .map(|inner| ScalarUDF::new_from_impl(Checked { inner }))
+        .chain(datafusion::functions::string::functions().into_iter().filter_map(|inner| {
+            ["chr", "upper"].contains(&inner.name()).then(|| ScalarUDF::new_from_impl(Checked { inner }))
+        }))
         .collect()
+}
+
+/// Letters with a single upper case as that; the others stay.
+fn upper(array: &dyn Array) -> Result<ArrayRef> {
+    let single = |c: char| {
+        let mut upper = c.to_uppercase();
+        match (upper.next(), upper.next()) {
+            (Some(upper), None) => upper,
+            _ => c,
+        }
+    };
+    let texts = cast(array, &DataType::Utf8)?;
+    let made: StringArray = texts
+        .as_string::<i32>()
+        .iter()
+        .map(|text| text.map(|text| text.chars().map(single).collect::<String>()))
+        .collect();
+    Ok(cast(&made, array.data_type())?)
+}
+
+/// The nearest whole number, the even one of two.
+fn half_even(array: &dyn Array) -> Result<ArrayRef> {
+    match array.as_primitive_opt::<Float64Type>() {
+        Some(floats) => Ok(Arc::new(floats.unary::<_, Float64Type>(f64::round_ties_even))),
+        None => internal_err!("round of {}", array.data_type()),
+    }
+}
+
+fn no_zero(array: &dyn Array) -> Result<()> {
+    let zero =
+        array.as_primitive_opt::<Int64Type>().is_some_and(|codes| codes.iter().flatten().any(|c| c == 0));
+    if zero { exec_err!("the null character is not permitted") } else { Ok(()) }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -58,6 +97,19 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let is_float = call.args.first().is_some_and(|a| a.data_type() == DataType::Float64);
+        match (self.name(), call.args.len()) {
+            ("round", 1) if is_float => return mapped(&call, half_even),
+            ("upper", 1) if call.args.first().is_some_and(|a| is_text(&a.data_type())) => {
+                return mapped(&call, upper);
+            }
+            ("chr", _) => {
+                for argument in &call.args {
+                    no_zero(argument.clone().into_array(1)?.as_ref())?;
+                }
+            }
+            _ => {}
+        }
         let (arguments, rows) = (call.args.clone(), call.number_rows);
         let result = self.inner.invoke_with_args(call)?;
         let produced = match &result {

@@ -6,9 +6,10 @@
 //!   a condition of its own; anywhere else the statement is refused.
 //! * Below a correlated subquery, aggregates, windows and OFFSET lose their meaning: refused.
 //! * UUIDs are stored in one spelling: literals compared with them are put into it.
-//! * A fraction beside a decimal is a decimal, not a float.
-//! * A number with more digits than a float keeps is refused where a float would stand for it.
+//! * A parameter that is a float is read as a decimal beside one.
+//! * A number with a point is a decimal; one with more digits than those have is refused.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::DataType;
@@ -18,16 +19,18 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, JoinType, LogicalPlan, Operator, Subquery};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, JoinType, LogicalPlan, Operator, Subquery, Union,
+};
 use sqlparser::ast;
 
 use super::arrow_value::is_uuid;
-use super::coerce;
 use super::error::refuse;
+use super::{coerce, interval, numeric, regex, strict, untyped};
 use crate::model::{Error, Result};
 
-/// Digits that every float keeps.
-const FLOAT_DIGITS: usize = 17;
+/// Digits that a decimal has.
+const DECIMAL_DIGITS: usize = 38;
 
 /// Refuses what would be answered wrong, and makes literals exact.
 ///
@@ -35,19 +38,32 @@ const FLOAT_DIGITS: usize = 17;
 /// `Unsupported` with the way out.
 pub fn checked(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     plan.apply_with_subqueries(|node| {
-        check_node(node).and_then(|()| coerce::check_node(node)).map_err(super::error::to_datafusion)?;
+        let checked = check_node(node).and_then(|()| coerce::check_node(node));
+        checked.and_then(|()| strict::check_node(node)).map_err(super::error::to_datafusion)?;
         Ok(TreeNodeRecursion::Continue)
     })?;
+    // What is computed from an expression that has another type now has another type too.
+    let changed = Cell::new(false);
     plan.transform_up_with_subqueries(|node| {
+        let node = numeric::typed_node(node)?;
+        changed.set(changed.get() || node.transformed);
+        let node = node.data;
         let schema = merge_schema(&node.inputs());
         let names = NamePreserver::new(&node);
         let sorts = matches!(node, LogicalPlan::Sort(_));
         let node = node.map_expressions(|expr| {
             let name = names.save(&expr);
+            let decimals = numeric::has_decimal(&expr, &schema);
             let made = expr.transform_up(|expr| {
-                let exact = exact(expr, &schema);
-                let typed = coerce::typed(exact.data, &schema)?;
-                Ok(Transformed::new_transformed(typed.data, exact.transformed || typed.transformed))
+                strict::check(&expr, &schema).map_err(super::error::to_datafusion)?;
+                let mut made = exact(expr, &schema);
+                made = made.transform_data(|expr| untyped::typed(expr, &schema))?;
+                if decimals {
+                    made = made.transform_data(|expr| numeric::typed(expr, &schema))?;
+                }
+                made = made.transform_data(regex::typed)?;
+                made = made.transform_data(|expr| interval::typed(expr, &schema))?;
+                made.transform_data(|expr| coerce::typed(expr, &schema))
             })?;
             let made = if sorts {
                 let ordered = coerce::ordered(made.data, &schema);
@@ -57,10 +73,22 @@ pub fn checked(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
             };
             Ok(made.update_data(|expr| name.restore(expr)))
         })?;
-        // A decimal in a float's place changes the type of what is computed from it.
-        if node.transformed { node.map_data(LogicalPlan::recompute_schema) } else { Ok(node) }
+        changed.set(changed.get() || node.transformed);
+        let node = if changed.get() { node.map_data(with_schema)? } else { node };
+        let node = node.transform_data(interval::typed_node)?;
+        changed.set(changed.get() || node.transformed);
+        Ok(node)
     })
     .map(|transformed| transformed.data)
+}
+
+/// A node whose inputs, or whose expressions, have other types than before.
+fn with_schema(node: LogicalPlan) -> datafusion::common::Result<LogicalPlan> {
+    match node {
+        // It would keep the types it had.
+        LogicalPlan::Union(union) => Ok(LogicalPlan::Union(Union::try_new_with_loose_types(union.inputs)?)),
+        node => node.recompute_schema(),
+    }
 }
 
 fn check_node(node: &LogicalPlan) -> Result<()> {
@@ -273,35 +301,76 @@ fn decimal(value: f64) -> Option<ScalarValue> {
     Some(ScalarValue::Decimal128(Some(unscaled), precision, scale))
 }
 
-/// Refuses numbers that a float would stand for and not keep.
+/// Writes numbers with an exponent and integers past 64 bits as decimals; what has too many digits for one
+/// because of its exponent is a float.
 ///
 /// # Errors
-/// `Unsupported` with the way out.
-pub fn check_numbers(statement: &ast::Statement) -> Result<()> {
-    let flow = ast::visit_expressions(statement, |expr| match expr {
-        ast::Expr::Value(value) => match &value.value {
-            ast::Value::Number(text, _) if loses_digits(text) => ControlFlow::Break(text.clone()),
-            _ => ControlFlow::Continue(()),
-        },
-        _ => ControlFlow::Continue(()),
+/// `Unsupported` for a number with more digits than a decimal has.
+pub fn write_numbers(statement: &mut ast::Statement) -> Result<()> {
+    let flow = ast::visit_expressions_mut(statement, |expr| {
+        let ast::Expr::Value(value) = expr else { return ControlFlow::Continue(()) };
+        let ast::Value::Number(text, _) = &mut value.value else { return ControlFlow::Continue(()) };
+        if let Some(digits) = without_exponent(text) {
+            *text = digits;
+        } else if text.contains(['e', 'E']) {
+            let text = ast::Value::SingleQuotedString(text.replace('_', ""));
+            *expr = ast::Expr::Cast {
+                kind: ast::CastKind::Cast,
+                expr: Box::new(ast::Expr::Value(text.into())),
+                data_type: ast::DataType::DoublePrecision,
+                array: false,
+                format: None,
+            };
+        } else if has_too_many_digits(text) {
+            return ControlFlow::Break(text.clone());
+        } else if is_past_integers(text) {
+            text.push('.');
+        }
+        ControlFlow::Continue(())
     });
     match flow {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(text) => Err(refuse(
             &format!("the number {text} would lose digits: it"),
-            "write it as text with its type: CAST('...' AS DECIMAL(38,10))",
+            "a decimal has at most 38 digits; with an exponent (1e50) a number is a float",
         )),
     }
 }
 
-fn loses_digits(text: &str) -> bool {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        // 2^63 is kept: with a minus before it, it is the smallest integer.
-        return text.parse::<u64>().map_or(true, |n| n > 1 << 63);
+/// A number with an exponent as the decimal it says, where that has few enough digits.
+fn without_exponent(text: &str) -> Option<String> {
+    let text = text.replace('_', "");
+    let (mantissa, exponent) = text.split_once(['e', 'E'])?;
+    let exponent: i32 = exponent.parse().ok()?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    let length = i32::try_from(digits.len()).ok()?;
+    let most = i32::try_from(DECIMAL_DIGITS).ok()?;
+    if !(-most..=most).contains(&point) || length > most || length - point > most {
+        return None;
     }
-    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    digits.trim_start_matches('0').trim_end_matches('0').len() > FLOAT_DIGITS
+    let made = if point <= 0 {
+        format!("0.{}{digits}", "0".repeat(usize::try_from(-point).ok()?))
+    } else if point >= length {
+        format!("{digits}{}.", "0".repeat(usize::try_from(point - length).ok()?))
+    } else {
+        let (whole, fraction) = digits.split_at_checked(usize::try_from(point).ok()?)?;
+        format!("{whole}.{fraction}")
+    };
+    (!has_too_many_digits(&made)).then_some(made)
+}
+
+fn has_too_many_digits(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
+    digits(whole.trim_start_matches(['0', '_'])) + digits(fraction) > DECIMAL_DIGITS
+}
+
+/// 2^63 itself is kept: with a minus before it, it is the smallest integer.
+fn is_past_integers(text: &str) -> bool {
+    let digits = text.replace('_', "");
+    digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u64>().map_or(true, |n| n > 1 << 63)
 }
 
 #[cfg(test)]
@@ -317,9 +386,16 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_a_float_does_not_keep_are_known() {
-        assert!(loses_digits("12345678901234567890.1234567891") && loses_digits("9223372036854775809"));
-        assert!(!loses_digits("9223372036854775808") && !loses_digits("0.1") && !loses_digits("1e300"));
-        assert!(!loses_digits("100000000000000000000.0"));
+    fn numbers_with_too_many_digits_are_known() {
+        assert!(has_too_many_digits("123456789012345678901234567890.123456789"));
+        assert!(!has_too_many_digits("0.1") && !has_too_many_digits("12345678901234567890.1234567891"));
+        assert!(is_past_integers("9223372036854775809") && !is_past_integers("9223372036854775808"));
+        assert!(!is_past_integers("9223372036854775809.5"));
+        assert_eq!(without_exponent("1e3").as_deref(), Some("1000."));
+        assert_eq!(without_exponent("1.25e1").as_deref(), Some("12.5"));
+        assert_eq!(without_exponent("1.5E-3").as_deref(), Some("0.0015"));
+        assert_eq!(without_exponent("0e5").as_deref(), Some("000000."));
+        assert!(without_exponent("1e300").is_none() && without_exponent("1e-300").is_none());
+        assert!(without_exponent("12").is_none());
     }
 }

@@ -6,7 +6,7 @@
 //! their fraction. What has no such form is left to the planner, or refused where it would answer wrong.
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg,
+    self, AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, Subscript, UnaryOperator, Value,
 };
 
@@ -51,7 +51,29 @@ pub fn corrected(expr: &Expr) -> Result<Option<Expr>> {
             }
         }
         Expr::Extract { field: DateTimeField::Second | DateTimeField::Seconds, expr, .. } => {
-            Ok(Some(seconds(expr.as_ref().clone())))
+            Ok(Some(seconds(expr.as_ref().clone(), "0.000001")))
+        }
+        Expr::Extract { field: DateTimeField::Millisecond | DateTimeField::Milliseconds, expr, .. } => {
+            Ok(Some(seconds(expr.as_ref().clone(), "0.001")))
+        }
+        Expr::Interval(interval) => Ok(plain_interval(interval)),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
+            inner @ Expr::Interval(_) => Ok(Some(call(super::interval::MINUS, vec![inner.clone()]))),
+            _ => Ok(None),
+        },
+        Expr::SimilarTo { negated, expr, pattern, escape_char } => {
+            similar_to(*negated, expr, pattern, escape_char.as_ref().map(|e| &e.value)).map(Some)
+        }
+        Expr::Substring {
+            expr,
+            substring_from: Some(pattern),
+            substring_for: None,
+            shorthand: false,
+            ..
+        } if text_of(pattern).is_some() => {
+            // What the first parentheses hold, or the whole match.
+            let found = call("regexp_match", vec![expr.as_ref().clone(), pattern.as_ref().clone()]);
+            Ok(Some(call("array_element", vec![found, number("1")])))
         }
         Expr::CompoundFieldAccess { root, access_chain } => Ok(subscripts(root, access_chain)),
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
@@ -60,7 +82,12 @@ pub fn corrected(expr: &Expr) -> Result<Option<Expr>> {
             {
                 parse_json(text)?;
             }
-            Ok(None)
+            match (data_type, text_of(expr)) {
+                (DataType::Array(ast::ArrayElemTypeDef::SquareBracket(item, _)), Some(text)) => {
+                    array_of_text(text, item).map(Some)
+                }
+                _ => Ok(None),
+            }
         }
         Expr::Function(function) => function_of(function),
         _ => Ok(None),
@@ -117,6 +144,16 @@ fn nested(expr: Expr) -> Expr {
 
 fn number(digits: &str) -> Expr {
     Expr::Value(Value::Number(digits.to_owned(), false).into())
+}
+
+fn float(expr: Expr) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expr),
+        data_type: DataType::DoublePrecision,
+        array: false,
+        format: None,
+    }
 }
 
 fn text(text: &str) -> Expr {
@@ -237,10 +274,82 @@ fn escaped(pattern: &Expr, escape: &Value) -> Result<Expr> {
     Ok(text(&made))
 }
 
-/// Seconds with their fraction: the planner's own have none.
-fn seconds(of: Expr) -> Expr {
+/// Seconds, or a part of them, with their fraction: the planner's own have none.
+fn seconds(of: Expr, unit: &str) -> Expr {
     let micros = call("date_part", vec![text("microsecond"), of]);
-    nested(binary_op(micros, BinaryOperator::Divide, number("1000000.0")))
+    let of_minute = nested(binary_op(micros, BinaryOperator::Modulo, number("60000000")));
+    nested(binary_op(of_minute, BinaryOperator::Multiply, number(unit)))
+}
+
+/// `INTERVAL '...'` without fields is a cast of text.
+fn plain_interval(interval: &ast::Interval) -> Option<Expr> {
+    let ast::Interval {
+        value,
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
+    } = interval
+    else {
+        return None;
+    };
+    // Words alone are known to the planner, and have to stay where frames count in intervals.
+    text_of(value).filter(|text| text.contains(':'))?;
+    Some(Expr::Cast {
+        kind: CastKind::Cast,
+        expr: value.clone(),
+        data_type: DataType::Interval { fields: None, precision: None },
+        array: false,
+        format: None,
+    })
+}
+
+/// `'{1,2}'::INT[]` as an array of its items.
+fn array_of_text(literal: &str, item: &DataType) -> Result<Expr> {
+    let cast = |expr: Expr, data_type: DataType| Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expr),
+        data_type,
+        array: false,
+        format: None,
+    };
+    let items = literal.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let Some(items) = items.filter(|items| !items.contains(['{', '"', '\\'])) else {
+        return Err(refuse("an array written as this text", "write ARRAY[...]"));
+    };
+    let null = || Expr::Value(Value::Null.into());
+    if items.trim().is_empty() {
+        // Without items it still has a type.
+        let one = Expr::Array(ast::Array { elem: vec![cast(null(), item.clone())], named: true });
+        return Ok(call("array_remove_all", vec![one, cast(null(), item.clone())]));
+    }
+    let elem = items
+        .split(',')
+        .map(str::trim)
+        .map(|part| {
+            let value = if part.eq_ignore_ascii_case("null") { null() } else { text(part) };
+            cast(value, item.clone())
+        })
+        .collect();
+    Ok(Expr::Array(ast::Array { elem, named: true }))
+}
+
+/// SIMILAR TO as a regular expression.
+fn similar_to(negated: bool, value: &Expr, pattern: &Expr, escape: Option<&Value>) -> Result<Expr> {
+    let escape = match escape {
+        None => Some('\\'),
+        Some(Value::SingleQuotedString(text)) if text.chars().count() < 2 => text.chars().next(),
+        Some(_) => return Err(Error::bad_input("an ESCAPE is one character, or none")),
+    };
+    let Some(pattern) = text_of(pattern) else {
+        return Err(refuse(
+            "SIMILAR TO with a pattern that is no literal",
+            "use ~ with a regular expression: '^(...)$'",
+        ));
+    };
+    let pattern = text(&super::regex::similar(pattern, escape)?);
+    let op = if negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
+    Ok(nested(binary_op(nested(value.clone()), op, pattern)))
 }
 
 /// Subscripts: the planner counts negative ones from the end.
@@ -286,12 +395,17 @@ fn function_of(function: &Function) -> Result<Option<Expr>> {
         ("array_length", _) => call("nullif", vec![renamed("array_length"), number("0")]),
         ("array_dims", _) => return Err(refuse("array_dims", "use array_length and array_ndims")),
         ("every", _) => renamed("bool_and"),
+        ("sign", [_]) => renamed("signum"),
+        ("mod", [a, b]) => {
+            let (a, b) = (nested((*a).clone()), nested((*b).clone()));
+            nested(binary_op(a, BinaryOperator::Modulo, b))
+        }
         ("variance", _) => renamed("var_samp"),
         ("generate_series", _) => call("unnest", vec![renamed("generate_series")]),
         ("date_part", [field, value])
             if text_of(field).is_some_and(|f| matches!(f.to_lowercase().as_str(), "second" | "seconds")) =>
         {
-            seconds((*value).clone())
+            float(seconds((*value).clone(), "0.000001"))
         }
         ("to_char", [value, pattern]) => {
             let pattern = text_of(pattern).ok_or_else(no_literal)?;

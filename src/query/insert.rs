@@ -22,7 +22,7 @@ use super::conflict::{Conflict, Decision, Proposed};
 use super::ddl::{at_name, no_table, table_name};
 use super::dml::{CHECK_ROWS, column_name, computed, in_column, new_rows, numbered, one_name};
 use super::error::{from_datafusion_at, quoted, refuse};
-use super::literal::{Literal, convert, literal};
+use super::literal::{Literal, convert, literal, open_type};
 use super::returning::{Returning, Scope};
 use super::rewrite::{ident, parse_query};
 use super::session::{CommandResult, Run};
@@ -441,7 +441,7 @@ impl<'r> Inserter<'r> {
                     Cell::Literal(literal) => literal.value()?,
                     Cell::Computed(number) => computed.get(*number).cloned().unwrap_or_default(),
                 };
-                found = match (found, value.property_type()) {
+                found = match (found, value.property_type().map(open_type)) {
                     (Some(PropertyType::Integer), Some(PropertyType::Float)) => Some(PropertyType::Float),
                     (None, new) => new,
                     (known, _) => known,
@@ -678,7 +678,7 @@ impl<'r> MergeInsert<'r> {
                     let field = schema.fields().get(*number);
                     field
                         .filter(|f| *f.data_type() != arrow::datatypes::DataType::Null)
-                        .map(|f| property_type_of(f))
+                        .map(|f| open_type(property_type_of(f)))
                 }
             };
             if let Some(property_type) = property_type {

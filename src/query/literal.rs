@@ -182,8 +182,9 @@ pub fn parse_text(target: PropertyType, text: &str) -> Result<Value> {
     Ok(match target {
         PropertyType::String => Value::String(text.to_owned()),
         PropertyType::Boolean => match trimmed.to_lowercase().as_str() {
-            "t" | "true" | "y" | "yes" | "on" | "1" => Value::Bool(true),
-            "f" | "false" | "n" | "no" | "off" | "0" => Value::Bool(false),
+            // What begins one of the words alone, as in PostgreSQL.
+            "t" | "tr" | "tru" | "true" | "y" | "ye" | "yes" | "on" | "1" => Value::Bool(true),
+            "f" | "fa" | "fal" | "fals" | "false" | "n" | "no" | "of" | "off" | "0" => Value::Bool(false),
             _ => return Err(wrong()),
         },
         PropertyType::Integer => Value::Integer(trimmed.parse().map_err(|_| wrong())?),
@@ -226,7 +227,10 @@ fn interval(text: &str) -> Option<Value> {
     match time.as_slice() {
         [] => (!words.is_empty()).then_some(Value::Interval(found)),
         [time] => {
-            let (sign, time) = time.strip_prefix('-').map_or((1, *time), |time| (-1, time));
+            let (sign, time) = match time.strip_prefix('-') {
+                Some(time) => (-1, time),
+                None => (1, time.strip_prefix('+').unwrap_or(time)),
+            };
             found.micros = found.micros.checked_add(sign * clock_micros(time)?)?;
             Some(Value::Interval(found))
         }
@@ -308,6 +312,16 @@ fn decimal(text: &str, precision: u8, scale: i8) -> Result<Value> {
         return Err(wrong("does not fit"));
     }
     Ok(Value::Decimal(Decimal { unscaled: if negative { -unscaled } else { unscaled }, scale }))
+}
+
+/// The type of a column that is made for computed values: decimals of any number of digits, like
+/// PostgreSQL's NUMERIC, not of those that the first value happens to have.
+#[must_use]
+pub fn open_type(property_type: PropertyType) -> PropertyType {
+    match property_type {
+        PropertyType::Decimal { scale, .. } => PropertyType::Decimal { precision: 38, scale: scale.max(10) },
+        other => other,
+    }
 }
 
 /// A value with a type as another type, where nothing is lost; otherwise as it is, for the store to

@@ -135,7 +135,7 @@ impl Run {
         scratch: Vec<ScratchTable>,
     ) -> Result<(SessionState, LogicalPlan, u64)> {
         views::expand(&mut statement, view.catalog())?;
-        super::exact::check_numbers(&statement)?;
+        super::exact::write_numbers(&mut statement)?;
         rewrite(&mut statement, view.catalog())?;
         let state = &self.shared.state;
         let reading = Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false, scratch };

@@ -34,7 +34,7 @@ use super::{forms, joined, set_operation, subquery, windows};
 /// # Errors
 /// `Unsupported` with a hint for what cannot be answered rightly.
 pub fn rewrite(statement: &mut ast::Statement, catalog: &Arc<Catalog>) -> Result<()> {
-    let mut rewriter = Rewriter { catalog, scopes: Vec::new(), taken: Vec::new() };
+    let mut rewriter = Rewriter { catalog, scopes: Vec::new(), taken: Vec::new(), renamed: 0 };
     if let ControlFlow::Break(error) = VisitMut::visit(statement, &mut rewriter) {
         return Err(error);
     }
@@ -124,8 +124,11 @@ pub fn object_name(parts: &[&str]) -> ObjectName {
 
 struct Rewriter<'c> {
     catalog: &'c Arc<Catalog>,
-    /// The names of WITH clauses that can be seen.
-    scopes: Vec<Vec<String>>,
+    /// The names of WITH clauses that can be seen, and the names the planner knows them by: it takes
+    /// no name twice.
+    scopes: Vec<Vec<(String, String)>>,
+    /// How many got another name.
+    renamed: usize,
     /// The bodies of WITH clauses, taken out while the query around them is visited: they were
     /// rewritten in their own scope.
     taken: Vec<Vec<Query>>,
@@ -160,6 +163,24 @@ impl VisitorMut for Rewriter<'_> {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        let TableFactor::Table { name, alias, args: None, .. } = factor else {
+            return ControlFlow::Continue(());
+        };
+        let ([_], Some(wanted)) = (name.0.as_slice(), type_name(name)) else {
+            return ControlFlow::Continue(());
+        };
+        let found = self.scopes.iter().rev().flat_map(|names| names.iter().rev()).find(|(n, _)| *n == wanted);
+        if let Some((own, written)) = found
+            && own != written
+        {
+            let shown = TableAlias { explicit: true, name: ident(own), columns: Vec::new(), at: None };
+            alias.get_or_insert(shown);
+            *name = object_name(&[written.as_str()]);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         flow(semantics::correct_expression(expr).and_then(|()| {
             if let Some(corrected) = forms::corrected(expr)? {
@@ -178,15 +199,27 @@ fn flow(result: Result<()>) -> ControlFlow<Error> {
 }
 
 impl Rewriter<'_> {
+    fn another_name(&mut self, name: &str) -> String {
+        self.renamed += 1;
+        format!("{name}{REPEATED}{}", self.renamed)
+    }
+
     fn enter(&mut self, query: &mut Query) -> Result<()> {
         semantics::check_query(query)?;
         let mut names = Vec::new();
         let mut bodies = Vec::new();
         if let Some(with) = &mut query.with {
-            if with.recursive {
-                names.extend(with.cte_tables.iter().map(|cte| name_of(&cte.alias.name)));
+            let mut own: Vec<(String, String)> = Vec::new();
+            for cte in &with.cte_tables {
+                let name = name_of(&cte.alias.name);
+                let known = self.scopes.iter().flatten().any(|(known, _)| *known == name);
+                let written = if known { self.another_name(&name) } else { name.clone() };
+                own.push((name, written));
             }
-            for cte in &mut with.cte_tables {
+            if with.recursive {
+                names.clone_from(&own);
+            }
+            for (cte, own) in with.cte_tables.iter_mut().zip(own) {
                 if with.recursive {
                     mark_casts(&mut cte.query.body);
                 }
@@ -196,7 +229,10 @@ impl Rewriter<'_> {
                 if let ControlFlow::Break(error) = visited {
                     return Err(error);
                 }
-                names.push(name_of(&cte.alias.name));
+                if own.0 != own.1 {
+                    cte.alias.name = ident(&own.1);
+                }
+                names.push(own);
                 bodies.push(std::mem::replace(cte.query.as_mut(), empty_query()?));
             }
         }
@@ -206,6 +242,7 @@ impl Rewriter<'_> {
         let coalesced = self.enter_body(&mut query.body)?;
         if let Some(ast::OrderBy { kind: ast::OrderByKind::Expressions(orders), .. }) = &mut query.order_by {
             for order in orders {
+                no_text(&order.expr, "ORDER BY")?;
                 joined::replace_in_order(&mut order.expr, &query.body, &coalesced);
                 subquery::correct_value(&mut order.expr, true)?;
             }
@@ -244,7 +281,7 @@ impl Rewriter<'_> {
     fn columns(&self, name: &ObjectName) -> Option<Columns> {
         let name_parts = name.0.len();
         let type_name = type_name(name)?;
-        if name_parts == 1 && self.scopes.iter().any(|names| names.contains(&type_name)) {
+        if name_parts == 1 && self.scopes.iter().flatten().any(|(name, _)| *name == type_name) {
             return None;
         }
         self.catalog.get(&type_name).map(|def| Columns::of(def, false))
@@ -252,8 +289,14 @@ impl Rewriter<'_> {
 
     fn enter_select(&mut self, select: &mut Select) -> Result<Vec<joined::Coalesced>> {
         semantics::check_select(select)?;
+        if let ast::GroupByExpr::Expressions(keys, _) = &select.group_by {
+            keys.iter().try_for_each(|key| no_text(key, "GROUP BY"))?;
+        }
         windows::write_out(select)?;
+        lists_as_selects(select);
         subquery::correct_select(select)?;
+        one_group(select)?;
+        on_columns(select)?;
         for item in &mut select.from {
             self.rename_columns(&mut item.relation)?;
             for join in &mut item.joins {
@@ -287,12 +330,27 @@ impl Rewriter<'_> {
             }
             return Ok(());
         }
-        // A function of one column names it like its rows.
-        if let TableFactor::Table { name, alias: Some(alias), args: Some(_), .. } = factor
-            && alias.columns.is_empty()
-            && ["generate_series", "range"].contains(&name.to_string().to_lowercase().as_str())
-        {
-            alias.columns.push(ast::TableAliasColumnDef { name: alias.name.clone(), data_type: None });
+        // A function of one column names it like its rows, and both like itself where there is no name.
+        let named = |alias: &mut Option<TableAlias>, function: &str| {
+            let own = || TableAlias { explicit: true, name: ident(function), columns: Vec::new(), at: None };
+            let alias = alias.get_or_insert_with(own);
+            if alias.columns.is_empty() {
+                alias.columns.push(ast::TableAliasColumnDef { name: alias.name.clone(), data_type: None });
+            }
+        };
+        match factor {
+            TableFactor::Table { name, alias, args: Some(_), .. } => {
+                let function = name.to_string().to_lowercase();
+                if ["generate_series", "range"].contains(&function.as_str()) {
+                    named(alias, &function);
+                }
+            }
+            TableFactor::UNNEST {
+                alias, array_exprs, with_offset: false, with_ordinality: false, ..
+            } if array_exprs.len() == 1 => {
+                named(alias, "unnest");
+            }
+            _ => {}
         }
         if let TableFactor::Table { name, alias: Some(alias), args: None, .. } = factor
             && !alias.columns.is_empty()
@@ -461,7 +519,7 @@ impl Merged {
     }
 
     fn coalesced(&self) -> Option<joined::Coalesced> {
-        (self.qualifiers.len() > 1)
+        (!self.qualifiers.is_empty())
             .then(|| joined::Coalesced { name: self.name.clone(), value: self.value() })
     }
 }
@@ -539,7 +597,10 @@ fn tell_apart(projection: &mut [SelectItem]) {
 /// which `coerce` has to tell from those of the statement.
 fn mark_casts(body: &mut SetExpr) {
     match body {
-        SetExpr::SetOperation { right, .. } => mark_casts(right),
+        SetExpr::SetOperation { left, right, .. } => {
+            widen_decimals(left);
+            mark_casts(right);
+        }
         SetExpr::Query(query) => mark_casts(&mut query.body),
         SetExpr::Select(select) => {
             for item in &mut select.projection {
@@ -552,6 +613,100 @@ fn mark_casts(body: &mut SetExpr) {
         }
         _ => {}
     }
+}
+
+/// Numbers with a point in a first term as decimals with room for what the next terms make of them.
+fn widen_decimals(body: &mut SetExpr) {
+    let SetExpr::Select(select) = body else { return };
+    for item in &mut select.projection {
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { continue };
+        let Expr::Value(value) = &*expr else { continue };
+        if matches!(&value.value, ast::Value::Number(digits, _) if digits.contains('.')) {
+            *expr = Expr::Cast {
+                kind: ast::CastKind::Cast,
+                expr: Box::new(expr.clone()),
+                data_type: ast::DataType::Decimal(ast::ExactNumberInfo::PrecisionAndScale(38, 20)),
+                array: false,
+                format: None,
+            };
+        }
+    }
+}
+
+/// Refuses a text as a key: neither a column nor the place of one.
+fn no_text(key: &Expr, clause: &str) -> Result<()> {
+    match key {
+        Expr::Value(value) if matches!(value.value, ast::Value::SingleQuotedString(_)) => {
+            Err(Error::bad_input(format!("a text in {clause} means no column"))
+                .with_hint("names are written without quotes or in double quotes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// HAVING without GROUP BY makes one group of all rows.
+fn one_group(select: &mut Select) -> Result<()> {
+    let no_keys = matches!(&select.group_by, ast::GroupByExpr::Expressions(keys, _) if keys.is_empty());
+    if let Some(having) = select.having.take_if(|_| no_keys) {
+        let count = parse_query("SELECT 1 HAVING count(*) >= 0")?;
+        let SetExpr::Select(counted) = *count.body else { return Err(Error::internal("no SELECT")) };
+        select.having = counted.having.map(|group| Expr::BinaryOp {
+            left: Box::new(Expr::Nested(Box::new(having))),
+            op: ast::BinaryOperator::And,
+            right: Box::new(group),
+        });
+    }
+    Ok(())
+}
+
+/// Numbers in DISTINCT ON are places in the list.
+fn on_columns(select: &mut Select) -> Result<()> {
+    let Some(ast::Distinct::On(keys)) = &mut select.distinct else { return Ok(()) };
+    for key in keys {
+        let Expr::Value(value) = &*key else { continue };
+        let ast::Value::Number(number, _) = &value.value else { continue };
+        let place = number.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        match place.and_then(|place| select.projection.get(place)) {
+            Some(SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) => {
+                *key = expr.clone()
+            }
+            _ => {
+                return Err(Error::bad_input(format!(
+                    "DISTINCT ON ({number}) is no place of the SELECT list"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `IN (VALUES ...)` in the form that the planner knows.
+fn values_as_select(query: &mut Query) {
+    if !matches!(query.body.as_ref(), SetExpr::Values(_)) {
+        return;
+    }
+    let Ok(wrapped) = parse_query("SELECT * FROM (SELECT 1) AS \"values\"") else { return };
+    let outer = std::mem::replace(query, wrapped);
+    if let SetExpr::Select(select) = query.body.as_mut()
+        && let Some(TableWithJoins { relation: TableFactor::Derived { subquery, .. }, .. }) =
+            select.from.first_mut()
+    {
+        **subquery = outer;
+    }
+}
+
+fn lists_as_selects(select: &mut Select) {
+    struct Lists;
+    impl VisitorMut for Lists {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::InSubquery { subquery, .. } | Expr::Subquery(subquery) = expr {
+                values_as_select(subquery);
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let _ = VisitMut::visit(select, &mut Lists);
 }
 
 /// FETCH FIRST as the LIMIT it means.

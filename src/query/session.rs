@@ -16,6 +16,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::registry::FunctionRegistry as _;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use sqlparser::ast;
 use tokio::task::JoinHandle;
@@ -38,7 +39,7 @@ use super::scan::BATCH_ROWS;
 use super::semantics::CheckedArithmetic;
 use super::settings::{Name, RECURSION_LIMIT, SHOW_ALL, Setting, Settings};
 use super::statement::{self, Statement};
-use super::sum::checked_sum;
+use super::sum::checked_aggregates;
 use super::system::{Running, SessionEntry, Surroundings, System};
 use super::transaction::{Control, SessionTransaction, read_only_session};
 use super::types::SqlTypes;
@@ -252,6 +253,7 @@ pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> Data
         .with_extension(Arc::clone(state));
     let settings = config.options_mut();
     settings.sql_parser.collect_spans = true;
+    settings.sql_parser.parse_float_as_decimal = true;
     settings.execution.time_zone = Some(UTC.to_owned());
     // It compares what may be NULL, on which the planner of unions does not agree with itself.
     settings.execution.skip_physical_aggregate_schema_check = true;
@@ -278,9 +280,16 @@ pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> Data
         .build();
     let mut context = SessionContext::new_with_state(session);
     datafusion_functions_json::register_all(&mut context)?;
-    context.register_udaf(checked_sum());
-    let functions =
-        [super::domain::checked_functions(), super::quantified::functions(), super::coerce::functions()];
+    context.register_expr_planner(Arc::new(super::untyped::Literals))?;
+    for aggregate in checked_aggregates() {
+        context.register_udaf(aggregate);
+    }
+    let functions = [
+        super::domain::checked_functions(),
+        super::quantified::functions(),
+        super::coerce::functions(),
+        super::interval::functions(),
+    ];
     for function in functions.into_iter().flatten() {
         context.register_udf(function);
     }

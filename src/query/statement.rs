@@ -283,6 +283,7 @@ pub fn parse_without_places(sql: &str) -> Result<Statement> {
 fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     let edges = edges_word(&mut tokens);
     let names = take_names(&mut tokens);
+    free_words(&mut tokens);
     write_do_nothing(&mut tokens);
     let mut parser =
         Parser::new(&DIALECT).with_recursion_limit(PARSER_RECURSION).with_tokens_with_locations(tokens);
@@ -304,6 +305,20 @@ fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> 
             other => Ok(Statement::Sql(Box::new(other))),
         },
         (other, _) => Ok(other),
+    }
+}
+
+/// Words that are names in PostgreSQL and more to the parser: TOP, unless a number follows.
+fn free_words(tokens: &mut [TokenWithSpan]) {
+    let mut number_follows = false;
+    for token in tokens.iter_mut().rev() {
+        match &mut token.token {
+            Token::Whitespace(_) | Token::LParen => {}
+            Token::Word(word) if word.keyword == Keyword::TOP && !number_follows => {
+                word.keyword = Keyword::NoKeyword;
+            }
+            other => number_follows = matches!(other, Token::Number(..)),
+        }
     }
 }
 

@@ -49,8 +49,22 @@ enum Kind {
 
 const KINDS: [Kind; 3] = [Kind::Int, Kind::Float, Kind::Text];
 const TABLES: [&str; 3] = ["t", "u", "v"];
-const COLUMNS: [(&str, Kind); 5] =
-    [("a", Kind::Int), ("b", Kind::Int), ("f", Kind::Float), ("g", Kind::Float), ("s", Kind::Text)];
+const COLUMNS: [(&str, Kind); 7] = [
+    ("a", Kind::Int),
+    ("b", Kind::Int),
+    ("f", Kind::Float),
+    ("g", Kind::Float),
+    ("s", Kind::Text),
+    ("k", Kind::Int),
+    ("w", Kind::Text),
+];
+/// What the columns `k` and `w` of a table are: keys of one column or of both, or plain.
+const KEYS: [&str; 4] = [
+    "k INTEGER PRIMARY KEY, w TEXT UNIQUE",
+    "k INTEGER UNIQUE, w TEXT",
+    "k INTEGER NOT NULL, w TEXT, UNIQUE (k, w)",
+    "k INTEGER, w TEXT",
+];
 
 /// Makes queries.
 struct Maker {
@@ -317,14 +331,17 @@ impl Maker {
 
     fn rows(&mut self, table: &str) -> Option<String> {
         let rows: Vec<String> = (0..self.random.below(9))
-            .map(|_| {
+            .map(|number| {
                 let cells: Vec<String> = COLUMNS
                     .iter()
-                    .map(
-                        |(_, kind)| {
-                            if self.random.one_in(4) { "NULL".to_owned() } else { self.literal(*kind) }
-                        },
-                    )
+                    .map(|(name, kind)| match *name {
+                        "k" => number.to_string(),
+                        _ if self.random.one_in(4) => "NULL".to_owned(),
+                        "w" => ["'a'", "'b'", "'ab'", "''", "'B'"]
+                            .get(number)
+                            .map_or_else(|| format!("'w{number}'"), |text| (*text).to_owned()),
+                        _ => self.literal(*kind),
+                    })
                     .collect();
                 format!("({})", cells.join(", "))
             })
@@ -335,10 +352,16 @@ impl Maker {
     fn change(&mut self) -> String {
         let table = self.random.pick(&TABLES).to_owned();
         let condition = self.own_condition(&table).replace(&format!("{table}."), "");
-        match self.random.below(3) {
+        match self.random.below(5) {
             0 => format!("DELETE FROM {table} WHERE {condition}"),
             1 => format!("UPDATE {table} SET a = b, b = a + 1 WHERE {condition}"),
-            _ => format!("INSERT INTO {table} SELECT a, b, g, f, s FROM {table} WHERE {condition} AND a < 3"),
+            // These fail where a key would be there twice.
+            2 => format!("UPDATE {table} SET k = {} WHERE {condition}", self.random.below(6)),
+            3 => format!("INSERT INTO {table} VALUES (1, 2, 0.5, -0.5, 'a', {}, 'b')", self.random.below(12)),
+            _ => format!(
+                "INSERT INTO {table} SELECT a, b, g, f, s, k + (SELECT max(k) FROM {table}) + 1, w || 'x' || k \
+                 FROM {table} WHERE {condition} AND a < 3"
+            ),
         }
     }
 }
@@ -358,14 +381,17 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(executor: &Executor) -> Self {
+    fn new(executor: &Executor, maker: &mut Maker) -> Self {
         let options = OpenOptions { executor: Some(executor.clone()), ..OpenOptions::default() };
         let session = Database::in_memory_with(options).unwrap().session().unwrap();
         let sqlite = rusqlite::Connection::open_in_memory().unwrap();
         sqlite.pragma_update(None, "case_sensitive_like", true).unwrap();
         let mut pair = Self { session, sqlite, history: Vec::new() };
         for table in TABLES {
-            pair.both(&format!("CREATE TABLE {table} (a INTEGER, b INTEGER, f FLOAT, g FLOAT, s TEXT)"));
+            let keys = maker.random.pick(&KEYS);
+            pair.both(&format!(
+                "CREATE TABLE {table} (a INTEGER, b INTEGER, f FLOAT, g FLOAT, s TEXT, {keys})"
+            ));
         }
         pair
     }
@@ -373,6 +399,18 @@ impl Pair {
     fn both(&mut self, sql: &str) {
         self.own(sql);
         self.sqlite.execute(sql, []).unwrap_or_else(|e| panic!("SQLite: {sql}: {e}"));
+    }
+
+    /// Runs a statement that may break a key, which it does in both or in neither.
+    fn either(&mut self, sql: &str) {
+        let theirs = self.sqlite.execute(sql, []);
+        let ours = futures::executor::block_on(self.session.execute(sql, &[]));
+        match (&ours, &theirs) {
+            (Ok(_), Ok(_)) => self.history.push(sql.to_owned()),
+            (Err(e), Err(_)) if e.kind() == ErrorKind::Constraint => {}
+            (Err(e), _) => panic!("{};\n{sql}\n{e}\nSQLite: {theirs:?}", self.history.join(";\n")),
+            (Ok(_), Err(e)) => panic!("{};\n{sql}\nSQLite alone fails: {e}", self.history.join(";\n")),
+        }
     }
 
     fn own(&mut self, sql: &str) {
@@ -423,6 +461,7 @@ fn cell(value: &Value) -> String {
         Value::Integer(i) => (*i as f64).to_string(),
         Value::Float(f) => f.to_string(),
         Value::String(text) => format!("'{text}'"),
+        Value::Decimal(_) => value.to_text().parse::<f64>().unwrap().to_string(),
         other => format!("{other:?}"),
     }
 }
@@ -499,7 +538,7 @@ fn parts_are_the_whole(maker: &mut Maker, pair: &Pair) -> Result<bool, String> {
 /// many were refused.
 fn round(seed: u64, executor: &Executor, ask: Ask) -> Result<usize, String> {
     let mut maker = Maker::new(seed);
-    let mut pair = Pair::new(executor);
+    let mut pair = Pair::new(executor, &mut maker);
     for table in TABLES {
         if let Some(rows) = maker.rows(table) {
             pair.both(&rows);
@@ -524,7 +563,7 @@ fn round(seed: u64, executor: &Executor, ask: Ask) -> Result<usize, String> {
             }
             3 => {
                 let change = maker.change();
-                pair.both(&change);
+                pair.either(&change);
             }
             _ => {}
         }
