@@ -10,6 +10,7 @@ use crate::transfer::{ExportSource, FileFormat, ImportOptions};
 
 use super::copy::CopyFormat;
 use super::event::{CursorId, RequestId};
+use super::workspace::WorkspaceCommand;
 
 /// A request to the engine. Each is answered by events that carry its request id, the last of
 /// which is `Done` or `Failed`.
@@ -270,6 +271,8 @@ pub enum Command {
         /// The folder that holds `.aresadb`.
         path: PathBuf,
     },
+    /// What a user's desk keeps between two starts; no database need be open. Answers `Workspace`.
+    Workspace(WorkspaceCommand),
 }
 
 impl Command {
@@ -313,6 +316,7 @@ impl Command {
             Command::Compact { .. } => "compact",
             Command::Config { .. } => "config",
             Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. } => "wal",
+            Command::Workspace(_) => "workspace",
         }
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Edge, EdgeId, Error, Node, NodeId, PropertyType, Value};
+use crate::model::{CheckDef, Edge, EdgeId, Error, Node, NodeId, PropertyType, ReferenceAction, Value};
 
 use super::command::Command;
 use super::copy::Copied;
+use super::workspace::WorkspaceEvent;
 use super::{LogSegment, LogTransaction, Page, Verification};
 
 /// The version of commands and events; raised when old recordings no longer fit.
@@ -146,6 +147,8 @@ pub enum EventBody {
     Segments(Vec<LogSegment>),
     /// A transaction of the log, or a part of one.
     Logged(Box<LogTransaction>),
+    /// What the user's desk keeps.
+    Workspace(WorkspaceEvent),
     /// The command is done.
     Done {
         /// What it did.
@@ -243,10 +246,39 @@ pub struct TypeInfo {
     pub to_type: Option<String>,
     /// Declared, or made by its first insert.
     pub declared: bool,
+    /// Declared, and open to properties that are not.
+    #[serde(default)]
+    pub open: bool,
     /// Live rows.
     pub rows: u64,
     /// Its properties.
     pub properties: Vec<PropertyInfo>,
+    /// Its checks.
+    #[serde(default)]
+    pub checks: Vec<CheckDef>,
+    /// What its rows refer to.
+    #[serde(default)]
+    pub references: Vec<ReferenceInfo>,
+}
+
+/// A reference as programs show it: `FOREIGN KEY (properties) REFERENCES target (keys)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceInfo {
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// What becomes of the row when the one it refers to is deleted.
+    #[serde(default)]
+    pub on_delete: ReferenceAction,
+    /// What becomes of the row when the key it refers to changes.
+    #[serde(default)]
+    pub on_update: ReferenceAction,
+    /// The properties that refer, in order.
+    pub properties: Vec<String>,
+    /// The type they refer to.
+    pub target: String,
+    /// Its properties that are referred to, in the same order.
+    pub keys: Vec<String>,
 }
 
 /// A view as programs show it.

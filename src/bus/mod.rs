@@ -13,6 +13,7 @@
 //!
 //! Must never: block the caller in `send`, grow a queue without bound, or swallow a failure.
 
+pub mod complete;
 pub mod registry;
 
 mod client;
@@ -32,9 +33,10 @@ mod script;
 mod server;
 mod upkeep;
 mod walks;
+mod workspace;
 
 pub use crate::engine::quiet_contained_panics;
-pub use crate::query::{EditSource, edit_source, function_names, split_statements, statement_at};
+pub use crate::query::{EditSource, edit_source, split_statements, statement_at};
 pub use crate::storage::{Fault, Finding, panic_is_contained};
 pub use crate::transfer::{
     EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,
@@ -48,11 +50,14 @@ pub use cursor::contains_text;
 pub use event::{
     CatalogInfo, CursorId, EdgeGroup, EdgeItem, EdgePage, Envelope, Event, EventBody, Figure, Found,
     GraphEdge, GraphNode, IndexInfo, Inspection, Neighbourhood, NeighbourhoodStub, PROTOCOL_VERSION,
-    PathFound, Progress, PropertyInfo, RecordBody, RequestId, ResultColumn, SessionId, StatsInfo,
-    StorageFacts, Summary, TraverseLevel, TypeInfo, ViewInfo,
+    PathFound, Progress, PropertyInfo, RecordBody, ReferenceInfo, RequestId, ResultColumn, SessionId,
+    StatsInfo, StorageFacts, Summary, TraverseLevel, TypeInfo, ViewInfo,
 };
 pub use logs::{LogAction, LogOperation, LogSegment, LogTransaction};
 pub use page::Page;
 pub use page_encoder::PageEncoder;
 pub use server::{Bus, BusOptions};
 pub use upkeep::{CheckedPart, Verification};
+pub use workspace::{
+    HistoryEntry, Over, QueryName, QueryPlace, WorkspaceCommand, WorkspaceEvent, check_query_name,
+};

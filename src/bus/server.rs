@@ -25,6 +25,7 @@ use crate::model::{CancelToken, Clock, Error, IdGenerator, Result, SystemClock};
 use super::client::{Client, Events};
 use super::cursor::{self, Budget, Held};
 use super::reach::Reach;
+use super::workspace::Workspace;
 use super::{Command, CursorId, Envelope, Event, EventBody, PROTOCOL_VERSION, RequestId, SessionId, Summary};
 use super::{edits, figures, files, logs, records, script, upkeep};
 
@@ -66,6 +67,7 @@ pub(super) struct Shared {
     /// may hold for long, so that a `Cancel` is always heard.
     dispatcher: Executor,
     database: RwLock<Option<Database>>,
+    workspace: Workspace,
     next_session: AtomicU64,
     next_cursor: AtomicU64,
     /// Wakes the connections to end.
@@ -79,6 +81,7 @@ impl Bus {
     /// `Io` when threads cannot be started.
     pub fn start(options: BusOptions) -> Result<Self> {
         let shared = Shared {
+            workspace: Workspace::new(Arc::clone(&options.clock)),
             options,
             executor: Executor::new()?,
             dispatcher: Executor::with_workers(1)?,
@@ -319,6 +322,11 @@ impl Connection {
             command @ (Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. }) => {
                 let (reply, cancel) = (reply.clone(), running.cancel.clone());
                 let work = move || logs::perform(command, &reply, &cancel);
+                Ok(self.shared.executor.run_blocking(work).await?)
+            }
+            Command::Workspace(command) => {
+                let (shared, reply) = (Arc::clone(&self.shared), reply.clone());
+                let work = move || shared.workspace.perform(command, &reply);
                 Ok(self.shared.executor.run_blocking(work).await?)
             }
             Command::Restore { backup, path } => {

@@ -487,6 +487,7 @@ mod tests {
                     from_type: None,
                     to_type: None,
                     declared: true,
+                    open: false,
                     rows: 3,
                     properties: vec![crate::bus::PropertyInfo {
                         name: "age".to_owned(),
@@ -495,6 +496,8 @@ mod tests {
                         not_null: false,
                         default: None,
                     }],
+                    checks: Vec::new(),
+                    references: Vec::new(),
                 }],
                 views: Vec::new(),
                 version: 1,

@@ -1,17 +1,16 @@
 //! What the bus answers, taken into the state.
 
-use crate::bus::{
-    Command, CursorId, EventBody, Page, Progress, ResultColumn, StatsInfo, Summary, split_statements,
-};
-use crate::model::{Error, ErrorKind, Place, Value};
+use crate::bus::{Command, CursorId, EventBody, Page, Progress, ResultColumn, Summary, split_statements};
+use crate::model::{Error, ErrorKind, Place};
 
+use super::admin;
 use super::app::{App, Database, Level, Purpose, RunKind, Tab, Ticket};
 use super::grid::{self, Grid};
 use super::layout::Pane;
 use super::lookup;
 use super::overlay::{Consent, Overlay, Question};
+use super::plan;
 use super::text;
-use super::viewer::Viewer;
 
 /// Takes an event of the bus in; one that nobody waits for any more is dropped.
 pub(super) fn answer(app: &mut App, ticket: Ticket, body: EventBody) {
@@ -64,11 +63,15 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             app.progress = None;
             app.error("the example was not loaded", &error);
         }
-        (Purpose::Catalog, EventBody::Catalog(catalog)) => app.tree.load(catalog),
+        (Purpose::Catalog, EventBody::Catalog(catalog)) => {
+            app.tree.load(catalog);
+            admin::rebuild(app);
+        }
         (Purpose::Catalog, EventBody::Failed { error, .. }) => app.error("the types were not read", &error),
         (Purpose::Run, body) => run_event(app, ticket, body),
         (Purpose::Page { cursor, page }, body) => page_event(app, *cursor, *page, body),
         (Purpose::Inspect, EventBody::Inspected(inspection)) => {
+            admin::close(app);
             app.inspector.show(*inspection);
             app.inspector_open = true;
             app.focus = Pane::Inspector;
@@ -109,11 +112,7 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             }
             app.graph.path_loaded(path);
         }
-        (Purpose::Stats, EventBody::Stats(stats)) => {
-            let text = figures(&stats);
-            app.overlays.push(Overlay::Cell(Viewer::text("Statistics", &text)));
-        }
-        (Purpose::Stats, EventBody::Failed { error, .. }) => app.error("", &error),
+        (Purpose::Admin, body) => admin::answer(app, body),
         (Purpose::Path, EventBody::Failed { error, .. }) => app.error("", &error),
         (Purpose::Shape { result }, body) => grid::answers::shape(app, ticket, *result, body),
         (Purpose::Find { result }, body) => grid::answers::find(app, *result, body),
@@ -147,28 +146,6 @@ fn progress_words(progress: &Progress) -> String {
         }
     }
     words
-}
-
-/// Figures as text: groups with their names and values in columns.
-fn figures(stats: &StatsInfo) -> String {
-    let names = stats.figures.iter().map(|f| text::width(&f.name)).max().unwrap_or(0);
-    let mut lines = Vec::new();
-    let mut group = "";
-    for figure in &stats.figures {
-        if figure.group != group {
-            if !group.is_empty() {
-                lines.push(String::new());
-            }
-            group = &figure.group;
-            lines.push(group.to_owned());
-        }
-        let value = match &figure.value {
-            Value::Integer(n) => u64::try_from(*n).map_or_else(|_| n.to_string(), text::count),
-            other => text::one_line(other),
-        };
-        lines.push(format!("  {}  {value} {}", text::fit(&figure.name, names, false), figure.unit));
-    }
-    lines.join("\n")
 }
 
 fn opened(app: &mut App) {
@@ -296,12 +273,13 @@ fn plan_rows(app: &mut App, page: &Page) {
     for row in 0..page.rows() {
         for column in 0..page.columns() {
             let cell = page.value(row, column).to_text();
+            if page.columns() == 1 && app.plan.load(&cell) {
+                return;
+            }
             // The first column names the kind of plan, the last is the plan.
-            let level = (column + 1 < page.columns()).then_some(Level::Info);
-            let lines = text::lines(cell.trim_end(), None);
-            app.plan.lines.extend(lines.into_iter().map(|line| (level, line)));
+            plan::add_text(&mut app.plan.text, column + 1 < page.columns(), &cell);
         }
-        app.plan.lines.push((None, String::new()));
+        app.plan.text.lines.push((None, String::new()));
     }
 }
 
@@ -323,7 +301,8 @@ fn run_failed(app: &mut App, error: &Error) {
     app.error("", error);
     app.tab = Tab::Messages;
     if let (Some(Place::Sql { span, .. }), Some(offset)) = (error.place(), running.offset) {
-        app.editor.mark_error(Some(span.start + offset..span.end.max(span.start + 1) + offset));
+        let at = |place: usize| place.saturating_sub(running.prefix) + offset;
+        app.editor.mark_error(Some(at(span.start)..at(span.end.max(span.start + 1))));
     }
 }
 
@@ -344,7 +323,8 @@ fn page_event(app: &mut App, cursor: CursorId, page: u64, body: EventBody) {
 /// A statement has rows: their grid comes on the screen, or stands behind the script's first one.
 fn result_begins(app: &mut App, statement: u32, cursor: CursorId, columns: Vec<ResultColumn>, title: String) {
     let Some(running) = &mut app.running else { return };
-    let is_plan = columns.len() == 2 && columns.iter().map(|c| c.name.as_str()).eq(["plan_type", "plan"]);
+    let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    let is_plan = names == ["plan_type", "plan"] || names == ["QUERY PLAN"];
     running.explains = is_plan;
     let first = !std::mem::replace(&mut running.gave_rows, true);
     let (ticket, again) = (running.ticket, running.again.take());
@@ -369,7 +349,7 @@ fn result_begins(app: &mut App, statement: u32, cursor: CursorId, columns: Vec<R
         app.tab = if is_plan { Tab::Plan } else { Tab::Results };
     }
     if is_plan {
-        app.plan.lines.clear();
+        app.plan.clear();
     }
     if let Some(over) = app.results.push(grid, first) {
         app.message(Level::Info, "a result of this script was let go: there are too many to keep", &[]);

@@ -14,13 +14,15 @@ use uuid::Uuid;
 use crate::bus::{Command, CursorId, Delivery, EventBody};
 use crate::model::{Direction, Error, NodeId, Value, escape_control};
 
+use super::admin::{self, Admin};
 use super::editor::{Editor, KeyPreset};
 use super::grid::{Again, PAGE_ROWS, Results};
 use super::inspector::{EDGE_PAGE, Inspector};
 use super::keymap::{Key, Keymap};
-use super::layout::{Pane, Screen, cell_box, inner, list_box, review_box};
+use super::layout::{Pane, Screen, cell_box, inner, list_box, review_box, review_width};
 use super::lookup::Then;
 use super::overlay::Overlay;
+use super::plan::PlanPane;
 use super::theme::Theme;
 use super::tree::Tree;
 use super::viewer::Viewer;
@@ -94,13 +96,13 @@ pub(super) enum Purpose {
     Edges { record: Uuid, group: usize, page: u64 },
     Graph,
     Path,
-    Stats,
     Shape { result: CursorId },
     Find { result: CursorId },
     Copy { what: String },
     Export,
     Apply { result: CursorId },
     Indexes,
+    Admin,
     Close,
 }
 
@@ -121,6 +123,8 @@ pub(super) struct Running {
     pub(super) sql: String,
     /// Where the SQL starts in the editor, if it came from there.
     pub(super) offset: Option<usize>,
+    /// How much of it stands before the editor's text.
+    pub(super) prefix: usize,
     pub(super) cancelled: bool,
     /// A statement changed something: types and counts are read again at the end.
     pub(super) wrote: bool,
@@ -198,6 +202,8 @@ pub(super) struct Database {
 pub struct App {
     pub(super) options: Options,
     pub(super) theme: Theme,
+    /// The theme to go back to when the one that is looked at is not chosen.
+    pub(super) theme_before: Option<Theme>,
     pub(super) keymap: Keymap,
     pub(super) size: (u16, u16),
     pub(super) screen: Screen,
@@ -218,9 +224,11 @@ pub struct App {
     /// The export that runs, or whose file is asked about.
     pub(super) export: Option<Command>,
     pub(super) graph: GraphPane,
-    pub(super) plan: Lines,
+    pub(super) plan: PlanPane,
     pub(super) messages: Lines,
     pub(super) inspector: Inspector,
+    /// A screen that lies over all panes.
+    pub(super) admin: Option<Admin>,
     pub(super) overlays: Vec<Overlay>,
     /// One line in place of the hints, until the next key.
     pub(super) notice: Option<(Level, String)>,
@@ -246,6 +254,7 @@ impl App {
         }
         let mut app = Self {
             theme: options.theme.clone(),
+            theme_before: None,
             keymap: Keymap::new(),
             size: (columns, rows),
             screen: Screen::default(),
@@ -262,9 +271,10 @@ impl App {
             dragged: None,
             export: None,
             graph: GraphPane::new(),
-            plan: Lines::default(),
+            plan: PlanPane::default(),
             messages: Lines::default(),
             inspector: Inspector::default(),
+            admin: None,
             overlays: Vec::new(),
             notice: None,
             keys: Vec::new(),
@@ -353,7 +363,7 @@ impl App {
             self.tab = Tab::Results;
         }
         if kind == RunKind::Plan {
-            self.plan.lines.clear();
+            self.plan.clear();
             self.tab = Tab::Plan;
         }
         let command = Command::Run { sql: sql.clone(), params: Vec::new(), delivery };
@@ -365,6 +375,7 @@ impl App {
             sql,
             since: self.now,
             offset,
+            prefix: 0,
             cancelled: false,
             wrote: false,
             explains,
@@ -396,6 +407,17 @@ impl App {
                 !tickets.is_empty()
             }
         }
+    }
+
+    /// Stops a request whose answers nobody waits for any more.
+    pub(super) fn cancel_request(&mut self, ticket: Ticket) {
+        self.outbox.push(Effect::Cancel(ticket));
+    }
+
+    /// When the screen wants to be woken though nothing happens, in time since the start.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Duration> {
+        admin::wakes_at(self)
     }
 
     pub(super) fn inspect(&mut self, id: Uuid) {
@@ -487,11 +509,14 @@ impl App {
 
     /// Whether printable keys are text now.
     pub(super) fn is_typing(&self) -> bool {
-        self.focus == Pane::Editor && self.editor.takes_text()
+        self.admin.is_none() && self.focus == Pane::Editor && self.editor.takes_text()
     }
 
     /// The registry's name of the focused pane.
     pub(super) fn context(&self) -> &'static str {
+        if self.admin.is_some() {
+            return "admin";
+        }
         match (self.focus, self.tab) {
             (Pane::Tree, _) => "tree",
             (Pane::Editor, _) => "editor",
@@ -520,6 +545,9 @@ impl App {
         if let Some(rect) = inside(self.screen.inspector) {
             self.inspector.fit(rect.height.saturating_sub(2));
         }
+        if let Some(admin) = &mut self.admin {
+            admin.fit(inner(super::view::admin_area(self.size)).height);
+        }
         let list = inner(list_box(self.size));
         for overlay in &mut self.overlays {
             match overlay {
@@ -536,9 +564,14 @@ impl App {
                     record.fit(inner(cell_box(self.size, shown + 1)).height.saturating_sub(1), shown);
                 }
                 Overlay::Review(review) => {
-                    review.height = usize::from(inner(review_box(self.size)).height.saturating_sub(4)).max(1);
-                    let lines = review.lines_to_selected(inner(review_box(self.size)).width);
-                    review.top = review.top.min(lines.0).max(lines.1.saturating_sub(review.height));
+                    let width = review_width(self.size).saturating_sub(2);
+                    let lines = review.lines(width);
+                    let rect = inner(review_box(self.size, lines.len()));
+                    review.height = usize::from(rect.height.saturating_sub(4)).max(1);
+                    let own = |(n, _): &(usize, String)| *n == review.selected;
+                    let first = lines.iter().position(own).unwrap_or(0);
+                    let behind = lines.iter().rposition(own).map_or(0, |at| at + 1);
+                    review.top = review.top.min(first).max(behind.saturating_sub(review.height));
                 }
                 Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Input(_) => {}
             }

@@ -2,21 +2,22 @@
 
 use uuid::Uuid;
 
-use crate::bus::Command;
-use crate::bus::registry::{SCREEN, screen_command};
+use crate::bus::registry::{KEYS, SCREEN, screen_command};
 use crate::model::NodeId;
 
-use super::app::{App, Effect, Level, Purpose, RunKind, Tab};
+use super::admin;
+use super::app::{App, Effect, Level, RunKind, Tab};
 use super::grid;
 use super::input::{Input, InputKind};
 use super::inspector::Opened;
 use super::layout::Pane;
 use super::lookup::{self, Then};
 use super::overlay::{Consent, Entry, Overlay, Picker, Prompt, Question};
+use super::preview;
 use super::record::RecordView;
 use super::text;
-use super::theme::Theme;
 use super::tree::{TreeRow, quote_name};
+use super::viewer::Viewer;
 use crate::tui::graph::GraphAction;
 
 /// Types with more rows than this are browsed up to it: the engine keeps a result aside.
@@ -49,7 +50,11 @@ pub(super) fn run_line(app: &mut App, line: &str) {
 
 /// Runs a command by the registry's name.
 pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
-    if movement(app, name) || pane_command(app, name) || grid::actions::command(app, name, argument) {
+    if admin_command(app, name)
+        || movement(app, name)
+        || pane_command(app, name)
+        || grid::actions::command(app, name, argument)
+    {
         return;
     }
     match name {
@@ -76,6 +81,7 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
             None => app.note(Level::Info, "there is no row to copy"),
         },
         "back" => back(app),
+        "plan-shape" => app.plan.turn(),
         "wrap" => app.note(Level::Info, "wrap is for the whole cell: Enter in the results shows one"),
         "recentre" | "deeper" | "shallower" | "edge-filter" | "more" | "list" | "mark" => {
             graph_action(app, name)
@@ -90,15 +96,11 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
             app.refresh();
             app.note(Level::Info, "types and counts are read again");
         }
-        "stats" => {
-            app.supersede(|p| *p == Purpose::Stats);
-            app.send(Purpose::Stats, Command::Stats);
-        }
         "next-row" | "previous-row" | "next-form" | "fold-all" | "unfold-all" | "commit" | "accept"
         | "set-null" => {
             app.note(Level::Info, "this is for what lies over the rows: Enter, K or Ctrl-S opens that")
         }
-        "theme" => set_theme(app, argument),
+        "theme" => preview::choose(app, argument),
         "leave" => leave(app),
         "close" => close(app),
         "suspend" => app.outbox.push(Effect::Suspend),
@@ -107,12 +109,89 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
     }
 }
 
+/// Opens an admin screen, or runs a command of the one that is open; false where the name is for the
+/// panes, which are shown again then.
+fn admin_command(app: &mut App, name: &str) -> bool {
+    if let Some(kind) = admin::Kind::of_command(name) {
+        admin::open(app, kind);
+        return true;
+    }
+    let Some(screen) = &mut app.admin else { return false };
+    let height = i64::try_from(screen.height()).unwrap_or(1);
+    match name {
+        "up" => screen.move_by(-1),
+        "down" => screen.move_by(1),
+        "half-page-down" => screen.move_by(height / 2),
+        "half-page-up" => screen.move_by(-height / 2),
+        "page-down" => screen.move_by(height),
+        "page-up" => screen.move_by(-height),
+        "first" => screen.move_by(i64::MIN / 2),
+        "last" => screen.move_by(i64::MAX / 2),
+        "next-tab" | "next-pane" => admin::turn(app, 1),
+        "previous-tab" | "previous-pane" => admin::turn(app, admin::Kind::ALL.len() - 1),
+        "open" => open_line(app),
+        "copy" => {
+            if let Some(line) = screen.selected().map(admin::Line::text) {
+                copy_text(app, line.trim().to_owned(), "line");
+            }
+        }
+        "refresh" => admin::ask(app),
+        "leave" | "close" => admin::close(app),
+        "help" | "palette" | "command-line" | "theme" | "cancel" | "suspend" | "quit" | "left" | "right"
+        | "zoom" => return ["left", "right", "zoom"].contains(&name),
+        _ => {
+            admin::close(app);
+            return false;
+        }
+    }
+    true
+}
+
+fn open_line(app: &mut App) {
+    let target = app.admin.as_ref().and_then(|screen| screen.selected()).map(|line| line.target.clone());
+    match target.unwrap_or_default() {
+        admin::Target::Nothing => app.note(Level::Info, "this line leads nowhere"),
+        admin::Target::Record(id) => app.inspect(id),
+        admin::Target::Type(name) => {
+            admin::close(app);
+            browse(app, &name);
+        }
+        admin::Target::Text(title, text) => app.overlays.push(Overlay::Cell(Viewer::text(&title, &text))),
+    }
+}
+
+/// The registry's context of an overlay whose keys are commands.
+pub(super) fn overlay_context(overlay: &Overlay) -> Option<&'static str> {
+    match overlay {
+        Overlay::Cell(_) => Some("cell"),
+        Overlay::Record(_) => Some("record"),
+        Overlay::Review(_) => Some("review"),
+        _ => None,
+    }
+}
+
+/// What a list's entry runs: over another overlay, that one's command.
+fn run_picked(app: &mut App, line: &str) {
+    let context = app.overlays.last().and_then(overlay_context);
+    let own = |k: &&crate::bus::registry::KeyBinding| Some(k.context) == context && k.command == line;
+    match KEYS.iter().find(own) {
+        Some(key) => in_overlay(app, key.command),
+        None => run_line(app, line),
+    }
+}
+
 /// A command within the overlay on top.
 pub(super) fn in_overlay(app: &mut App, name: &str) {
+    if name == "help" {
+        if let Some(context) = app.overlays.last().and_then(overlay_context) {
+            app.overlays.push(Overlay::List(Picker::help(&[context], false)));
+        }
+        return;
+    }
     let Some(overlay) = app.overlays.last_mut() else { return };
     if name == "leave" && !matches!(overlay, Overlay::Input(_)) {
         app.overlays.pop();
-        return;
+        return preview::end(app);
     }
     match overlay {
         Overlay::Record(_) => in_record(app, name),
@@ -194,12 +273,14 @@ pub(super) fn in_overlay(app: &mut App, name: &str) {
                 "open" => {
                     let line = list.picked().map(|entry| entry.line.clone());
                     app.overlays.pop();
+                    preview::end(app);
                     if let Some(line) = line {
-                        run_line(app, &line);
+                        run_picked(app, &line);
                     }
                 }
                 _ => {}
             }
+            preview::show(app);
         }
         Overlay::Prompt(_) | Overlay::Question(_) => {}
     }
@@ -240,7 +321,7 @@ fn movement(app: &mut App, name: &str) -> bool {
     let height = match (app.focus, app.tab) {
         (Pane::Tree, _) => i64::try_from(app.tree.height()).unwrap_or(1),
         (Pane::Inspector, _) => i64::try_from(app.inspector.height()).unwrap_or(1),
-        (Pane::Lower, Tab::Plan) => i64::try_from(app.plan.height).unwrap_or(1),
+        (Pane::Lower, Tab::Plan) => i64::try_from(app.plan.height()).unwrap_or(1),
         (Pane::Lower, Tab::Messages) => i64::try_from(app.messages.height).unwrap_or(1),
         (Pane::Lower | Pane::Editor, _) => {
             app.results.active().map_or(1, |grid| i64::try_from(grid.height()).unwrap_or(1))
@@ -303,7 +384,6 @@ fn to_end(app: &mut App, last: bool) {
 
 fn columns(app: &mut App, by: i64, graph: &str) {
     let unfold = by > 0;
-    let sideways = isize::try_from(by * 8).unwrap_or(0);
     match (app.focus, app.tab) {
         (Pane::Tree, _) => app.tree.unfold(unfold),
         (Pane::Inspector, _) => app.inspector.unfold(unfold),
@@ -313,10 +393,7 @@ fn columns(app: &mut App, by: i64, graph: &str) {
             }
         }
         (Pane::Lower, Tab::Graph) => graph_action(app, graph),
-        (Pane::Lower, Tab::Plan) => {
-            let widest = app.plan.lines.iter().map(|(_, l)| text::width(l)).max().unwrap_or(0);
-            app.plan.left = app.plan.left.saturating_add_signed(sideways).min(widest.saturating_sub(8));
-        }
+        (Pane::Lower, Tab::Plan) => app.plan.sideways(by),
         (Pane::Lower, Tab::Messages) | (Pane::Editor, _) => {}
     }
 }
@@ -390,12 +467,21 @@ fn run_statement(app: &mut App, way: Way) {
     match way {
         Way::Run => app.run(sql, Some(offset), RunKind::Script),
         Way::Explain | Way::Analyze if first == "explain" => app.run(sql, None, RunKind::Plan),
-        Way::Explain => app.run(format!("EXPLAIN {plain}"), None, RunKind::Plan),
+        Way::Explain => run_explain(app, "EXPLAIN (FORMAT JSON) ", plain, offset + sql.len() - plain.len()),
         // It runs what it explains, so a change would be made.
         Way::Analyze if !["select", "with", "values", "table"].contains(&first.as_str()) => {
             app.note(Level::Error, "only a query can be analyzed: this statement would be carried out");
         }
-        Way::Analyze => app.run(format!("EXPLAIN ANALYZE {plain}"), None, RunKind::Plan),
+        Way::Analyze => {
+            run_explain(app, "EXPLAIN (ANALYZE, FORMAT JSON) ", plain, offset + sql.len() - plain.len());
+        }
+    }
+}
+
+fn run_explain(app: &mut App, explain: &str, sql: &str, offset: usize) {
+    app.run(format!("{explain}{sql}"), Some(offset), RunKind::Plan);
+    if let Some(running) = &mut app.running {
+        running.prefix = explain.len();
     }
 }
 
@@ -456,6 +542,11 @@ fn open(app: &mut App) {
         },
         Pane::Lower if app.tab == Tab::Results => view_cell(app),
         Pane::Lower if app.tab == Tab::Graph => graph_action(app, "recentre"),
+        Pane::Lower if app.tab == Tab::Plan => {
+            if let Some((name, about)) = app.plan.about() {
+                app.overlays.push(Overlay::Cell(Viewer::text(&name, &about)));
+            }
+        }
         Pane::Lower | Pane::Editor => {}
     }
 }
@@ -534,7 +625,7 @@ fn copy(app: &mut App) {
                 None => app.note(Level::Info, "there is no cell to copy"),
             }
         }
-        (Pane::Lower, Tab::Plan) => copy_text(app, app.plan.text(), "plan"),
+        (Pane::Lower, Tab::Plan) => copy_text(app, app.plan.to_text(), "plan"),
         (Pane::Lower, Tab::Messages) => copy_text(app, app.messages.text(), "messages"),
         (Pane::Inspector, _) => match app.inspector.value() {
             Some((name, value)) => copy_text(app, value.to_text(), &name),
@@ -588,13 +679,6 @@ fn palette(app: &App) -> Vec<Entry> {
         detail: format!("{}, {} rows", if info.is_edge { "edges" } else { "nodes" }, text::count(info.rows)),
         line: format!("browse {}", info.name),
     });
-    let themes = Theme::names().map(|name| Entry {
-        section: "themes",
-        keys: String::new(),
-        label: format!("theme {name}"),
-        detail: "change the colours".to_owned(),
-        line: format!("theme {name}"),
-    });
     // Movements and commands that want an argument make no sense in a list.
     let commands = SCREEN.iter().filter(|s| s.group != "move" && s.name != "theme").map(|spec| Entry {
         section: "commands",
@@ -603,17 +687,7 @@ fn palette(app: &App) -> Vec<Entry> {
         detail: spec.help.to_owned(),
         line: spec.name.to_owned(),
     });
-    types.chain(commands).chain(themes).collect()
-}
-
-fn set_theme(app: &mut App, name: &str) {
-    match Theme::load(name, app.theme.depth()) {
-        Ok(theme) => app.theme = theme,
-        Err(error) => {
-            let hint = error.hint().unwrap_or_default();
-            app.note(Level::Error, &format!("{error}; {hint}"));
-        }
-    }
+    types.chain(commands).chain(preview::entries()).collect()
 }
 
 fn leave(app: &mut App) {

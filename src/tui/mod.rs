@@ -17,6 +17,7 @@ pub mod editor;
 pub mod graph;
 pub mod theme;
 
+mod admin;
 mod answers;
 mod app;
 mod commands;
@@ -27,6 +28,8 @@ mod keymap;
 mod layout;
 mod lookup;
 mod overlay;
+mod plan;
+mod preview;
 mod record;
 mod terminal;
 mod text;

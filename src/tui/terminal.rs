@@ -143,6 +143,10 @@ impl Loop {
                     false
                 }
                 () = due => true,
+                () = self.woken() => {
+                    self.take(Event::Tick)?;
+                    true
+                }
                 _ = tick.tick(), if self.app.is_busy() => {
                     self.take(Event::Tick)?;
                     true
@@ -155,6 +159,14 @@ impl Loop {
             }
         }
         Ok(self.ended.unwrap_or(Ended::Quit))
+    }
+
+    /// Waits until the screen wants to be woken.
+    async fn woken(&self) {
+        match self.app.wakes_at() {
+            Some(at) => tokio::time::sleep_until(self.start + at).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes an input in and those that wait behind it: a burst costs one frame.

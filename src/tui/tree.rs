@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+pub(super) use crate::bus::complete::quote_name;
 use crate::bus::{CatalogInfo, TypeInfo};
 
 /// A line of the tree.
@@ -157,23 +158,6 @@ impl Tree {
     }
 }
 
-/// A name as SQL needs it: quoted unless it is lower case and plain.
-pub(super) fn quote_name(name: &str) -> String {
-    const RESERVED: [&str; 32] = [
-        "all", "and", "as", "asc", "between", "by", "case", "create", "cross", "delete", "desc", "distinct",
-        "drop", "else", "end", "exists", "false", "from", "full", "group", "having", "in", "insert", "is",
-        "join", "limit", "not", "null", "or", "order", "select", "table",
-    ];
-    const MORE: [&str; 12] = [
-        "then", "true", "union", "update", "using", "values", "when", "where", "with", "on", "like", "offset",
-    ];
-    let plain = name.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !RESERVED.contains(&name)
-        && !MORE.contains(&name);
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,8 +169,11 @@ mod tests {
             from_type: None,
             to_type: None,
             declared: false,
+            open: false,
             rows: 1,
             properties: vec![],
+            checks: vec![],
+            references: vec![],
         }
     }
 

@@ -7,6 +7,7 @@ use crossterm::event::{
 };
 use ratatui::layout::{Position, Rect};
 
+use super::admin;
 use super::answers;
 use super::app::{App, Effect, Event, Level, RunKind, Tab};
 use super::commands;
@@ -15,6 +16,7 @@ use super::grid::actions;
 use super::keymap::{Found, Key};
 use super::layout::{Pane, inner};
 use super::overlay::{Consent, Overlay};
+use super::preview;
 
 /// Takes an event in and says what to do. `now` is the time since the start.
 pub fn update(app: &mut App, event: Event, now: Duration) -> Vec<Effect> {
@@ -31,7 +33,7 @@ pub fn update(app: &mut App, event: Event, now: Duration) -> Vec<Effect> {
         Event::Answer(ticket, body) => answers::answer(app, ticket, body),
         Event::Note(Ok(text)) => app.note(Level::Ok, &text),
         Event::Note(Err(error)) => app.error("", &error),
-        Event::Tick => {}
+        Event::Tick => admin::tick(app),
     }
     app.arrange();
     app.fetch_missing();
@@ -40,7 +42,7 @@ pub fn update(app: &mut App, event: Event, now: Duration) -> Vec<Effect> {
 
 fn pane_key(app: &mut App, event: KeyEvent) {
     let key = Key::of(&event);
-    if app.focus == Pane::Editor && editor_key(app, event, key) {
+    if app.admin.is_none() && app.focus == Pane::Editor && editor_key(app, event, key) {
         return;
     }
     // While edge types are chosen, keys are for that choice.
@@ -126,6 +128,7 @@ fn paste(app: &mut App, text: &str) {
         }
         Some(Overlay::List(list)) => text.chars().filter(|c| !c.is_control()).for_each(|c| list.type_char(c)),
         Some(_) => {}
+        None if app.admin.is_some() => {}
         None if app.focus == Pane::Editor => app.editor.paste(text),
         None => {
             // Pasted text is SQL for the editor, never keys.
@@ -149,10 +152,12 @@ fn overlay_key(app: &mut App, event: KeyEvent) {
     };
     if let Some(Overlay::List(list)) = app.overlays.last_mut() {
         if let Some(c) = typed {
-            return list.type_char(c);
+            list.type_char(c);
+            return preview::show(app);
         }
         if event.code == KeyCode::Backspace {
-            return list.erase();
+            list.erase();
+            return preview::show(app);
         }
     }
     app.keys.push(key);
@@ -274,7 +279,10 @@ fn on_mouse(app: &mut App, mouse: MouseEvent) {
     if let Some(overlay) = app.overlays.last_mut() {
         match overlay {
             Overlay::Cell(view) => view.move_by(lines),
-            Overlay::List(list) => list.move_by(lines.signum()),
+            Overlay::List(list) => {
+                list.move_by(lines.signum());
+                preview::show(app);
+            }
             Overlay::Review(review) => review.move_by(lines.signum()),
             Overlay::Record(_) if lines != 0 => {
                 commands::in_overlay(app, if lines > 0 { "down" } else { "up" });
@@ -283,6 +291,9 @@ fn on_mouse(app: &mut App, mouse: MouseEvent) {
         }
         return;
     }
+    if app.admin.is_some() {
+        return admin_mouse(app, at, lines);
+    }
     let Some((pane, rect)) = app.screen.panes().filter(|(_, r)| r.contains(at)).last() else { return };
     if lines == 0 {
         app.notice = None;
@@ -290,6 +301,24 @@ fn on_mouse(app: &mut App, mouse: MouseEvent) {
         click(app, pane, rect, at);
     } else {
         wheel(app, pane, lines);
+    }
+}
+
+fn admin_mouse(app: &mut App, at: Position, lines: i64) {
+    let inside = inner(super::view::admin_area(app.size));
+    if lines == 0
+        && at.y == 0
+        && let Some(kind) = super::view::admin_at(at.x)
+    {
+        return admin::open(app, kind);
+    }
+    let Some(admin) = &mut app.admin else { return };
+    if lines != 0 {
+        admin.move_by(lines);
+    } else if inside.contains(at)
+        && let Some(line) = (at.y - inside.y).checked_sub(admin.graphs(inside.height))
+    {
+        admin.click(usize::from(line));
     }
 }
 
@@ -346,7 +375,8 @@ fn click(app: &mut App, pane: Pane, rect: Rect, at: Position) {
             Tab::Results => {
                 click_rows(app, inside, at);
             }
-            Tab::Plan | Tab::Messages => {}
+            Tab::Plan => app.plan.click(usize::from(line.saturating_sub(1))),
+            Tab::Messages => {}
         },
     }
 }

@@ -107,6 +107,7 @@ pub const SCREEN: &[CommandSpec] = &[
     command("edit", "accept", &[], "", "take what was typed"),
     command("edit", "set-null", &[], "", "make the value NULL"),
     command("data", "back", &[], "", "go back to what was shown before"),
+    command("data", "plan-shape", &["icicle"], "", "show the plan as a tree, or as an icicle"),
     command("data", "wrap", &[], "", "wrap long lines, or cut them"),
     command("graph", "recentre", &["recenter"], "", "put the selected node in the middle"),
     command("graph", "deeper", &[], "", "show one step more around the middle"),
@@ -119,8 +120,11 @@ pub const SCREEN: &[CommandSpec] = &[
     command("program", "palette", &[], "", "find any command or type by a few of its letters"),
     command("program", "command-line", &[], "", "type a command by its name"),
     command("program", "refresh", &[], "", "read types and counts again"),
-    command("program", "stats", &[], "", "show sizes, counts and caches of the database"),
-    command("program", "theme", &[], "NAME", "change the colours: dusk, paper"),
+    command("admin", "stats", &[], "", "show figures and rates of the database, live"),
+    command("admin", "wal", &["log"], "", "follow the log: each transaction and what it did"),
+    command("admin", "storage", &[], "", "show the tables, the segments of the log and their sizes"),
+    command("admin", "schema", &[], "", "show types with properties, constraints and indexes"),
+    command("program", "theme", &[], "[NAME]", "change the colours; without a name, pick from what there is"),
     command("program", "leave", &[], "", "close what lies on top, or leave this pane"),
     command("program", "close", &[], "", "close what is open; at the end, quit"),
     command("program", "suspend", &[], "", "go back to the shell; `fg` returns"),
@@ -190,6 +194,8 @@ pub const KEYS: &[KeyBinding] = &[
     key("results", "]", "next-tab"),
     key("results", "[", "previous-tab"),
     // The plan and the messages.
+    key("plan", "Enter", "open"),
+    key("plan", "v", "plan-shape"),
     key("plan", "j", "down"),
     key("plan", "k", "up"),
     key("plan", "h", "left"),
@@ -235,6 +241,15 @@ pub const KEYS: &[KeyBinding] = &[
     key("inspector", "g n", "neighbours"),
     key("inspector", "y", "copy"),
     key("inspector", "'", "count"),
+    // The admin screens.
+    key("admin", "Enter", "open"),
+    key("admin", "j", "down"),
+    key("admin", "k", "up"),
+    key("admin", "g g", "first"),
+    key("admin", "G", "last"),
+    key("admin", "y", "copy"),
+    key("admin", "]", "next-tab"),
+    key("admin", "[", "previous-tab"),
     // The whole cell.
     key("cell", "j", "down"),
     key("cell", "k", "up"),
@@ -251,6 +266,7 @@ pub const KEYS: &[KeyBinding] = &[
     key("cell", "Space", "page-down"),
     key("cell", "g g", "first"),
     key("cell", "G", "last"),
+    key("cell", "?", "help"),
     key("cell", "/", "find"),
     key("cell", "n", "find-next"),
     key("cell", "N", "find-previous"),
@@ -264,6 +280,7 @@ pub const KEYS: &[KeyBinding] = &[
     key("cell", "Esc", "leave"),
     key("cell", "q", "leave"),
     // A row with one column a line.
+    key("record", "?", "help"),
     key("record", "j", "down"),
     key("record", "k", "up"),
     key("record", "Down", "down"),
@@ -290,6 +307,7 @@ pub const KEYS: &[KeyBinding] = &[
     key("record", "q", "leave"),
     // The statements before a commit.
     key("review", "Enter", "commit"),
+    key("review", "?", "help"),
     key("review", "j", "down"),
     key("review", "k", "up"),
     key("review", "Down", "down"),
@@ -358,10 +376,11 @@ pub const HINTS: &[(&str, &[&str])] = &[
     ("tree", &["browse", "open", "refresh"]),
     ("editor", &["run", "leave", "run-all", "explain"]),
     ("results", &["view", "inspect", "neighbours", "find", "filter-rows", "sort", "copy", "edit-cell"]),
-    ("plan", &["explain", "copy", "next-tab"]),
+    ("plan", &["open", "plan-shape", "copy", "next-tab"]),
     ("messages", &["copy", "next-tab"]),
     ("graph", &["recentre", "back", "deeper", "edge-filter", "mark", "inspect"]),
     ("inspector", &["open", "back", "neighbours", "leave", "copy"]),
+    ("admin", &["open", "next-tab", "refresh", "leave"]),
     ("cell", &["leave", "next-form", "find", "wrap", "copy"]),
     ("record", &["leave", "next-row", "previous-row", "view", "edit-cell", "copy"]),
     ("review", &["commit", "leave", "unstage", "copy"]),
@@ -423,7 +442,8 @@ mod tests {
     fn every_command_can_be_reached_by_a_key_or_says_its_arguments() {
         for spec in SCREEN {
             let has_key = KEYS.iter().any(|k| k.command == spec.name);
-            let typed = ["row", "theme", "stats", "quit", "plan", "messages"].contains(&spec.name);
+            let typed = ["row", "theme", "stats", "wal", "storage", "schema", "quit", "plan", "messages"]
+                .contains(&spec.name);
             assert!(has_key || typed, "{} has no key", spec.name);
         }
     }

@@ -317,6 +317,9 @@ mod tests {
             from_type: None,
             to_type: None,
             declared: true,
+            open: false,
+            checks: Vec::new(),
+            references: Vec::new(),
             rows: 1,
             properties: vec![property("name", PropertyType::String), property("Size", PropertyType::Integer)],
         };

@@ -1,8 +1,10 @@
 //! Draws the state. Changes nothing; every text that came from outside is safe before it arrives.
 
+mod admin;
 mod data;
 mod grid;
 mod overlay;
+mod plan;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -20,6 +22,8 @@ use super::keymap::{key_of, short};
 use super::layout::{Pane, SMALLEST, WIDE, inner};
 use super::overlay::Overlay;
 use crate::tui::text;
+
+pub(super) use admin::{area as admin_area, kind_at as admin_at};
 
 /// Draws the screen.
 pub fn view(app: &App, frame: &mut Frame<'_>) {
@@ -48,6 +52,7 @@ pub fn view(app: &App, frame: &mut Frame<'_>) {
         title(app, frame.buffer_mut(), pane, rect);
         draw_pane(app, frame, pane, rect);
     }
+    admin::draw(app, frame);
     status(app, frame.buffer_mut());
     overlay::draw(app, frame);
 }
@@ -85,7 +90,7 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
                 );
             }
             Tab::Graph => app.graph.draw(frame, inside, focused, theme),
-            Tab::Plan if app.plan.lines.is_empty() => {
+            Tab::Plan if app.plan.is_empty() => {
                 empty(
                     app,
                     buffer,
@@ -94,7 +99,7 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
                     &[("explain", "in the editor shows how a statement would run")],
                 );
             }
-            Tab::Plan => data::lines(app, buffer, inside, &app.plan),
+            Tab::Plan => plan::draw(app, buffer, rect, inside, focused),
             Tab::Messages => data::lines(app, buffer, inside, &app.messages),
         },
         Pane::Inspector => data::inspector(app, buffer, rect, inside, focused),
@@ -250,6 +255,7 @@ fn status_left(app: &App) -> Line<'static> {
     let plain = theme.style("ui.status");
     let mut spans = Vec::new();
     let mode = match (app.focus, app.tab) {
+        _ if app.admin.is_some() => app.admin.as_ref().map_or("", |screen| screen.kind.mode()),
         (Pane::Tree, _) => "TYPES",
         (Pane::Editor, _) => app.editor.mode_label(),
         (Pane::Inspector, _) => "INSPECT",

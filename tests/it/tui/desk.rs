@@ -37,6 +37,8 @@ pub struct Desk {
     pub sent: Vec<Command>,
     pub copied: Vec<String>,
     pub quit: bool,
+    /// Requests that were cancelled.
+    pub cancelled: usize,
     /// Requests without a closing event.
     open: BTreeMap<Ticket, Command>,
     /// Answers to commands that match are held back until `release`.
@@ -67,6 +69,7 @@ impl Desk {
             sent: Vec::new(),
             copied: Vec::new(),
             quit: false,
+            cancelled: 0,
             open: BTreeMap::new(),
             hold: None,
             held: VecDeque::new(),
@@ -115,7 +118,10 @@ impl Desk {
 
     fn send(&mut self, ticket: Ticket, command: Command) {
         self.sent.push(command.clone());
-        self.open.insert(ticket, command.clone());
+        // What follows has no end to wait for.
+        if !matches!(command, Command::WalTail { follow: true, .. }) {
+            self.open.insert(ticket, command.clone());
+        }
         match &mut self.behind {
             Behind::Script(answer) => {
                 let bodies = answer(&command);
@@ -134,6 +140,7 @@ impl Desk {
     }
 
     fn cancel(&mut self, ticket: Ticket) {
+        self.cancelled += 1;
         match &mut self.behind {
             Behind::Script(_) => {
                 self.held.retain(|(held, _)| *held != ticket);
@@ -195,16 +202,6 @@ impl Desk {
             self.take(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
         }
         self.settle();
-    }
-
-    /// Takes what the bus has sent so far, without waiting for an end.
-    pub fn pump(&mut self) {
-        while let Behind::Bus { events, requests, .. } = &mut self.behind {
-            let Some(event) = events.try_recv() else { return };
-            if let Some(ticket) = requests.get(&event.request).copied() {
-                self.take(Event::Answer(ticket, event.body));
-            }
-        }
     }
 
     pub fn wheel(&mut self, column: u16, row: u16) {
