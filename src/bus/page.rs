@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::cast::AsArray as _;
+use arrow::array::{Array as _, RecordBatch};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use serde::de::Error as _;
@@ -75,6 +76,26 @@ impl Page {
             .columns()
             .get(column)
             .map_or(Value::Null, |array| value_at(array, self.batch.schema_ref().field(column), row))
+    }
+
+    /// A cell of which a line is shown: of text and JSON longer than `bytes`, its beginning as text.
+    #[must_use]
+    pub fn start(&self, row: usize, column: usize, bytes: usize) -> Value {
+        let Some(array) = self.batch.columns().get(column).filter(|a| row < a.len() && a.is_valid(row))
+        else {
+            return Value::Null;
+        };
+        let text = match array.data_type() {
+            DataType::Utf8 => array.as_string::<i32>().value(row),
+            DataType::LargeUtf8 => array.as_string::<i64>().value(row),
+            DataType::Utf8View => array.as_string_view().value(row),
+            _ => return self.value(row, column),
+        };
+        if text.len() <= bytes {
+            return self.value(row, column);
+        }
+        let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        Value::String(text.get(..end).unwrap_or_default().to_owned())
     }
 
     /// The rows as an Arrow batch.

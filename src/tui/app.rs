@@ -19,7 +19,7 @@ use super::editor::{Editor, KeyPreset};
 use super::grid::{Again, PAGE_ROWS, Results};
 use super::inspector::{EDGE_PAGE, Inspector};
 use super::keymap::{Key, Keymap};
-use super::layout::{Pane, Screen, cell_box, inner, list_box, review_box};
+use super::layout::{Pane, Screen, cell_box, inner, list_box, review_box, review_width};
 use super::lens;
 use super::lookup::Then;
 use super::overlay::Overlay;
@@ -606,9 +606,14 @@ impl App {
                     record.fit(inner(cell_box(self.size, shown + 1)).height.saturating_sub(1), shown);
                 }
                 Overlay::Review(review) => {
-                    review.height = usize::from(inner(review_box(self.size)).height.saturating_sub(4)).max(1);
-                    let lines = review.lines_to_selected(inner(review_box(self.size)).width);
-                    review.top = review.top.min(lines.0).max(lines.1.saturating_sub(review.height));
+                    let width = review_width(self.size).saturating_sub(2);
+                    let lines = review.lines(width);
+                    let rect = inner(review_box(self.size, lines.len()));
+                    review.height = usize::from(rect.height.saturating_sub(4)).max(1);
+                    let own = |(n, _): &(usize, String)| *n == review.selected;
+                    let first = lines.iter().position(own).unwrap_or(0);
+                    let behind = lines.iter().rposition(own).map_or(0, |at| at + 1);
+                    review.top = review.top.min(first).max(behind.saturating_sub(review.height));
                 }
                 Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Input(_) | Overlay::Ask(_) => {}
             }

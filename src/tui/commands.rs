@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::bus::registry::{SCREEN, screen_command};
+use crate::bus::registry::{KEYS, SCREEN, screen_command};
 use crate::bus::statement_intents;
 use crate::model::NodeId;
 
@@ -167,8 +167,34 @@ fn open_line(app: &mut App) {
     }
 }
 
+/// The registry's context of an overlay whose keys are commands.
+pub(super) fn overlay_context(overlay: &Overlay) -> Option<&'static str> {
+    match overlay {
+        Overlay::Cell(_) => Some("cell"),
+        Overlay::Record(_) => Some("record"),
+        Overlay::Review(_) => Some("review"),
+        _ => None,
+    }
+}
+
+/// What a list's entry runs: over another overlay, that one's command.
+fn run_picked(app: &mut App, line: &str) {
+    let context = app.overlays.last().and_then(overlay_context);
+    let own = |k: &&crate::bus::registry::KeyBinding| Some(k.context) == context && k.command == line;
+    match KEYS.iter().find(own) {
+        Some(key) => in_overlay(app, key.command),
+        None => run_line(app, line),
+    }
+}
+
 /// A command within the overlay on top.
 pub(super) fn in_overlay(app: &mut App, name: &str) {
+    if name == "help" {
+        if let Some(context) = app.overlays.last().and_then(overlay_context) {
+            app.overlays.push(Overlay::List(Picker::help(&[context], false)));
+        }
+        return;
+    }
     let Some(overlay) = app.overlays.last_mut() else { return };
     if name == "leave" && !matches!(overlay, Overlay::Input(_)) {
         app.overlays.pop();
@@ -256,7 +282,7 @@ pub(super) fn in_overlay(app: &mut App, name: &str) {
                     app.overlays.pop();
                     preview::end(app);
                     if let Some(line) = line {
-                        run_line(app, &line);
+                        run_picked(app, &line);
                     }
                 }
                 _ => {}

@@ -142,9 +142,15 @@ pub(super) fn cell_box(size: (u16, u16), lines: usize) -> Rect {
     centered(size, (size.0 * 4 / 5).max(40), lines.clamp(5, (size.1 * 4 / 5).max(10)))
 }
 
-/// The box of the statements before a commit.
-pub(super) fn review_box(size: (u16, u16)) -> Rect {
-    centered(size, (size.0 * 9 / 10).max(40), (size.1 * 4 / 5).max(10))
+/// The width of the box of the statements before a commit.
+pub(super) fn review_width(size: (u16, u16)) -> u16 {
+    (size.0 * 9 / 10).max(40)
+}
+
+/// The box of so many lines of statements before a commit.
+pub(super) fn review_box(size: (u16, u16), lines: usize) -> Rect {
+    let lines = u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(6);
+    centered(size, review_width(size), lines.clamp(10, (size.1 * 4 / 5).max(10)))
 }
 
 /// The box of a list; its first line inside is the filter.

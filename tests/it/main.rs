@@ -9,6 +9,7 @@ mod differential;
 mod faults;
 mod formats;
 mod formats_out;
+mod held;
 mod hostile;
 mod indexes;
 mod isolation;

@@ -171,6 +171,15 @@ pub(in crate::bus) async fn shape(
                 .await?;
         }
         let cancel = running.cancel.clone();
+        if sorts {
+            reply.offer(EventBody::Progress(Progress {
+                what: "put in order".to_owned(),
+                done: making.kept,
+                unit: "rows".to_owned(),
+                fraction: None,
+                elapsed: Duration::ZERO,
+            }));
+        }
         (connection.shared.executor).run_blocking(move || making.finish(&cancel).map(|()| making.kept)).await
     };
     let kept = work.await;

@@ -299,6 +299,7 @@ pub const KEYS: &[KeyBinding] = &[
     key("cell", "Space", "page-down"),
     key("cell", "g g", "first"),
     key("cell", "G", "last"),
+    key("cell", "?", "help"),
     key("cell", "/", "find"),
     key("cell", "n", "find-next"),
     key("cell", "N", "find-previous"),
@@ -312,6 +313,7 @@ pub const KEYS: &[KeyBinding] = &[
     key("cell", "Esc", "leave"),
     key("cell", "q", "leave"),
     // A row with one column a line.
+    key("record", "?", "help"),
     key("record", "j", "down"),
     key("record", "k", "up"),
     key("record", "Down", "down"),
@@ -338,6 +340,7 @@ pub const KEYS: &[KeyBinding] = &[
     key("record", "q", "leave"),
     // The statements before a commit.
     key("review", "Enter", "commit"),
+    key("review", "?", "help"),
     key("review", "j", "down"),
     key("review", "k", "up"),
     key("review", "Down", "down"),

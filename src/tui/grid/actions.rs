@@ -242,7 +242,7 @@ fn send_find(app: &mut App, wanted: &str, from: (u64, usize), inclusive: bool, b
 fn filter_rows(app: &mut App, typed: &str) {
     let Some(grid) = app.results.active() else { return app.note(Level::Info, NO_ROWS) };
     if let Some(filter) = parse_filter(typed, &grid.columns.names, grid.columns.shown()) {
-        let shape = grid.shape.with_filter(filter);
+        let shape = grid.wanted_shape().with_filter(filter);
         set_shape(app, shape);
     }
 }
@@ -265,7 +265,7 @@ fn filter_cell(app: &mut App) {
     let column = grid.column();
     match grid.stored(grid.row, column) {
         Some(value) => {
-            let shape = grid.shape.with_filter(like_cell(column, grid.columns.name(column), &value));
+            let shape = grid.wanted_shape().with_filter(like_cell(column, grid.columns.name(column), &value));
             set_shape(app, shape);
         }
         None => app.note(Level::Info, "there is no cell here to filter by"),
@@ -280,7 +280,7 @@ fn sort(app: &mut App, argument: &str, add: bool) {
             None => return app.note(Level::Error, &format!("there is no column '{argument}'")),
         }
     }
-    let shape = grid.shape.with_sort(grid.column(), add);
+    let shape = grid.wanted_shape().with_sort(grid.column(), add);
     set_shape(app, shape);
 }
 

@@ -47,14 +47,6 @@ impl Review {
         lines
     }
 
-    /// The first line of the selected statement and the one behind its last.
-    pub(in crate::tui) fn lines_to_selected(&self, width: u16) -> (usize, usize) {
-        let lines = self.lines(width);
-        let first = lines.iter().position(|(n, _)| *n == self.selected).unwrap_or(0);
-        let last = lines.iter().rposition(|(n, _)| *n == self.selected).map_or(0, |at| at + 1);
-        (first, last)
-    }
-
     /// `2 rows updated, 1 row deleted; indexes by_name, by_size`.
     pub(in crate::tui) fn summary(&self) -> String {
         let count = |verb: &str| self.statements.iter().filter(|s| s.verb == verb).count();

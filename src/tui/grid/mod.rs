@@ -34,6 +34,8 @@ const MAX_PAGES: usize = 32;
 const MAX_IN_FLIGHT: usize = 4;
 /// Rows of a page whose cells are measured.
 const SAMPLE_ROWS: usize = 128;
+/// Bytes of a long text that are looked at for one line.
+const SHOWN_BYTES: usize = 1_600;
 const PAGE: u64 = PAGE_ROWS as u64;
 
 /// A value as a cell shows it: ids by their ends, which tell them apart.
@@ -212,7 +214,7 @@ impl Grid {
                 if !self.columns.grows(column) {
                     break;
                 }
-                self.columns.grow(column, text::width(&cell_text(&page.value(row, column))));
+                self.columns.grow(column, text::width(&cell_text(&page.start(row, column, SHOWN_BYTES))));
             }
         }
         self.pages.insert(page.first_row(), page);
@@ -237,7 +239,7 @@ impl Grid {
                     if !self.columns.grows(column) {
                         break;
                     }
-                    self.columns.grow(column, text::width(&cell_text(&page.value(row, column))));
+                    self.columns.grow(column, text::width(&cell_text(&page.start(row, column, SHOWN_BYTES))));
                 }
             }
         }
@@ -294,6 +296,11 @@ impl Grid {
     /// The statement ended before its last row.
     pub(super) fn stop(&mut self) {
         self.base.stopped |= !self.base.complete;
+    }
+
+    /// The shape that is shown, or the one that is being made.
+    pub(super) fn wanted_shape(&self) -> &Shape {
+        self.shaping.as_ref().map_or(&self.shape, |shaping| &shaping.shape)
     }
 
     /// A view is being made.
@@ -377,7 +384,17 @@ impl Grid {
         (within < page.rows()).then(|| page.value(within, column))
     }
 
-    /// A cell as it is shown: what is staged for it stands before what the result has.
+    /// A cell for the screen: the start of a long one.
+    pub(super) fn shown(&self, row: u64, column: usize) -> Option<Value> {
+        if self.insert_at(row).is_none() && !self.is_staged(row, column) {
+            let (first, page) = self.pages.range(..=row).next_back()?;
+            let within = usize::try_from(row - first).ok()?;
+            return (within < page.rows()).then(|| page.start(within, column, SHOWN_BYTES));
+        }
+        self.value(row, column)
+    }
+
+    /// A cell as it is: what is staged for it stands before what the result has.
     pub(super) fn value(&self, row: u64, column: usize) -> Option<Value> {
         if let Some(n) = self.insert_at(row) {
             let cells = self.staged.inserts.get(n)?;
@@ -549,7 +566,7 @@ impl Grid {
             text::width(self.columns.name(column)) + 2 * usize::from(self.shape.mark(column).is_some());
         for page in self.pages.values() {
             for row in 0..page.rows() {
-                widest = widest.max(text::width(&cell_text(&page.value(row, column))));
+                widest = widest.max(text::width(&cell_text(&page.start(row, column, SHOWN_BYTES))));
             }
         }
         self.columns.set_width(column, widest);

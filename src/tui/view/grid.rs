@@ -176,7 +176,7 @@ fn grid_row(app: &App, buffer: &mut Buffer, grid: &Grid, area: Rect, seen: &[See
     }
     for (i, own) in seen.iter().enumerate() {
         let x = area.x + small(own.at);
-        let value = grid.value(row, own.column);
+        let value = grid.shown(row, own.column);
         let (shown, mut style) = cell(app, grid, value.as_ref(), (row, own.column), kind);
         if selected {
             // The selection's own colour of text is made for its ground.
@@ -271,7 +271,7 @@ pub(super) fn record(app: &App, buffer: &mut Buffer, view: &RecordView) {
     for (line, column) in shown.iter().skip(view.top).take(view.height).enumerate() {
         let y = inside.y + small(line);
         let of = grid.columns.of.get(*column).map(|c| c.property_type.to_string().to_lowercase());
-        let value = grid.value(grid.row, *column);
+        let value = grid.shown(grid.row, *column);
         let (_, style) = cell(app, grid, value.as_ref(), (grid.row, *column), kind);
         let whole = value.as_ref().map_or_else(|| "…".to_owned(), text::one_line);
         let name = text::fit(grid.columns.name(*column), names, false);

@@ -9,7 +9,7 @@ use ratatui::widgets::{Block, Borders, Clear, Widget};
 use super::super::app::App;
 use super::super::grid::edit::Review;
 use super::super::input::Input;
-use super::super::layout::{cell_box, centered, inner, list_box, review_box};
+use super::super::layout::{cell_box, centered, inner, list_box, review_box, review_width};
 use super::super::overlay::{Overlay, Picker, Prompt, Question};
 use super::super::viewer::Viewer;
 use crate::tui::text;
@@ -93,8 +93,9 @@ fn review(app: &App, buffer: &mut Buffer, view: &Review) {
     let title = format!("Commit {count} {plural} in one transaction");
     let foot =
         if view.committing { "committing …" } else { "Enter commits · u takes one back · Esc goes back" };
-    let inside = frame_box(app, buffer, review_box(app.size), &title, foot);
-    for (i, (n, line)) in view.lines(inside.width).into_iter().skip(view.top).take(view.height).enumerate() {
+    let lines = view.lines(review_width(app.size).saturating_sub(2));
+    let inside = frame_box(app, buffer, review_box(app.size, lines.len()), &title, foot);
+    for (i, (n, line)) in lines.into_iter().skip(view.top).take(view.height).enumerate() {
         let y = inside.y + small(i);
         let failed = view.failed.as_ref().is_some_and(|(at, _)| *at == Some(n));
         let style = theme.style(if failed { "ui.error" } else { "ui.overlay" });

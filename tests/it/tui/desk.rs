@@ -228,16 +228,6 @@ impl Desk {
         self.settle();
     }
 
-    /// Takes what the bus has sent so far, without waiting for an end.
-    pub fn pump(&mut self) {
-        while let Behind::Bus { events, requests, .. } = &mut self.behind {
-            let Some(event) = events.try_recv() else { return };
-            if let Some(ticket) = requests.get(&event.request).copied() {
-                self.take(Event::Answer(ticket, event.body));
-            }
-        }
-    }
-
     pub fn wheel(&mut self, column: u16, row: u16) {
         let kind = MouseEventKind::ScrollDown;
         self.take(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));

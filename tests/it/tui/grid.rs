@@ -170,7 +170,7 @@ fn the_mouse_sorts_resizes_and_scrolls_sideways() {
     };
     let version = at(&mut desk, "│ version");
     // The line before `version` is the edge of `name`.
-    desk.drag((version, header as u16), version - 24);
+    desk.drag((version, header as u16), (version - 24, header as u16));
     assert_eq!(at(&mut desk, "│ version"), version - 23);
     desk.shows("package…");
     let name = at(&mut desk, " name");
