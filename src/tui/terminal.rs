@@ -162,7 +162,7 @@ impl Loop {
                 }
                 () = due => true,
                 // Something is kept; nothing on the screen changes.
-                () = wake => {
+                () = Self::woken(&self.app, self.start) => {
                     self.take(Event::Tick)?;
                     false
                 }
@@ -197,6 +197,14 @@ impl Loop {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the screen wants to be woken.
+    async fn woken(app: &App, start: Instant) {
+        match app.wakes_at() {
+            Some(at) => tokio::time::sleep_until(start + at).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes an input in and those that wait behind it: a burst costs one frame.

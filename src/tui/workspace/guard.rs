@@ -9,7 +9,6 @@
 
 use crate::bus::{Loss, Lost, statement_intents};
 use crate::tui::app::{App, RunKind};
-use crate::tui::commands;
 use crate::tui::overlay::Overlay;
 use crate::tui::text;
 
