@@ -1,6 +1,5 @@
 //! Statements that write: which there are, and what each one gives.
 
-
 use sqlparser::ast::{self, With};
 
 use crate::model::Result;

@@ -14,6 +14,7 @@
 
 mod access;
 mod alter;
+mod chains;
 mod change;
 mod checks;
 mod coerce;
@@ -36,7 +37,9 @@ mod joined;
 mod limits;
 mod literal;
 mod merge;
+mod ordered;
 mod planning;
+mod plans;
 mod point;
 mod prepared;
 mod provider;
@@ -59,6 +62,7 @@ mod transaction;
 mod truncate;
 mod types;
 mod views;
+mod watch;
 mod windows;
 
 use crate::columnar as arrow_value;

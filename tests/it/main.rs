@@ -14,6 +14,7 @@ mod indexes;
 mod isolation;
 mod layers;
 mod limits;
+mod plans;
 mod pty;
 mod rules;
 mod slt;
