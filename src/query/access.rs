@@ -65,6 +65,17 @@ pub enum PlanStep {
         /// The rows there.
         rows: usize,
     },
+    /// The rows in the order of an index.
+    IndexOrder {
+        /// The type's name.
+        table: String,
+        /// The index's name.
+        index: String,
+        /// The columns that it is walked by, as `a, b`.
+        columns: String,
+        /// From its end.
+        descending: bool,
+    },
     /// Only rows that fulfil a predicate.
     Filter {
         /// As SQL.
@@ -111,6 +122,10 @@ impl fmt::Display for PlanStep {
                 "IndexRange: {table}.{index} on {columns} ({rows} {})",
                 if *rows == 1 { "row" } else { "rows" }
             ),
+            PlanStep::IndexOrder { table, index, columns, descending } => {
+                let back = if *descending { " descending" } else { "" };
+                write!(f, "IndexOrder: {table}.{index} on {columns}{back}")
+            }
             PlanStep::Filter { predicate } => write!(f, "Filter: {predicate}"),
             PlanStep::Limit { rows } => write!(f, "Limit: {rows}"),
         }

@@ -18,7 +18,7 @@ use crate::storage::{IndexRange, View};
 use super::columns::{Columns, Source};
 
 /// Reading a row by its handle costs as much as this many of a scan.
-const ROW_COST: u64 = 8;
+pub const ROW_COST: u64 = 8;
 /// The most entries walked to learn how many there are.
 const MOST_ENTRIES: u64 = 50_000;
 /// Types this small are scanned.
@@ -98,6 +98,136 @@ pub fn choose(
         }
     }
     Ok(best)
+}
+
+/// A column that rows are ordered by.
+#[derive(Debug, Clone, Copy)]
+pub struct OrderBy {
+    /// The property.
+    pub id: PropertyId,
+    /// Its type.
+    pub property_type: PropertyType,
+    /// The highest first.
+    pub descending: bool,
+    /// NULLs before all others.
+    pub nulls_first: bool,
+}
+
+/// An index that has the rows in an order.
+#[derive(Debug, Clone)]
+pub struct Ordered {
+    /// Its name.
+    pub name: String,
+    /// The columns it is walked by: those that equal a value, then those of the order.
+    pub columns: Vec<String>,
+    /// The stretches, in the order they are walked.
+    pub ranges: Vec<IndexRange>,
+    /// Each is walked from its end.
+    pub back: bool,
+}
+
+/// The index that has the rows that filters leave in an order; the one that most equalities bound.
+///
+/// # Errors
+/// `Internal`.
+pub fn in_order(
+    definition: &TypeDef,
+    columns: &Columns,
+    filters: &[Expr],
+    order: &[OrderBy],
+) -> Result<Option<Ordered>> {
+    let mut best: Option<(usize, Ordered)> = None;
+    for index in &definition.indexes {
+        let Some((equal, ordered)) = order_of(definition, index, columns, filters, order)? else { continue };
+        if best.as_ref().is_none_or(|(known, _)| equal > *known) {
+            best = Some((equal, ordered));
+        }
+    }
+    Ok(best.map(|(_, ordered)| ordered))
+}
+
+fn order_of(
+    definition: &TypeDef,
+    index: &IndexDef,
+    columns: &Columns,
+    filters: &[Expr],
+    order: &[OrderBy],
+) -> Result<Option<(usize, Ordered)>> {
+    let Some(first) = order.first() else { return Ok(None) };
+    let mut equal = Vec::new();
+    for id in index.properties.iter().take_while(|id| **id != first.id) {
+        match narrowed(columns, filters, *id).equal.as_deref() {
+            Some([value]) => equal.push(value.clone()),
+            _ => return Ok(None),
+        }
+    }
+    let rest = index.properties.get(equal.len()..).unwrap_or_default();
+    let fits = rest.len() >= order.len() && rest.iter().zip(order).all(|(id, by)| *id == by.id);
+    // Intervals of one length are equal in an index, and not to a sort.
+    if !fits || order.iter().any(|by| by.property_type == PropertyType::Interval) {
+        return Ok(None);
+    }
+    let is_null = |by: &OrderBy| definition.property_by_id(by.id).is_none_or(|p| !p.not_null);
+    // NULLs stand at the end of an index.
+    let natural = |by: &OrderBy| by.nulls_first == by.descending || !is_null(by);
+    if order.iter().any(|by| by.descending != first.descending) {
+        return Ok(None);
+    }
+    let (id, number) = (definition.id, index.number);
+    let bounds = narrowed(columns, filters, first.id);
+    let bounded = bounds.low.is_some() || bounds.high.is_some();
+    let values = || IndexRange::between(id, number, &equal, bounds.low.as_ref(), bounds.high.as_ref());
+    let ranges = if bounded && order.iter().skip(1).all(natural) {
+        values().map(|range| vec![range])
+    } else if order.iter().all(natural) {
+        IndexRange::equal(id, number, &equal).map(|range| vec![range])
+    } else if order.len() == 1 {
+        let nulls = [equal.as_slice(), &[Value::Null]].concat();
+        let mut ranges = vec![values()?, IndexRange::equal(id, number, &nulls)?];
+        if first.nulls_first {
+            ranges.reverse();
+        }
+        Ok(ranges)
+    } else {
+        return Ok(None);
+    };
+    // A value too long for an index: the sort says so.
+    let Ok(ranges) = ranges else { return Ok(None) };
+    let used = index.properties.iter().take(equal.len() + order.len());
+    let names = used.filter_map(|id| definition.property_by_id(*id)).map(|p| p.name.clone());
+    let ordered =
+        Ordered { name: index.name.clone(), columns: names.collect(), ranges, back: first.descending };
+    Ok(Some((equal.len(), ordered)))
+}
+
+/// The lowest and the highest value of the first column of an index; none where all are NULL.
+///
+/// # Errors
+/// `Corrupt`, `Io`.
+pub fn ends(view: &View, definition: &TypeDef, index: &IndexDef) -> Result<Option<(Value, Value)>> {
+    let Some(property) = index.properties.first() else { return Ok(None) };
+    let range = IndexRange::between(definition.id, index.number, &[], None, None)?;
+    let value_at = |row: Option<RowId>| -> Result<Value> {
+        let mut value = Value::Null;
+        if let Some(row) = row {
+            view.read(row, &mut |record| {
+                value = record.property(*property)?.to_value();
+                Ok(())
+            })?;
+        }
+        Ok(value)
+    };
+    let (mut first, mut last) = (None, None);
+    view.indexed(&range, &mut |row| {
+        first = Some(row);
+        Ok(ControlFlow::Break(()))
+    })?;
+    view.indexed_back(&range, &mut |row| {
+        last = Some(row);
+        Ok(ControlFlow::Break(()))
+    })?;
+    let (low, high) = (value_at(first)?, value_at(last)?);
+    Ok((!low.is_null() && !high.is_null()).then_some((low, high)))
 }
 
 /// The rows under some stretches; `None` where there are more than `most`.

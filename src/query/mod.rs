@@ -14,6 +14,7 @@
 
 mod access;
 mod alter;
+mod chains;
 mod change;
 mod checks;
 mod coerce;
@@ -40,7 +41,9 @@ mod limits;
 mod literal;
 mod merge;
 mod numeric;
+mod ordered;
 mod planning;
+mod plans;
 mod point;
 mod prepared;
 mod provider;
@@ -67,6 +70,7 @@ mod truncate;
 mod types;
 mod untyped;
 mod views;
+mod watch;
 mod windows;
 
 use crate::columnar as arrow_value;

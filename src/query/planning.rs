@@ -19,6 +19,7 @@ use super::arrow_value::{property_type_of, scalar_of};
 use super::error::{from_datafusion_at, quoted, some_of};
 use super::limits::RowLimit;
 use super::literal::{parameter_value, parse_text};
+use super::plans::is_fixed;
 use super::provider::Reading;
 use super::rewrite::rewrite;
 use super::rows::{Guarded, shown_schema};
@@ -46,8 +47,56 @@ impl Run {
         statement: ast::Statement,
         view: &View,
     ) -> Result<SendableRecordBatchStream> {
+        self.shown(self.physical(statement, view).await?, view)
+    }
+
+    /// The rows of the query that the statement's text is; its plan is kept for the next time.
+    pub(super) async fn rows_of_text(
+        &self,
+        statement: ast::Statement,
+        view: &View,
+    ) -> Result<SendableRecordBatchStream> {
+        let (session, plan, number) = self.plan(statement, view, Vec::new()).await?;
+        // Values stand in the plan already.
+        let planned = if self.params.is_empty() && is_fixed(&plan) {
+            let ordered = keeps_order(&plan);
+            let plan = session.optimize(&plan).map_err(|e| self.located(&e, view.catalog()))?;
+            self.shared.plans.keep(&self.sql, view.catalog(), plan.clone(), ordered);
+            self.of_optimized(session, &plan, number, view).await?
+        } else {
+            self.ready(session, &plan, number, view).await?
+        };
+        self.shown(planned, view)
+    }
+
+    /// The rows of the query that the statement's text is, where its plan was kept and still holds.
+    pub(super) async fn rows_as_planned(&self, view: &View) -> Result<Option<SendableRecordBatchStream>> {
+        let Some(kept) = self.shared.plans.get(&self.sql, view.catalog()) else { return Ok(None) };
+        let (view_read, cancel, ordered) = (view.clone(), self.cancel.clone(), kept.ordered);
+        let reading = Reading { view: view_read, cancel, ordered, scratch: Vec::new() };
+        let number = self.shared.state.set(reading);
+        let session = self.shared.context.state();
+        let planned = self.of_optimized(session, &kept.plan, number, view).await?;
+        self.shown(planned, view).map(Some)
+    }
+
+    async fn of_optimized(
+        &self,
+        session: SessionState,
+        plan: &LogicalPlan,
+        number: u64,
+        view: &View,
+    ) -> Result<Planned> {
+        let planner = Arc::clone(session.query_planner());
+        let plan = planner.create_physical_plan(plan, &session).await;
+        let plan = plan.map_err(|e| self.located(&e, view.catalog()))?;
+        self.cancel.check()?;
+        Ok(Planned { session, plan, number })
+    }
+
+    fn shown(&self, planned: Planned, view: &View) -> Result<SendableRecordBatchStream> {
+        let rows = self.started(planned, view)?;
         let limit = RowLimit::of(&self.shared.settings);
-        let rows = self.started(self.physical(statement, view).await?, view)?;
         Ok(Box::pin(rows.shown(limit, Arc::clone(&self.running))))
     }
 
@@ -137,6 +186,7 @@ impl Run {
         views::expand(&mut statement, view.catalog())?;
         super::exact::write_numbers(&mut statement)?;
         rewrite(&mut statement, view.catalog())?;
+        super::chains::tame(&mut statement)?;
         let state = &self.shared.state;
         let reading = Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false, scratch };
         let number = state.set(reading);

@@ -238,7 +238,8 @@ fn exact(value: &Value, target: PropertyType) -> Option<Value> {
 }
 
 fn plan(sql: &str, catalog: &Catalog) -> Option<PointPlan> {
-    let Ok(Statement::Sql(statement)) = statement::parse(sql) else { return None };
+    // On the caller's thread, whose stack may be small.
+    let Some(Statement::Sql(statement)) = statement::parse_plain(sql) else { return None };
     let ast::Statement::Query(query) = *statement else { return None };
     let SetExpr::Select(select) = query.body.as_ref() else { return None };
     let [table] = select.from.as_slice() else { return None };

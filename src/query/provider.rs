@@ -267,6 +267,7 @@ impl TableProvider for TypeTable {
             shown,
             access,
             filters: physical,
+            predicates: filters,
             limit,
             ordered: reading.ordered,
             cancel: reading.cancel,

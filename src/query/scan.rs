@@ -5,15 +5,16 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{BatchCoalescer, filter_record_batch, prep_null_mask_filter};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Statistics};
+use datafusion::common::{ColumnStatistics, DataFusionError, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
@@ -23,13 +24,14 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Par
 use tokio::sync::mpsc::Sender;
 use uuid::Uuid;
 
-use crate::model::{CancelToken, Result, RowId, TypeId};
+use crate::model::{CancelToken, PropertyType, Result, RowId, TypeId};
 use crate::storage::{RecordView, View};
 
 use super::access::{Access, QueryPlan};
-use super::arrow_value::ColumnBuilder;
+use super::arrow_value::{ColumnBuilder, scalar_of};
 use super::columns::{Columns, Source};
 use super::error::to_datafusion;
+use super::indexed;
 
 /// Rows of a batch.
 pub const BATCH_ROWS: usize = 8192;
@@ -37,6 +39,9 @@ pub const BATCH_ROWS: usize = 8192;
 const CHECK_ROWS: usize = 1024;
 /// Types with more rows than this are read in two partitions.
 const SPLIT_ROWS: u64 = 4 * BATCH_ROWS as u64;
+
+/// Of types this small nothing but the rows is counted.
+const SMALL_ROWS: u64 = 16;
 
 /// What a scan reads.
 #[derive(Clone)]
@@ -55,6 +60,8 @@ pub struct ScanRequest {
     pub access: Access,
     /// What the rows must fulfil beyond it; over the columns read.
     pub filters: Vec<Arc<dyn PhysicalExpr>>,
+    /// The same as the planner wrote it.
+    pub predicates: Vec<Expr>,
     /// At most this many rows are needed of each partition.
     pub limit: Option<usize>,
     /// One partition, so that rows come in the order of their insertion.
@@ -73,6 +80,8 @@ pub struct ScanExec {
     read_schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
+    /// Of the columns shown; computed when they are asked for.
+    statistics: OnceLock<Vec<ColumnStatistics>>,
 }
 
 impl ScanExec {
@@ -109,7 +118,59 @@ impl ScanExec {
             read_schema,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
+            statistics: OnceLock::new(),
         })
+    }
+
+    /// What it reads.
+    pub fn request(&self) -> &ScanRequest {
+        &self.request
+    }
+
+    /// The rows of the type.
+    pub fn live_rows(&self) -> u64 {
+        self.live_rows
+    }
+
+    /// The columns read.
+    pub fn read_schema(&self) -> &SchemaRef {
+        &self.read_schema
+    }
+
+    /// What indexes tell of the columns: the first and the last entry are the lowest and the highest value.
+    fn column_statistics(&self) -> Vec<ColumnStatistics> {
+        let request = &self.request;
+        let mut found = Statistics::unknown_column(&self.schema());
+        let Some(definition) = request.view.catalog().by_id(request.type_id) else { return found };
+        let live = usize::try_from(self.live_rows).unwrap_or(usize::MAX);
+        let every_row =
+            request.access == Access::Scan && request.filters.is_empty() && request.limit.is_none();
+        let schema = self.schema();
+        let shown = request.read.iter().take(request.shown).zip(schema.fields().iter());
+        for (statistics, (place, field)) in found.iter_mut().zip(shown) {
+            let Some(Source::Property(id, property_type)) = request.columns.source(*place) else { continue };
+            let Some(index) = definition.indexes.iter().find(|index| index.properties.first() == Some(&id))
+            else {
+                continue;
+            };
+            if index.unique && index.properties.len() == 1 {
+                statistics.distinct_count = Precision::Inexact(live);
+            }
+            // An error will be told by the scan.
+            let Ok(Some((low, high))) = indexed::ends(&request.view, definition, index) else { continue };
+            let ordered_alike =
+                matches!(property_type, PropertyType::Integer | PropertyType::Date | PropertyType::Timestamp);
+            let precise = |value| {
+                let scalar = scalar_of(&value);
+                match scalar.data_type() == *field.data_type() {
+                    true if every_row && ordered_alike => Precision::Exact(scalar),
+                    true => Precision::Inexact(scalar),
+                    false => Precision::Absent,
+                }
+            };
+            (statistics.min_value, statistics.max_value) = (precise(low), precise(high));
+        }
+        found
     }
 }
 
@@ -220,6 +281,13 @@ impl ExecutionPlan for ScanExec {
             Access::EdgesAt { nodes, .. } => Precision::Inexact(nodes.len().saturating_mul(10).min(live)),
             Access::Index(found) => Precision::Inexact(found.rows.len()),
         };
+        if self.live_rows > SMALL_ROWS {
+            let columns = self.statistics.get_or_init(|| self.column_statistics());
+            statistics.column_statistics.clone_from(columns);
+            if !whole {
+                statistics = statistics.to_inexact();
+            }
+        }
         Ok(Arc::new(statistics))
     }
 }
@@ -277,7 +345,7 @@ fn read_rows(request: &ScanRequest, mut rows: Vec<RowId>, reader: &mut Reader) -
 }
 
 /// Turns records into batches that are filtered and sent.
-struct Reader {
+pub struct Reader {
     columns: Vec<(Source, ColumnBuilder)>,
     pending: usize,
     batch_rows: usize,
@@ -293,7 +361,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(
+    /// A reader of a request, which sends what is shown.
+    pub fn new(
         request: &ScanRequest,
         read_schema: SchemaRef,
         out_schema: SchemaRef,
@@ -327,7 +396,16 @@ impl Reader {
         }
     }
 
-    fn add(&mut self, row: RowId, record: &RecordView<'_>) -> Result<ControlFlow<()>> {
+    /// Whether it needs no more rows.
+    pub fn is_done(&self) -> bool {
+        self.stopped
+    }
+
+    /// Adds a row; breaks where no more are needed.
+    ///
+    /// # Errors
+    /// `Cancelled`; `Corrupt` for a damaged record; what a filter fails with.
+    pub fn add(&mut self, row: RowId, record: &RecordView<'_>) -> Result<ControlFlow<()>> {
         if self.stopped {
             return Ok(ControlFlow::Break(()));
         }
@@ -345,7 +423,11 @@ impl Reader {
         Ok(if self.stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
-    fn finish(&mut self) -> Result<()> {
+    /// Passes on what is left.
+    ///
+    /// # Errors
+    /// As [`Reader::add`].
+    pub fn finish(&mut self) -> Result<()> {
         self.cancel.check()?;
         if !self.stopped {
             self.flush()?;
@@ -364,7 +446,10 @@ impl Reader {
     }
 
     /// Filters and passes on what is pending.
-    fn flush(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// As [`Reader::add`].
+    pub fn flush(&mut self) -> Result<()> {
         if self.pending == 0 {
             return Ok(());
         }

@@ -30,6 +30,8 @@ use super::ddl;
 use super::dml;
 use super::explain::{self, Explained};
 use super::limits::Rounds;
+use super::ordered::IndexOrder;
+use super::plans::KeptPlans;
 use super::point::{PointPlans, PointRows};
 use super::prepared::Prepared;
 use super::provider::{CATALOG, SCHEMA, StatementState, TypeCatalog};
@@ -43,6 +45,7 @@ use super::sum::checked_aggregates;
 use super::system::{Running, SessionEntry, Surroundings, System};
 use super::transaction::{Control, SessionTransaction, read_only_session};
 use super::types::SqlTypes;
+use super::watch::watched;
 
 /// How often a statement is begun anew because another transaction committed first.
 const ATTEMPTS: usize = 16;
@@ -140,6 +143,7 @@ pub(super) struct Shared {
     entry: Arc<SessionEntry>,
     prepared: Prepared,
     points: PointPlans,
+    pub(super) plans: KeptPlans,
 }
 
 impl SqlSession {
@@ -163,9 +167,19 @@ impl SqlSession {
             session: Arc::clone(&entry),
         }));
         let prepared = Prepared::default();
-        let points = PointPlans::default();
-        let shared =
-            Shared { store, context, state, read_only, transaction, settings, entry, prepared, points };
+        let (points, plans) = (PointPlans::default(), KeptPlans::default());
+        let shared = Shared {
+            store,
+            context,
+            state,
+            read_only,
+            transaction,
+            settings,
+            entry,
+            prepared,
+            points,
+            plans,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -212,6 +226,7 @@ impl SqlSession {
             params: params.to_vec(),
             cancel: cancel.clone(),
             writes: Arc::new(AtomicBool::new(false)),
+            is_text: true,
             running: Arc::new(self.shared.entry.run(sql, self.shared.store.now_micros())),
         };
         let writes = Arc::clone(&run.writes);
@@ -270,12 +285,12 @@ pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> Data
     if let Some(dir) = &options.temp_dir {
         runtime = runtime.with_temp_file_path(dir);
     }
-    let session = SessionStateBuilder::new()
-        .with_config(config)
-        .with_runtime_env(runtime.build_arc()?)
+    let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime.build_arc()?);
+    let session = watched(builder, state)
         .with_default_features()
         .with_type_planner(Arc::new(SqlTypes))
         .with_analyzer_rule(Arc::new(CheckedArithmetic::default()))
+        .with_physical_optimizer_rule(Arc::new(IndexOrder))
         .with_physical_optimizer_rule(Arc::new(Rounds::new(state)))
         .build();
     let mut context = SessionContext::new_with_state(session);
@@ -307,17 +322,26 @@ pub(super) struct Run {
     /// Its request to stop.
     pub(super) cancel: CancelToken,
     writes: Arc<AtomicBool>,
+    /// What runs is what the text says, not what it names.
+    is_text: bool,
     /// Shows the statement as running.
     pub(super) running: Arc<Running>,
 }
 
 impl Run {
     async fn statement(mut self) -> Result<Outcome> {
+        if self.params.is_empty() && self.shared.plans.knows(&self.sql) {
+            let view = self.shared.transaction.view().await;
+            if let Some(stream) = self.rows_as_planned(&view).await? {
+                return Ok(Outcome::Rows { schema: stream.schema(), stream, changed: None });
+            }
+        }
         let statement = match statement::parse(&self.sql)? {
             Statement::Sql(statement) if matches!(*statement, ast::Statement::Execute { .. }) => {
                 let view = self.shared.transaction.view().await;
                 let (statement, params) = self.shared.prepared.execute(&self, *statement, &view).await?;
                 self.params = params;
+                self.is_text = false;
                 statement
             }
             statement => statement,
@@ -341,7 +365,12 @@ impl Run {
                 Ok((with, statement)) => self.write(Change::under(with, statement)?).await,
                 Err(query) => {
                     let view = self.shared.transaction.view().await;
-                    self.query(ast::Statement::Query(query), view).await
+                    let query = ast::Statement::Query(query);
+                    if !self.is_text {
+                        return self.query(query, view).await;
+                    }
+                    let stream = self.rows_of_text(query, &view).await?;
+                    Ok(Outcome::Rows { schema: stream.schema(), stream, changed: None })
                 }
             },
             ast::Statement::Explain { .. } => {

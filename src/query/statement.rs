@@ -23,6 +23,9 @@ pub const MAX_TOKENS: usize = 100_000;
 pub const MAX_DEPTH: usize = 64;
 /// The longest chain of operators at one level (`a + b + c ...`, `x OR y OR ...`, `UNION ALL ...`).
 pub const MAX_CHAIN: usize = 2_000;
+/// The longest chain of arithmetic at one level: the planner looks at each operator's type once for every
+/// operator around it. Chains of AND and OR are balanced before (see `chains`).
+pub const MAX_ARITHMETIC: usize = 500;
 
 /// How deep the parser may recurse: several of its levels go to one of the text's.
 const PARSER_RECURSION: usize = 600;
@@ -237,6 +240,18 @@ pub fn parse(sql: &str) -> Result<Statement> {
     }
     check_limits(sql, &tokens)?;
     parse_tokens(sql, continued(tokens.into_iter().map(|placed| placed.token).collect()))
+}
+
+/// Parses a statement that is so plain that no thread's stack is too small for it; `None` for others.
+pub fn parse_plain(sql: &str) -> Option<Statement> {
+    /// Tokens that make a syntax tree deep.
+    const MOST: usize = 64;
+    let (tokens, error) = tokenize(sql);
+    let deep = |placed: &&Placed| !matches!(role(&placed.token.token), Role::Other | Role::Break);
+    if error.is_some() || tokens.iter().filter(deep).count() > MOST {
+        return None;
+    }
+    parse_tokens(sql, continued(tokens.into_iter().map(|placed| placed.token).collect())).ok()
 }
 
 /// Texts in quotes with a line break and nothing else between them are one text.
@@ -519,6 +534,11 @@ fn parse_one(parser: &mut Parser<'_>) -> std::result::Result<Statement, ParserEr
     if is_create_edge(parser) {
         return parse_create_edge(parser).map(Statement::CreateEdgeTable);
     }
+    // A query of its own, which the parser knows within others alone.
+    if is_word(&parser.peek_token().token, "table") {
+        let query = parser.parse_query()?;
+        return Ok(Statement::Sql(Box::new(ast::Statement::Query(query))));
+    }
     // PostgreSQL's other word for ROLLBACK, which the parser does not know. It takes no savepoint.
     if is_word(&parser.peek_token().token, "abort") {
         parser.next_token();
@@ -623,8 +643,8 @@ pub(super) fn decapitalize(message: &str) -> String {
 }
 
 fn check_limits(sql: &str, tokens: &[Placed]) -> Result<()> {
-    // For each open level: how many operators stand in the chain so far.
-    let mut chains: Vec<usize> = vec![0];
+    // For each open level: how many operators stand in the chain so far, and how many of arithmetic.
+    let mut chains: Vec<(usize, usize)> = vec![(0, 0)];
     let mut count = 0usize;
     for placed in tokens {
         let token = &placed.token.token;
@@ -641,15 +661,23 @@ fn check_limits(sql: &str, tokens: &[Placed]) -> Result<()> {
             .with_hint("pass data as parameters, or load it with import")));
         }
         match role(token) {
-            Role::Open => chains.push(0),
+            Role::Open => chains.push((0, 0)),
             Role::Close => {
                 if chains.len() > 1 {
                     chains.pop();
                 }
             }
-            Role::Operator => {
-                if let Some(chain) = chains.last_mut() {
+            role @ (Role::Operator | Role::Arithmetic) => {
+                if let Some((chain, arithmetic)) = chains.last_mut() {
                     *chain += 1;
+                    *arithmetic = if matches!(role, Role::Arithmetic) { *arithmetic + 1 } else { 0 };
+                    if *arithmetic > MAX_ARITHMETIC {
+                        return Err(at(Error::bad_input(format!(
+                            "a chain of more than {MAX_ARITHMETIC} operators of arithmetic"
+                        ))
+                        .with_sqlstate(sqlstate::STATEMENT_TOO_COMPLEX)
+                        .with_hint("put parts of it into parentheses, or sum up a list of VALUES")));
+                    }
                     if *chain > MAX_CHAIN {
                         return Err(at(Error::bad_input(format!(
                             "a chain of more than {MAX_CHAIN} operators"
@@ -661,7 +689,7 @@ fn check_limits(sql: &str, tokens: &[Placed]) -> Result<()> {
             }
             Role::Break => {
                 if let Some(chain) = chains.last_mut() {
-                    *chain = 0;
+                    *chain = (0, 0);
                 }
             }
             Role::Other => {}
@@ -679,6 +707,7 @@ enum Role {
     Open,
     Close,
     Operator,
+    Arithmetic,
     Break,
     Other,
 }
@@ -702,25 +731,21 @@ fn role(token: &Token) -> Role {
             | Keyword::JOIN => Role::Operator,
             _ => Role::Other,
         },
+        Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq | Token::Tilde => {
+            Role::Operator
+        }
         Token::Plus
         | Token::Minus
         | Token::Mul
         | Token::Div
         | Token::Mod
         | Token::StringConcat
-        | Token::Eq
-        | Token::Neq
-        | Token::Lt
-        | Token::Gt
-        | Token::LtEq
-        | Token::GtEq
         | Token::DoubleColon
         | Token::Arrow
         | Token::LongArrow
-        | Token::Tilde
         | Token::Caret
         | Token::Ampersand
-        | Token::Pipe => Role::Operator,
+        | Token::Pipe => Role::Arithmetic,
         _ => Role::Other,
     }
 }
@@ -793,8 +818,14 @@ mod tests {
         assert!(parse(&deep).unwrap_err().message().contains("nested deeper than 64"));
         let within = format!("SELECT {}1{}", "(".repeat(60), ")".repeat(60));
         stacked(move || assert!(parse(&within).is_ok()));
-        let chain = format!("SELECT 1{}", " + 1".repeat(2001));
-        assert!(parse(&chain).unwrap_err().message().contains("chain"));
+        let chain = format!("SELECT 1{}", " + 1".repeat(501));
+        assert!(parse(&chain).unwrap_err().message().contains("chain of more than 500"));
+        let chain = format!("SELECT true{}", " OR true".repeat(2001));
+        assert!(parse(&chain).unwrap_err().message().contains("chain of more than 2000"));
+        let apart = format!("SELECT 1 = 1{}", " OR 1 + 1 = 2".repeat(600));
+        stacked(move || assert!(parse(&apart).is_ok()));
+        assert!(parse_plain("SELECT a FROM t WHERE k = 1").is_some());
+        assert!(parse_plain(&format!("SELECT 1{}", " + 1".repeat(100))).is_none());
         let case = format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(65), " END".repeat(65));
         assert!(parse(&case).unwrap_err().message().contains("nested deeper"));
         let wide = format!("SELECT 1 IN ({}2)", "1,".repeat(60_000));

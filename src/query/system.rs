@@ -100,6 +100,12 @@ pub fn is_system_schema(name: &str) -> bool {
     [SYSTEM_SCHEMA, INFORMATION_SCHEMA].contains(&name)
 }
 
+/// Whether a table is made by the system.
+#[must_use]
+pub fn is_system_table(provider: &dyn TableProvider) -> bool {
+    provider.downcast_ref::<Provider>().is_some()
+}
+
 impl SystemTable {
     fn arrow_schema(&self) -> SchemaRef {
         let fields: Vec<_> = self.columns.iter().map(|(name, of)| field_of(name, *of, true)).collect();

@@ -105,6 +105,17 @@ pub trait Snapshot: Send + Sync {
     /// # Errors
     /// What the visitor fails with; `Corrupt` for damaged data; `Io`.
     fn scan(&self, table: Table, range: (Bound<&[u8]>, Bound<&[u8]>), visit: &mut Visitor<'_>) -> Result<()>;
+
+    /// Visits the entries of a key range in descending order.
+    ///
+    /// # Errors
+    /// As [`Snapshot::scan`].
+    fn scan_back(
+        &self,
+        table: Table,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        visit: &mut Visitor<'_>,
+    ) -> Result<()>;
 }
 
 /// An ordered key-value engine with snapshots and atomic, durable batches.

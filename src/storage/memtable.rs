@@ -210,6 +210,86 @@ impl Memtable {
     }
 }
 
+impl Memtable {
+    /// As [`Memtable::range`], in descending order.
+    pub(crate) fn range_back<'g>(
+        &'g self,
+        table: Table,
+        range: (Bound<&'g [u8]>, Bound<&'g [u8]>),
+        lsn: u64,
+        guard: &'g Guard,
+    ) -> RangeBack<'g> {
+        if !self.concerns(lsn) {
+            return RangeBack::Nothing;
+        }
+        match &self.content {
+            Content::Run(layer) => RangeBack::Run(layer.table(table).range::<[u8], _>(range)),
+            Content::Lists(lists) => {
+                let list = list_of(lists, table);
+                let next = match range.1 {
+                    Bound::Unbounded => list.back(guard),
+                    // The oldest version of the key there could be is the last one.
+                    Bound::Included(high) => {
+                        with_probe(high, u64::MAX, |probe| list.upper_bound(Bound::Included(probe), guard))
+                    }
+                    Bound::Excluded(high) => {
+                        with_probe(high, 0, |probe| list.upper_bound(Bound::Excluded(probe), guard))
+                    }
+                };
+                RangeBack::List { next, start: range.0, lsn }
+            }
+        }
+    }
+}
+
+/// A walk over a memtable's entries of a range, from its end.
+pub(crate) enum RangeBack<'g> {
+    Nothing,
+    Run(std::collections::btree_map::Range<'g, Vec<u8>, Option<Vec<u8>>>),
+    List { next: Option<ListEntry<'g>>, start: Bound<&'g [u8]>, lsn: u64 },
+}
+
+impl<'g> Iterator for RangeBack<'g> {
+    type Item = (&'g [u8], Option<&'g [u8]>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            RangeBack::Nothing => None,
+            RangeBack::Run(entries) => {
+                entries.next_back().map(|(key, value)| (key.as_slice(), value.as_deref()))
+            }
+            RangeBack::List { next, start, lsn } => loop {
+                let last = next.take()?;
+                let (key, _) = version_of(last.key());
+                let before = match start {
+                    Bound::Included(start) => key < *start,
+                    Bound::Excluded(start) => key <= *start,
+                    Bound::Unbounded => false,
+                };
+                if before {
+                    return None;
+                }
+                // Its versions come the oldest first; the newest one that is seen counts.
+                let mut seen = None;
+                let mut entry = Some(last);
+                while let Some(version) = &entry
+                    && version_of(version.key()).0 == key
+                {
+                    let earlier = version.prev();
+                    if version_of(version.key()).1 <= *lsn {
+                        seen = entry.take();
+                    }
+                    entry = earlier;
+                }
+                *next = entry;
+                if let Some(seen) = seen {
+                    return Some((key, seen.value().as_deref()));
+                }
+            },
+        }
+    }
+}
+
 /// A walk over a memtable's entries of a range.
 pub(crate) enum Range<'g> {
     Nothing,
@@ -351,9 +431,14 @@ mod tests {
                 if crate::storage::merge::is_empty_range(bounds) { continue; }
                 let found: Vec<_> = lists.range(Table::Nodes, bounds, lsn as u64, &guard).collect();
                 prop_assert_eq!(&found, &want);
+                let mut back: Vec<_> = lists.range_back(Table::Nodes, bounds, lsn as u64, &guard).collect();
+                back.reverse();
+                prop_assert_eq!(&back, &want);
                 if lsn == transactions.len() {
                     let found: Vec<_> = run.range(Table::Nodes, bounds, lsn as u64, &guard).collect();
                     prop_assert_eq!(&found, &want);
+                    let back: Vec<_> = run.range_back(Table::Nodes, bounds, lsn as u64, &guard).collect();
+                    prop_assert!(back.iter().rev().eq(&want));
                 }
                 for key in model.keys() {
                     prop_assert_eq!(lists.get(Table::Nodes, key, lsn as u64, &guard), model.get(key).map(Option::as_deref));

@@ -5,10 +5,11 @@
 //! over the memtables, the newest last, and these over a [`Snapshot`]. The newest source that names a
 //! key decides about it.
 //!
-//! Invariants: each key is visited once, in ascending order; a deleted key is never visited. Where
+//! Invariants: each key is visited once, in ascending order (or in descending, where that is asked for); a deleted key is never visited. Where
 //! no upper source has an entry in the range, the snapshot's own scan runs untouched: no copy, no
 //! compare.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, btree_map};
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
@@ -114,22 +115,49 @@ pub(crate) fn scan(
     range: (Bound<&[u8]>, Bound<&[u8]>),
     visit: &mut Visitor<'_>,
 ) -> Result<()> {
+    walk(sources, table, range, Direction::Ascending, visit)
+}
+
+/// Visits the entries of a key range, descending.
+///
+/// # Errors
+/// What the visitor and the snapshot fail with.
+pub(crate) fn scan_back(
+    sources: Sources<'_>,
+    table: Table,
+    range: (Bound<&[u8]>, Bound<&[u8]>),
+    visit: &mut Visitor<'_>,
+) -> Result<()> {
+    walk(sources, table, range, Direction::Descending, visit)
+}
+
+fn walk(
+    sources: Sources<'_>,
+    table: Table,
+    range: (Bound<&[u8]>, Bound<&[u8]>),
+    direction: Direction,
+    visit: &mut Visitor<'_>,
+) -> Result<()> {
     if is_empty_range(range) {
         return Ok(());
     }
     let guard = memtable::pin();
-    let mut upper = Upper::new(sources, table, range, &guard);
-    let base = sources.base;
+    let mut upper =
+        Upper::over(sources.layers, sources.memtables, sources.lsn, table, range, direction, &guard);
+    let base = |visit: &mut Visitor<'_>| match direction {
+        Direction::Ascending => sources.base.scan(table, range, visit),
+        Direction::Descending => sources.base.scan_back(table, range, visit),
+    };
     if upper.head.is_none() {
         drop(upper);
         drop(guard);
-        return base.scan(table, range, visit);
+        return base(visit);
     }
     let mut stopped = false;
-    base.scan(table, range, &mut |key, value| {
+    base(&mut |key, value| {
         let mut hidden = false;
         while let Some((upper_key, change)) = upper.head
-            && upper_key <= key
+            && direction.compare(upper_key, key).is_le()
         {
             hidden = upper_key == key;
             upper.advance();
@@ -165,7 +193,8 @@ pub(crate) fn newest(memtables: &[Arc<Memtable>], visit: &mut Put<'_>) -> Result
     let guard = memtable::pin();
     for table in Table::ALL {
         let everything = (Bound::Unbounded, Bound::Unbounded);
-        let mut upper = Upper::over(&[], memtables, u64::MAX, table, everything, &guard);
+        let ascending = Direction::Ascending;
+        let mut upper = Upper::over(&[], memtables, u64::MAX, table, everything, ascending, &guard);
         while let Some((key, change)) = upper.head {
             visit(table, key, change)?;
             upper.advance();
@@ -186,19 +215,42 @@ pub(crate) fn is_empty_range(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
 
 type Entry<'a> = (&'a [u8], Option<&'a [u8]>);
 
+/// Which end of a range is visited first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Ascending,
+    Descending,
+}
+
+impl Direction {
+    /// Which of two keys is visited first.
+    fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
+        match self {
+            Direction::Ascending => a.cmp(b),
+            Direction::Descending => b.cmp(a),
+        }
+    }
+}
+
 /// The entries of one source.
 enum Entries<'a> {
     Layer(btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>),
     Memtable(memtable::Range<'a>),
+    MemtableBack(memtable::RangeBack<'a>),
 }
 
 impl<'a> Entries<'a> {
-    fn next(&mut self) -> Option<Entry<'a>> {
+    fn next(&mut self, direction: Direction) -> Option<Entry<'a>> {
         match self {
             Entries::Layer(entries) => {
-                entries.next().map(|(key, change)| (key.as_slice(), change.as_deref()))
+                let next = match direction {
+                    Direction::Ascending => entries.next(),
+                    Direction::Descending => entries.next_back(),
+                };
+                next.map(|(key, change)| (key.as_slice(), change.as_deref()))
             }
             Entries::Memtable(entries) => entries.next(),
+            Entries::MemtableBack(entries) => entries.next(),
         }
     }
 }
@@ -209,51 +261,45 @@ struct Upper<'a> {
     sources: Vec<(Entry<'a>, Entries<'a>)>,
     /// The entry that comes next.
     head: Option<Entry<'a>>,
+    direction: Direction,
 }
 
 impl<'a> Upper<'a> {
-    fn new(
-        sources: Sources<'a>,
-        table: Table,
-        range: (Bound<&'a [u8]>, Bound<&'a [u8]>),
-        guard: &'a Guard,
-    ) -> Self {
-        Self::over(sources.layers, sources.memtables, sources.lsn, table, range, guard)
-    }
-
     fn over(
         layers: &'a [Arc<Layer>],
         memtables: &'a [Arc<Memtable>],
         lsn: u64,
         table: Table,
         range: (Bound<&'a [u8]>, Bound<&'a [u8]>),
+        direction: Direction,
         guard: &'a Guard,
     ) -> Self {
         let layers =
             layers.iter().rev().map(|layer| Entries::Layer(layer.table(table).range::<[u8], _>(range)));
-        let memtables = memtables
-            .iter()
-            .rev()
-            .map(|memtable| Entries::Memtable(memtable.range(table, range, lsn, guard)));
+        let memtables = memtables.iter().rev().map(|memtable| match direction {
+            Direction::Ascending => Entries::Memtable(memtable.range(table, range, lsn, guard)),
+            Direction::Descending => Entries::MemtableBack(memtable.range_back(table, range, lsn, guard)),
+        });
         let sources = layers
             .chain(memtables)
-            .filter_map(|mut entries| entries.next().map(|first| (first, entries)))
+            .filter_map(|mut entries| entries.next(direction).map(|first| (first, entries)))
             .collect();
-        let mut upper = Upper { sources, head: None };
+        let mut upper = Upper { sources, head: None, direction };
         upper.advance();
         upper
     }
 
     /// Goes on to the next key. A handful of layers: comparing them in turn beats a heap.
     fn advance(&mut self) {
+        let direction = self.direction;
         // `min_by` keeps the first of equals, and the newest layer stands first.
-        self.head = self.sources.iter().map(|(entry, _)| *entry).min_by(|a, b| a.0.cmp(b.0));
+        self.head = self.sources.iter().map(|(entry, _)| *entry).min_by(|a, b| direction.compare(a.0, b.0));
         let Some((key, _)) = self.head else { return };
         self.sources.retain_mut(|(entry, entries)| {
             if entry.0 != key {
                 return true;
             }
-            entries.next().is_some_and(|next| {
+            entries.next(direction).is_some_and(|next| {
                 *entry = next;
                 true
             })
@@ -278,6 +324,20 @@ mod tests {
 
         fn scan(&self, _: Table, range: (Bound<&[u8]>, Bound<&[u8]>), visit: &mut Visitor<'_>) -> Result<()> {
             for (key, value) in self.0.range::<[u8], _>(range) {
+                if visit(key, value)?.is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        }
+
+        fn scan_back(
+            &self,
+            _: Table,
+            range: (Bound<&[u8]>, Bound<&[u8]>),
+            visit: &mut Visitor<'_>,
+        ) -> Result<()> {
+            for (key, value) in self.0.range::<[u8], _>(range).rev() {
                 if visit(key, value)?.is_break() {
                     break;
                 }
@@ -416,7 +476,14 @@ mod tests {
                 .filter(|(key, _)| RangeBounds::<[u8]>::contains(&range, key.as_slice()))
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect();
-            prop_assert_eq!(found, expected);
+            prop_assert_eq!(&found, &expected);
+            let mut back = Vec::new();
+            scan_back(sources(&layers, &base), Table::Edges, range, &mut |key, value| {
+                back.push((key.to_vec(), value.to_vec()));
+                Ok(ControlFlow::Continue(()))
+            }).unwrap();
+            back.reverse();
+            prop_assert_eq!(back, expected);
 
             let mut value = None;
             let there = get(sources(&layers, &base), Table::Edges, &probe, &mut |bytes| {

@@ -494,6 +494,27 @@ impl Snapshot for RedbSnapshot {
     }
 
     fn scan(&self, table: Table, range: (Bound<&[u8]>, Bound<&[u8]>), visit: &mut Visitor<'_>) -> Result<()> {
+        self.walk(table, range, false, visit)
+    }
+
+    fn scan_back(
+        &self,
+        table: Table,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        visit: &mut Visitor<'_>,
+    ) -> Result<()> {
+        self.walk(table, range, true, visit)
+    }
+}
+
+impl RedbSnapshot {
+    fn walk(
+        &self,
+        table: Table,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        back: bool,
+        visit: &mut Visitor<'_>,
+    ) -> Result<()> {
         if is_empty_range(range) {
             return Ok(());
         }
@@ -501,7 +522,7 @@ impl Snapshot for RedbSnapshot {
         let mut entries = self.shared.call(|| Ok(table.range::<&[u8]>(range)?))?;
         loop {
             let next = self.shared.call(|| {
-                let next = entries.next().transpose()?;
+                let next = if back { entries.next_back() } else { entries.next() }.transpose()?;
                 if let Some((key, value)) = &next {
                     touch(key);
                     touch(value);

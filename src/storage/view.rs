@@ -258,6 +258,21 @@ impl View {
         self.scan_raw(Table::IndexEntries, range.bounds(), &mut |_, value| visit(keys::row_from(value)?))
     }
 
+    /// As [`View::indexed`], from the end of the stretch.
+    ///
+    /// # Errors
+    /// As [`View::indexed`].
+    pub fn indexed_back(
+        &self,
+        range: &IndexRange,
+        visit: &mut dyn FnMut(RowId) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let bounds = range.bounds();
+        merge::scan_back(self.sources(), Table::IndexEntries, bounds, &mut |_, value| {
+            visit(keys::row_from(value)?)
+        })
+    }
+
     /// The row under a whole key of a unique index; `None` also where a value is NULL.
     ///
     /// # Errors

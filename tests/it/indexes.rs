@@ -121,6 +121,88 @@ fn an_index_never_changes_an_answer() {
     });
 }
 
+#[test]
+fn the_plan_tells_the_order_that_an_index_has() {
+    let (_db, [sql]) = sessions(ROWS);
+    for index in INDEXES {
+        sql.does(&[index]);
+    }
+    for (rest, step) in [
+        ("ORDER BY k LIMIT 5", "IndexOrder: t.t_k_idx on k, Limit: 5"),
+        ("ORDER BY k DESC LIMIT 5", "IndexOrder: t.t_k_idx on k descending, Limit: 5"),
+        ("ORDER BY k DESC NULLS LAST LIMIT 5 OFFSET 5", "IndexOrder: t.t_k_idx on k descending, Limit: 10"),
+        ("ORDER BY k NULLS FIRST LIMIT 5", "IndexOrder: t.t_k_idx on k, Limit: 5"),
+        ("WHERE name <> 'n4' ORDER BY k LIMIT 5", "IndexOrder: t.t_k_idx on k, Filter:"),
+        ("WHERE d > DATE '2024-01-02' ORDER BY d, k LIMIT 3", "IndexOrder: t.t_d_k_idx on d, k"),
+        ("ORDER BY d DESC, k DESC LIMIT 3", "IndexOrder: t.t_d_k_idx on d, k descending"),
+        ("WHERE d = DATE '2024-01-05' ORDER BY k LIMIT 3", "IndexLookup: t.t_d_k_idx on d"),
+        ("ORDER BY d, k DESC LIMIT 3", "TableScan: t"),
+        ("ORDER BY f, k LIMIT 5", "TableScan: t"),
+        ("ORDER BY k LIMIT 500", "TableScan: t"),
+        ("ORDER BY k", "TableScan: t"),
+        ("ORDER BY k + 1 LIMIT 5", "TableScan: t"),
+    ] {
+        let told = plan(&sql, &format!("SELECT * FROM t {rest}"));
+        assert!(told.contains(step), "{rest}:\n{told}");
+    }
+    // Computed columns and names of their own stand in nobody's way.
+    let told = plan(&sql, "SELECT upper(name) AS title, k AS number FROM t ORDER BY number DESC LIMIT 2");
+    assert!(told.contains("IndexOrder: t.t_k_idx"), "{told}");
+    sql.gives("SELECT k * 2 AS twice, k AS number FROM t ORDER BY number LIMIT 2", "-10|-5 0|0");
+    // Many rows are read in several partitions, whose sorts the index stands for as well.
+    sql.does(&["INSERT INTO t (k) SELECT v FROM generate_series(2000, 40000) AS g(v)"]);
+    let told = plan(&sql, "SELECT k FROM t ORDER BY k DESC NULLS LAST LIMIT 2");
+    assert!(told.contains("IndexOrder: t.t_k_idx on k descending") && !told.contains("SortExec"), "{told}");
+    sql.gives("SELECT k FROM t ORDER BY k DESC NULLS LAST LIMIT 3", "9007199254740993 40000 39999");
+    // Rows that are too far apart in the index are found by the sort after all.
+    sql.gives("SELECT k FROM t WHERE name = 'n%' OR f = 'Infinity'::float8 ORDER BY k DESC LIMIT 3", "1 0");
+}
+
+fn any_order() -> impl Strategy<Value = (String, String)> {
+    let column =
+        || proptest::sample::select(vec!["k", "name", "f", "d", "n", "d, k", "b, name, k", "name, k"]);
+    let direction =
+        || proptest::sample::select(vec!["", " DESC", " NULLS FIRST", " DESC NULLS LAST", " ASC NULLS LAST"]);
+    (column(), direction(), 0usize..40, 0usize..4).prop_map(|(columns, direction, limit, offset)| {
+        let order: Vec<String> = columns.split(", ").map(|column| format!("{column}{direction}")).collect();
+        (columns.to_owned(), format!("ORDER BY {} LIMIT {limit} OFFSET {offset}", order.join(", ")))
+    })
+}
+
+#[test]
+fn an_order_along_an_index_never_changes_an_answer() {
+    let (_one, [plain]) = sessions(ROWS);
+    let (_two, [indexed]) = sessions(ROWS);
+    for index in INDEXES {
+        indexed.does(&[index]);
+    }
+    for sql in [&plain, &indexed] {
+        sql.does(&["DELETE FROM t WHERE k % 11 = 0", "UPDATE t SET k = k + 1 WHERE k % 13 = 0", "BEGIN"]);
+        sql.does(&[
+            "DELETE FROM t WHERE k BETWEEN 3 AND 6",
+            "UPDATE t SET name = NULL, d = NULL WHERE k % 17 = 0",
+            "UPDATE t SET k = -k WHERE k % 19 = 0",
+            "INSERT INTO t (k, name) VALUES (504, 'n1'), (-7, NULL), (NULL, 'zz')",
+        ]);
+    }
+    let config = ProptestConfig { cases: 150, ..ProptestConfig::default() };
+    let condition = prop_oneof![2 => Just("true".to_owned()), 3 => any_condition()];
+    proptest!(config, |(condition in condition, (columns, order) in any_order())| {
+        // Which of equal rows come is nobody's promise: what they are equal in is compared.
+        let query = format!("SELECT {columns} FROM t WHERE {condition} {order}");
+        let gives = |sql: &Sql| {
+            sql.run(&query).map(|text| text.replace("-0 ", "0 ")).map_err(|e| e.message().to_owned())
+        };
+        prop_assert_eq!(gives(&plain), gives(&indexed), "{}", query);
+    });
+    for query in [
+        "SELECT min(k), max(k), min(d), max(d), min(n), max(name), count(*) FROM t",
+        "SELECT max(k) FROM t WHERE k < 100",
+    ] {
+        assert_eq!(plain.run(query).unwrap(), indexed.run(query).unwrap(), "{query}");
+    }
+}
+
 /// What the session gives without and with something that keeps the statement from being a look-up.
 fn both(db: &Database, condition: &str, params: &[Value]) -> [String; 2] {
     let session = db.session().unwrap();

@@ -102,6 +102,153 @@ fn a_statement_has_the_time_it_is_given() {
     go("RESET statement_timeout").unwrap();
 }
 
+/// Statements that are wide or deep, within the limits of the parser.
+fn shapes() -> Vec<(&'static str, String)> {
+    let nested =
+        |open: &str, close: &str, n: usize| format!("SELECT {}n{} FROM t", open.repeat(n), close.repeat(n));
+    let list = |item: &dyn Fn(usize) -> String, between: &str, n: usize| {
+        (0..n).map(item).collect::<Vec<_>>().join(between)
+    };
+    let number = |n: usize| n.to_string();
+    let equals = |n: usize| format!("n = {n}");
+    let either = |n: usize| format!("s = '{n}' AND n <> {n}");
+    let column = |n: usize| format!("n + {n} AS c{n}");
+    let cte = |n: usize| match n {
+        0 => "c0 AS (SELECT n FROM t)".to_owned(),
+        n => format!("c{n} AS (SELECT n FROM c{})", n - 1),
+    };
+    let twice = |n: usize| match n {
+        0 => "c0 AS (SELECT n FROM t)".to_owned(),
+        n => format!("c{n} AS (SELECT a.n FROM c{0} a JOIN c{0} b USING (n))", n - 1),
+    };
+    vec![
+        ("additions", format!("SELECT n{} FROM t", " + 1".repeat(300))),
+        ("too many additions", format!("SELECT n{} FROM t", " + 1".repeat(1_900))),
+        ("OR of one column", format!("SELECT n FROM t WHERE {}", list(&equals, " OR ", 900))),
+        ("OR of several columns", format!("SELECT n FROM t WHERE {}", list(&either, " OR ", 400))),
+        ("IN list", format!("SELECT n FROM t WHERE n IN ({})", list(&number, ", ", 5_000))),
+        ("calls", nested("upper(", ")", 40).replace('n', "s")),
+        ("calls of two", nested("coalesce(", ", 1)", 40)),
+        ("calls of nullif", nested("nullif(", ", 1)", 40)),
+        ("calls of abs", nested("abs(", ")", 40)),
+        ("calls in calls", nested("substr(concat(", ", 'x'), 1)", 20)),
+        ("casts", nested("CAST(CAST(", " AS TEXT) AS BIGINT)", 20)),
+        ("parentheses", nested("(", ")", 60)),
+        ("CASE", nested("CASE WHEN n > 0 THEN ", " ELSE 0 END", 40)),
+        ("concatenation", format!("SELECT s{} FROM t", " || 'x'".repeat(200))),
+        ("NOT", format!("SELECT n FROM t WHERE {} n = 1", "NOT ".repeat(1_000))),
+        ("columns", format!("SELECT {} FROM t", list(&column, ", ", 1_000))),
+        ("subqueries", format!("SELECT {}1{}", "(SELECT ".repeat(30), ")".repeat(30))),
+        (
+            "subqueries in FROM",
+            format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(30), ") AS q".repeat(30)),
+        ),
+        ("WITH clauses", format!("WITH {} SELECT * FROM c99", list(&cte, ", ", 100))),
+        ("WITH clauses read twice", format!("WITH {} SELECT count(*) FROM c4", list(&twice, ", ", 5))),
+        ("unions", format!("SELECT 1 UNION ALL {}", vec!["SELECT n FROM t"; 40].join(" UNION ALL "))),
+        (
+            "joins",
+            format!(
+                "SELECT count(*) FROM t{}",
+                list(&|n| format!(" JOIN t AS j{n} ON j{n}.n = t.n"), "", 12)
+            ),
+        ),
+        (
+            "rows of VALUES",
+            format!("SELECT count(*) FROM (VALUES {}) AS v(a)", list(&|n| format!("({n})"), ", ", 5_000)),
+        ),
+    ]
+}
+
+#[test]
+fn statements_of_any_shape_end() {
+    let db = database();
+    let session = db.session().unwrap();
+    run(&session, "DELETE FROM t WHERE n > 100", &CancelToken::new()).unwrap();
+    for (what, sql) in shapes() {
+        let started = std::time::Instant::now();
+        let ended = run(&session, &sql, &CancelToken::new());
+        println!("{what}: {:?}, {}", started.elapsed(), ended.is_ok());
+        if let Err(error) = ended {
+            assert_eq!(error.kind(), ErrorKind::BadInput, "{what}: {error}");
+            assert!(error.to_string().len() < 500, "{what}: {} bytes", error.to_string().len());
+        }
+    }
+}
+
+#[test]
+fn a_statement_that_is_being_planned_is_cancelled() {
+    let db = database();
+    for (what, sql) in shapes() {
+        let session = db.session().unwrap();
+        let cancel = CancelToken::new();
+        let stop = cancel.clone();
+        let stopper = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            stop.cancel();
+            std::time::Instant::now()
+        });
+        let ended = run(&session, &sql, &cancel);
+        let after = stopper.join().unwrap().elapsed();
+        println!("{what}: {after:?} {}", ended.is_ok());
+        if let Err(error) = ended {
+            assert!([ErrorKind::Cancelled, ErrorKind::BadInput].contains(&error.kind()), "{what}: {error}");
+        }
+    }
+}
+
+/// An endless recursion ends by its rounds, by its memory, and when it is asked to.
+#[test]
+fn a_recursion_without_end_is_stopped() {
+    let db = database();
+    let session = db.session().unwrap();
+    let endless = |all: &str, columns: &str| {
+        format!(
+            "WITH RECURSIVE r AS (SELECT 1 AS n, repeat('x', 100) AS s UNION {all} SELECT n + 1, s FROM r) SELECT {columns} FROM r"
+        )
+    };
+    for sql in [endless("ALL", "count(*)"), endless("", "n"), endless("ALL", "max(s)")] {
+        run(&session, "SET recursion_limit = 200", &CancelToken::new()).unwrap();
+        let error = run(&session, &sql, &CancelToken::new()).unwrap_err();
+        assert_eq!((error.kind(), error.sqlstate()), (ErrorKind::BadInput, "53400"), "{error}");
+        assert!(error.message().contains("recursion_limit"), "{error}");
+        run(&session, "SET recursion_limit = 0", &CancelToken::new()).unwrap();
+        let error = stopped(&session, &sql, &CancelToken::new());
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+    }
+    // Each round doubles the rows: the memory is used up long before the rounds are.
+    let folder = tempfile::tempdir().unwrap();
+    let create = || OpenOptions { create: true, ..OpenOptions::default() };
+    Database::open(folder.path().join("db"), create()).unwrap().set_config("query.memory_mb", "16").unwrap();
+    let db = Database::open(folder.path().join("db"), create()).unwrap();
+    let session = db.session().unwrap();
+    let doubling = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r CROSS JOIN (VALUES (1), (2)) AS v(x)) \
+                    SELECT count(*) FROM r";
+    let error = run(&session, doubling, &CancelToken::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutOfSpace, "{error}");
+}
+
+#[test]
+fn limits_come_from_the_settings_of_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let create = || OpenOptions { create: true, ..OpenOptions::default() };
+    let db = Database::open(folder.path().join("db"), create()).unwrap();
+    db.set_config("query.row_limit", "10").unwrap();
+    db.set_config("query.recursion_limit", "20").unwrap();
+    drop(db);
+    let db = Database::open(folder.path().join("db"), create()).unwrap();
+    let session = db.session().unwrap();
+    let go = |sql: &str| run(&session, sql, &CancelToken::new());
+    assert_eq!(go("SELECT v FROM generate_series(1, 10) AS g(v)").unwrap(), 10);
+    let error = go("SELECT v FROM generate_series(1, 11) AS g(v)").unwrap_err();
+    assert!(error.message().contains("row_limit") && error.sqlstate() == "53400", "{error}");
+    let recursion =
+        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 30) SELECT max(n) FROM r";
+    assert!(go(recursion).unwrap_err().message().contains("20 rounds"));
+    go("SET recursion_limit = 30").unwrap();
+    assert_eq!(go(recursion).unwrap(), 1);
+}
+
 #[test]
 fn the_program_takes_a_timeout_and_tells_it_from_an_interrupt() {
     let shell = Shell::new();

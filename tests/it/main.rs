@@ -15,6 +15,7 @@ mod indexes;
 mod isolation;
 mod layers;
 mod limits;
+mod plans;
 mod pty;
 mod rules;
 mod slt;

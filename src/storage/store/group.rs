@@ -252,5 +252,6 @@ impl<W: Lead> Drop for Ended<'_, W> {
 /// The error of a group whose fate nobody knows.
 pub(super) fn unknown_outcome(error: &Error) -> Error {
     Error::new(error.kind(), format!("{}; whether it was committed is not known", error.message()))
+        .with_sqlstate(error.sqlstate())
         .with_hint("the database takes no more changes: open it again, and look whether the change is there")
 }
