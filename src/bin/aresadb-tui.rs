@@ -8,7 +8,7 @@ use aresadb::bus::{Bus, BusOptions};
 use aresadb::model::Error;
 use aresadb::tui::editor::KeyPreset;
 use aresadb::tui::theme::{ColorDepth, DEFAULT_THEME, Theme};
-use aresadb::tui::{Ended, Options, run};
+use aresadb::tui::{Ended, Folders, Options, run};
 use clap::{Parser, ValueEnum};
 
 /// Browse an AresaDB database in the terminal.
@@ -22,8 +22,8 @@ struct Arguments {
     #[arg(long)]
     readonly: bool,
     /// Colours: dusk (dark) or paper (light)
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_THEME)]
-    theme: String,
+    #[arg(long, value_name = "NAME")]
+    theme: Option<String>,
     /// The editor's keys
     #[arg(long, value_enum, default_value_t = Keys::Standard)]
     keys: Keys,
@@ -33,6 +33,9 @@ struct Arguments {
     /// Fill the editor with SQL and run it
     #[arg(long, value_name = "SQL")]
     exec: Option<String>,
+    /// Write the session to a new file; `aresadb --file FILE` runs its statements again
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -51,7 +54,7 @@ fn main() -> ExitCode {
             &Error::bad_input("a terminal is needed").with_hint("scripts use `aresadb --exec SQL`"),
         );
     }
-    let theme = match Theme::load(&arguments.theme, depth()) {
+    let theme = match Theme::load(arguments.theme.as_deref().unwrap_or(DEFAULT_THEME), depth()) {
         Ok(theme) => theme,
         Err(error) => return fail(2, &error),
     };
@@ -70,6 +73,9 @@ fn main() -> ExitCode {
         },
         demo: arguments.demo,
         exec: arguments.exec,
+        record: arguments.record,
+        folders: folders(),
+        restores_theme: arguments.theme.is_none(),
     };
     let mut bus = None;
     let ended = run(options, || {
@@ -91,6 +97,18 @@ fn depth() -> ColorDepth {
     let variable = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
     let (no_color, colorterm, term) = (variable("NO_COLOR"), variable("COLORTERM"), variable("TERM"));
     ColorDepth::from_environment(no_color.as_deref(), colorterm.as_deref(), term.as_deref())
+}
+
+/// Where the user's files are: `aresadb` in `$XDG_STATE_HOME` and `$XDG_CONFIG_HOME`, or in `~/.local/state`
+/// and `~/.config`.
+fn folders() -> Folders {
+    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let of = |variable: &str, below: &str| {
+        set(variable)
+            .or_else(|| set("HOME").map(|home| home.join(below)))
+            .map(|folder| folder.join("aresadb"))
+    };
+    Folders { state: of("XDG_STATE_HOME", ".local/state"), config: of("XDG_CONFIG_HOME", ".config") }
 }
 
 /// The nearest folder upward that holds a database, else the folder itself.

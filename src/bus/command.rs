@@ -8,7 +8,9 @@ use uuid::Uuid;
 use crate::model::{Direction, NodeId, Properties, Value};
 use crate::transfer::{ExportSource, FileFormat, ImportOptions};
 
+use super::copy::CopyFormat;
 use super::event::{CursorId, RequestId};
+use super::workspace::WorkspaceCommand;
 
 /// A request to the engine. Each is answered by events that carry its request id, the last of
 /// which is `Done` or `Failed`.
@@ -53,6 +55,48 @@ pub enum Command {
     CloseCursor {
         /// Which result.
         cursor: CursorId,
+    },
+    /// Rows of a held result in another order, some left out. Answers `Cursor` with the name of this
+    /// view at once, `Counted` while a filter finds rows, `Progress` now and then. A sort has its rows
+    /// at the end only. The view goes with its result, or with a `CloseCursor` of its own.
+    Shape {
+        /// Which result, or a view of it: the result counts.
+        cursor: CursorId,
+        /// Which rows, in which order.
+        shape: RowShape,
+    },
+    /// Looks for a text in all rows of a held result or view. Answers `Progress` and `Found`.
+    Find {
+        /// Which result or view.
+        cursor: CursorId,
+        /// What, from where.
+        find: FindRequest,
+    },
+    /// Turns rows of a held result or view into text. Answers `Progress` and `Copied`.
+    CopyRows {
+        /// Which result or view.
+        cursor: CursorId,
+        /// Which rows, in which form.
+        copy: CopyRequest,
+    },
+    /// Writes the rows of a held result or view to a file. Answers `Progress`.
+    ExportRows {
+        /// Which result or view.
+        cursor: CursorId,
+        /// Where to; it appears once it is whole.
+        file: PathBuf,
+        /// How; from the file's extension when absent.
+        format: Option<FileFormat>,
+        /// Only these columns, in this order; all when empty.
+        columns: Vec<u32>,
+        /// Replace a file that exists; otherwise that is `Conflict`.
+        replace: bool,
+    },
+    /// Runs edits in one transaction, or as a part of the open one: all or none. The failure names the
+    /// edit that failed.
+    ApplyEdits {
+        /// In order.
+        edits: Vec<RowEdit>,
     },
     /// Stops another request: it ends with `Failed` of kind `Cancelled`.
     Cancel {
@@ -227,6 +271,8 @@ pub enum Command {
         /// The folder that holds `.aresadb`.
         path: PathBuf,
     },
+    /// What a user's desk keeps between two starts; no database need be open. Answers `Workspace`.
+    Workspace(WorkspaceCommand),
 }
 
 impl Command {
@@ -238,6 +284,11 @@ impl Command {
             Command::Run { .. } => "query",
             Command::FetchPage { .. } => "fetch",
             Command::CloseCursor { .. } => "close",
+            Command::Shape { .. } => "shape",
+            Command::Find { .. } => "find",
+            Command::CopyRows { .. } => "copy",
+            Command::ExportRows { .. } => "export",
+            Command::ApplyEdits { .. } => "edit",
             Command::Cancel { .. } => "cancel",
             Command::Catalog => "schema",
             Command::Indexes => "index",
@@ -265,6 +316,7 @@ impl Command {
             Command::Compact { .. } => "compact",
             Command::Config { .. } => "config",
             Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. } => "wal",
+            Command::Workspace(_) => "workspace",
         }
     }
 }
@@ -284,4 +336,150 @@ pub enum Delivery {
         /// Rows in the first page.
         page_rows: u32,
     },
+}
+
+/// Which rows of a result, in which order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RowShape {
+    /// Rows that pass all of these stay.
+    pub filters: Vec<RowFilter>,
+    /// What they are ordered by, the first one first; NULL comes last in either direction.
+    pub sort: Vec<SortKey>,
+}
+
+/// A column that rows are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SortKey {
+    /// Its place in the result.
+    pub column: u32,
+    /// The greatest first.
+    pub descending: bool,
+}
+
+/// What rows must be to stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowFilter {
+    /// A cell's text holds this; in any case where it has no capitals.
+    Contains {
+        /// The text.
+        text: String,
+        /// Only these columns; all when empty.
+        columns: Vec<u32>,
+        /// No cell holds it.
+        not: bool,
+    },
+    /// A cell compares so; numbers compare as numbers. NULL never does.
+    Compare {
+        /// The column's place in the result.
+        column: u32,
+        /// How.
+        comparison: Comparison,
+        /// With what, as it is shown.
+        text: String,
+    },
+    /// A cell is NULL.
+    IsNull {
+        /// The column's place in the result.
+        column: u32,
+        /// It is not.
+        not: bool,
+    },
+}
+
+/// A comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Whether it holds for what stands so to what it is compared with.
+    #[must_use]
+    pub fn holds(self, found: std::cmp::Ordering) -> bool {
+        match self {
+            Comparison::Equal => found.is_eq(),
+            Comparison::NotEqual => found.is_ne(),
+            Comparison::Less => found.is_lt(),
+            Comparison::LessOrEqual => found.is_le(),
+            Comparison::Greater => found.is_gt(),
+            Comparison::GreaterOrEqual => found.is_ge(),
+        }
+    }
+
+    /// Its sign.
+    #[must_use]
+    pub fn sign(self) -> &'static str {
+        match self {
+            Comparison::Equal => "=",
+            Comparison::NotEqual => "!=",
+            Comparison::Less => "<",
+            Comparison::LessOrEqual => "<=",
+            Comparison::Greater => ">",
+            Comparison::GreaterOrEqual => ">=",
+        }
+    }
+}
+
+/// A text to find, and where to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindRequest {
+    /// The text; in any case where it has no capitals.
+    pub text: String,
+    /// The columns that are looked at, in the order they are shown; all when empty.
+    pub columns: Vec<u32>,
+    /// The row to start at.
+    pub from_row: u64,
+    /// The column to start at.
+    pub from_column: u32,
+    /// The cell itself counts.
+    pub inclusive: bool,
+    /// Towards the first row.
+    pub backwards: bool,
+}
+
+/// Rows of a result or view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowChoice {
+    /// All of them, once they were produced.
+    All,
+    /// These, from 0.
+    Numbers(Vec<u64>),
+}
+
+/// Rows to copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyRequest {
+    /// Which.
+    pub rows: RowChoice,
+    /// Only these columns, in this order; all when empty.
+    pub columns: Vec<u32>,
+    /// In which form.
+    pub format: CopyFormat,
+    /// The table that INSERT statements name.
+    pub table: String,
+    /// Longer text goes to a file.
+    pub most_bytes: u64,
+}
+
+/// A statement that changes rows, and how many it must change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowEdit {
+    /// The statement.
+    pub sql: String,
+    /// Rows it was made for.
+    pub rows: u64,
 }

@@ -1,18 +1,33 @@
 //! A held result: rows by number, while they are still produced and after.
 //!
-//! The first [`MEMORY_BYTES`] of a result stay in memory, what comes after goes to an unnamed
+//! The first [`MEMORY_BYTES`] of a connection's results stay in memory, what comes after goes to an unnamed
 //! temporary file as Arrow IPC, batch by batch; a few decoded batches are kept. So a result of a
 //! million rows costs a bounded amount of memory, and its statement, with the view it reads, ends
 //! as soon as its last row was produced, not when the user has looked at it.
+//!
+//! What a program shows of a result stands in `view` (the rows in another order, some left out);
+//! what else it does with the rows in `work` (find, copy, export).
+
+mod matching;
+mod order;
+mod view;
+mod work;
+
+pub use matching::contains_text;
+pub(super) use view::Held;
+pub(super) use work::{copy_rows, export_rows, find, shape};
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
+use arrow::array::cast::AsArray as _;
+use arrow::array::{Array as _, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use parking_lot::Mutex;
@@ -22,7 +37,7 @@ use crate::model::{Error, Result};
 
 use super::Page;
 
-/// Memory for batches of one result.
+/// Memory for batches of all results of a connection.
 const MEMORY_BYTES: usize = 64 << 20;
 /// Disk for batches of one result.
 const SPILL_BYTES: u64 = 16 << 30;
@@ -31,10 +46,26 @@ const DECODED_BATCHES: usize = 4;
 /// The most rows a page may have.
 const MAX_PAGE_ROWS: u32 = 100_000;
 
+/// The memory that the held results of a connection take.
+#[derive(Clone, Default)]
+pub(super) struct Budget(Arc<AtomicUsize>);
+
+impl Budget {
+    fn take(&self, bytes: usize) -> bool {
+        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= MEMORY_BYTES);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
 /// A result that is held.
 pub(super) struct Cursor {
     schema: SchemaRef,
     temp_dir: PathBuf,
+    budget: Budget,
     state: Mutex<State>,
     /// Wakes readers when rows came or the end is known.
     grown: Notify,
@@ -67,8 +98,9 @@ enum Place {
 }
 
 impl Cursor {
-    pub(super) fn new(schema: SchemaRef, temp_dir: PathBuf) -> Self {
-        Self { schema, temp_dir, state: Mutex::default(), grown: Notify::new(), closed: Notify::new() }
+    pub(super) fn new(schema: SchemaRef, temp_dir: PathBuf, budget: Budget) -> Self {
+        let state = Mutex::default();
+        Self { schema, temp_dir, budget, state, grown: Notify::new(), closed: Notify::new() }
     }
 
     /// Adds rows. Returns how many there are now.
@@ -82,7 +114,7 @@ impl Cursor {
         }
         let rows = batch.num_rows() as u64;
         let bytes = batch.get_array_memory_size();
-        let place = if state.memory_bytes + bytes <= MEMORY_BYTES {
+        let place = if self.budget.take(bytes) {
             state.memory_bytes += bytes;
             Place::Memory(batch)
         } else {
@@ -106,10 +138,102 @@ impl Cursor {
     /// Lets the rows go; whoever produces them stops.
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
+        self.budget.give_back(state.memory_bytes);
         *state = State { closed: true, end: Some(Err(Error::cancelled())), ..State::default() };
         drop(state);
         self.grown.notify_waiters();
         self.closed.notify_one();
+    }
+
+    /// The columns as Arrow has them.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The rows produced so far, and whether those are all.
+    pub(super) fn known(&self) -> (u64, bool) {
+        let state = self.state.lock();
+        (state.rows, state.end.is_some())
+    }
+
+    /// Waits until there are more than `rows` rows, or the end is known; whether there are more.
+    ///
+    /// # Errors
+    /// What the statement failed with, where no more rows came before.
+    pub(super) async fn until_more_than(&self, rows: u64) -> Result<bool> {
+        loop {
+            let grown = self.grown.notified();
+            {
+                let state = self.state.lock();
+                match &state.end {
+                    _ if state.rows > rows => return Ok(true),
+                    Some(end) => return end.clone().map(|()| false),
+                    None => {}
+                }
+            }
+            grown.await;
+        }
+    }
+
+    /// Rows that are there already, as one batch; fewer at the end of what there is.
+    ///
+    /// # Errors
+    /// `Cancelled` when the result is closed; `Io`, `Corrupt` from the file.
+    pub(super) fn read(&self, first_row: u64, rows: u64) -> Result<RecordBatch> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(Error::cancelled());
+        }
+        let available = state.rows.saturating_sub(first_row).min(rows);
+        Ok(state.slice(first_row, available, &self.schema)?.batch().clone())
+    }
+
+    /// The batch that holds a row, and the number of its first row; `None` behind the last row.
+    ///
+    /// # Errors
+    /// As [`Cursor::read`].
+    pub(super) fn batch_of(&self, row: u64) -> Result<Option<(u64, RecordBatch)>> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(Error::cancelled());
+        }
+        let at = state.batches.partition_point(|slot| slot.first_row + slot.rows <= row);
+        let Some(first_row) = state.batches.get(at).map(|slot| slot.first_row) else { return Ok(None) };
+        Ok(Some((first_row, state.batch(at)?)))
+    }
+
+    /// Rows by their numbers, in the order given. Each batch is read once.
+    ///
+    /// # Errors
+    /// As [`Cursor::read`]; `Internal` for a row that is not there.
+    pub(super) fn gather(&self, rows: &[u32]) -> Result<RecordBatch> {
+        let failed = |e: arrow::error::ArrowError| Error::internal(format!("rows cannot be gathered: {e}"));
+        let mut ascending: Vec<(u32, u32)> = rows.iter().copied().zip(0..).collect();
+        ascending.sort_unstable();
+        let mut parts = Vec::new();
+        let mut places = vec![0u32; rows.len()];
+        let mut rest = ascending.as_slice();
+        let mut gathered = 0;
+        while let Some((row, _)) = rest.first() {
+            let (first, batch) = self
+                .batch_of(u64::from(*row))?
+                .ok_or_else(|| Error::internal("a row of the view is not in the result"))?;
+            let end = first + batch.num_rows() as u64;
+            let here = rest.partition_point(|(row, _)| u64::from(*row) < end);
+            let (own, behind) = rest.split_at(here);
+            let within = own.iter().map(|(row, _)| (u64::from(*row) - first) as u32);
+            let taken = take_record_batch(&batch, &UInt32Array::from_iter_values(within)).map_err(failed)?;
+            parts.push(compact(&taken)?);
+            for (_, place) in own {
+                if let Some(slot) = places.get_mut(*place as usize) {
+                    *slot = gathered;
+                }
+                gathered += 1;
+            }
+            rest = behind;
+        }
+        let all = concat_batches(&self.schema, &parts).map_err(failed)?;
+        take_record_batch(&all, &UInt32Array::from(places)).map_err(failed)
     }
 
     /// Waits until the result is closed.
@@ -138,6 +262,12 @@ impl Cursor {
             }
             grown.await;
         }
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        self.budget.give_back(self.state.get_mut().memory_bytes);
     }
 }
 
@@ -211,6 +341,20 @@ impl State {
     }
 }
 
+/// Rows without what they share with rows that were not taken: a view of text keeps whole buffers.
+fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns: Vec<ArrayRef> = (batch.columns().iter())
+        .map(|array| match array.data_type() {
+            DataType::Utf8View => Arc::new(array.as_string_view().gc()) as ArrayRef,
+            DataType::BinaryView => Arc::new(array.as_binary_view().gc()) as ArrayRef,
+            _ => Arc::clone(array),
+        })
+        .collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(batch.schema(), columns, &options)
+        .map_err(|e| Error::internal(format!("rows cannot be put together: {e}")))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -239,7 +383,7 @@ mod tests {
     #[tokio::test]
     async fn rows_come_back_by_number_from_memory_and_from_the_file() {
         let dir = tempfile::tempdir().unwrap();
-        let cursor = Cursor::new(schema(), dir.path().to_owned());
+        let cursor = Cursor::new(schema(), dir.path().to_owned(), Budget::default());
         let per_batch = 1 << 20;
         let batches = 2 * (MEMORY_BYTES as i64 / (per_batch * 8)) + 1;
         for n in 0..batches {
@@ -258,7 +402,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_waits_for_its_rows_and_an_error_comes_after_the_rows_before_it() {
-        let cursor = Cursor::new(schema(), std::path::PathBuf::from("/nonexistent"));
+        let cursor = Cursor::new(schema(), std::path::PathBuf::from("/nonexistent"), Budget::default());
         cursor.push(batch(0, 3)).unwrap();
         assert!(cursor.page(0, 5).now_or_never().is_none());
         assert_eq!(cursor.page(0, 3).await.unwrap().rows(), 3);
@@ -274,7 +418,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_result_takes_and_gives_nothing() {
-        let cursor = Cursor::new(schema(), std::path::PathBuf::from("/nonexistent"));
+        let cursor = Cursor::new(schema(), std::path::PathBuf::from("/nonexistent"), Budget::default());
         cursor.push(batch(0, 3)).unwrap();
         cursor.close();
         cursor.until_closed().await;

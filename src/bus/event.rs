@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Edge, EdgeId, Error, Node, NodeId, PropertyType, Value};
+use crate::model::{CheckDef, Edge, EdgeId, Error, Node, NodeId, PropertyType, ReferenceAction, Value};
 
 use super::command::Command;
+use super::copy::Copied;
+use super::workspace::WorkspaceEvent;
 use super::{LogSegment, LogTransaction, Page, Verification};
 
 /// The version of commands and events; raised when old recordings no longer fit.
@@ -53,7 +55,7 @@ pub struct Event {
 
 /// What an event says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
 pub enum EventBody {
     /// The database is open.
     Opened {
@@ -129,6 +131,10 @@ pub enum EventBody {
     Neighbourhood(Neighbourhood),
     /// A level of a traversal.
     Level(TraverseLevel),
+    /// The next cell with a text, or none in all rows.
+    Found(Option<Found>),
+    /// Rows were copied.
+    Copied(Copied),
     /// A shortest path, or none.
     Path(Option<PathFound>),
     /// Figures.
@@ -141,6 +147,8 @@ pub enum EventBody {
     Segments(Vec<LogSegment>),
     /// A transaction of the log, or a part of one.
     Logged(Box<LogTransaction>),
+    /// What the user's desk keeps.
+    Workspace(WorkspaceEvent),
     /// The command is done.
     Done {
         /// What it did.
@@ -202,6 +210,17 @@ pub struct Progress {
     pub elapsed: Duration,
 }
 
+/// A cell that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Its row in the result or view, from 0.
+    pub row: u64,
+    /// Its column in the result.
+    pub column: u32,
+    /// The search went on at the other end.
+    pub wrapped: bool,
+}
+
 /// The schema as programs show it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CatalogInfo {
@@ -227,10 +246,39 @@ pub struct TypeInfo {
     pub to_type: Option<String>,
     /// Declared, or made by its first insert.
     pub declared: bool,
+    /// Declared, and open to properties that are not.
+    #[serde(default)]
+    pub open: bool,
     /// Live rows.
     pub rows: u64,
     /// Its properties.
     pub properties: Vec<PropertyInfo>,
+    /// Its checks.
+    #[serde(default)]
+    pub checks: Vec<CheckDef>,
+    /// What its rows refer to.
+    #[serde(default)]
+    pub references: Vec<ReferenceInfo>,
+}
+
+/// A reference as programs show it: `FOREIGN KEY (properties) REFERENCES target (keys)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceInfo {
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// What becomes of the row when the one it refers to is deleted.
+    #[serde(default)]
+    pub on_delete: ReferenceAction,
+    /// What becomes of the row when the key it refers to changes.
+    #[serde(default)]
+    pub on_update: ReferenceAction,
+    /// The properties that refer, in order.
+    pub properties: Vec<String>,
+    /// The type they refer to.
+    pub target: String,
+    /// Its properties that are referred to, in the same order.
+    pub keys: Vec<String>,
 }
 
 /// A view as programs show it.

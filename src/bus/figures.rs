@@ -1,10 +1,10 @@
 //! The schema and the figures of a database, as programs show them.
 
 use crate::engine::Database;
-use crate::model::{IndexOrigin, PropertyDef, Result, TypeDef, TypeKind, Value};
+use crate::model::{IndexOrigin, PropertyDef, PropertyId, ReferenceDef, Result, TypeDef, TypeKind, Value};
 use crate::storage::{LogStats, View};
 
-use super::{CatalogInfo, Figure, IndexInfo, PropertyInfo, StatsInfo, TypeInfo, ViewInfo};
+use super::{CatalogInfo, Figure, IndexInfo, PropertyInfo, ReferenceInfo, StatsInfo, TypeInfo, ViewInfo};
 
 /// The types with their row counts, which the store keeps: nothing is scanned.
 pub(super) fn catalog(view: &View) -> Result<CatalogInfo> {
@@ -32,8 +32,11 @@ fn type_info(view: &View, definition: &TypeDef) -> Result<TypeInfo> {
         from_type,
         to_type,
         declared: definition.declared,
+        open: definition.open,
         rows: view.live_rows(definition.id)?,
         properties: properties_of(definition),
+        checks: definition.checks.clone(),
+        references: references_of(view, definition),
     })
 }
 
@@ -46,6 +49,25 @@ fn properties_of(definition: &TypeDef) -> Vec<PropertyInfo> {
         default: p.default.clone(),
     };
     definition.properties.iter().map(info).collect()
+}
+
+fn references_of(view: &View, definition: &TypeDef) -> Vec<ReferenceInfo> {
+    let names = |of: &TypeDef, ids: &[PropertyId]| -> Option<Vec<String>> {
+        ids.iter().map(|id| of.property_by_id(*id).map(|p| p.name.clone())).collect()
+    };
+    let info = |reference: &ReferenceDef| {
+        let target = view.catalog().by_id(reference.target)?;
+        let index = target.indexes.iter().find(|index| index.number == reference.target_index)?;
+        Some(ReferenceInfo {
+            name: reference.name.clone(),
+            on_delete: reference.on_delete,
+            on_update: reference.on_update,
+            properties: names(definition, &reference.properties)?,
+            target: target.name.clone(),
+            keys: names(target, &index.properties)?,
+        })
+    };
+    definition.references.iter().filter_map(info).collect()
 }
 
 /// The indexes of all types.

@@ -9,7 +9,7 @@ use crate::engine::{RowStream, StatementResult};
 use crate::model::{Result, Value};
 use crate::query::{relocate, split_statements};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Held};
 use super::server::{Connection, Failure, Reply, Running};
 use super::{Delivery, EventBody, Page, ResultColumn, Summary};
 
@@ -137,10 +137,11 @@ impl Statement<'_> {
 
     async fn hold(&self, mut rows: RowStream, columns: Vec<ResultColumn>, page_rows: u32) -> Result<Summary> {
         let temp_dir = self.connection.shared.options.temp_dir.clone();
-        let cursor = Arc::new(Cursor::new(Arc::clone(rows.schema()), temp_dir));
+        let cursor =
+            Arc::new(Cursor::new(Arc::clone(rows.schema()), temp_dir, self.connection.budget.clone()));
         // However this ends, whoever waits for rows is told.
         let _end = EndOfRows(Arc::clone(&cursor));
-        let id = self.connection.hold(Arc::clone(&cursor));
+        let id = self.connection.hold(Held::Result(Arc::clone(&cursor)));
         self.reply.send(EventBody::Cursor { statement: self.statement, cursor: id, columns }).await?;
         let mut first_page = true;
         let mut total = 0;

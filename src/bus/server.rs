@@ -23,10 +23,11 @@ use crate::engine::{Database, Executor, OpenOptions, Session, StatementResult};
 use crate::model::{CancelToken, Clock, Error, IdGenerator, Result, SystemClock};
 
 use super::client::{Client, Events};
-use super::cursor::Cursor;
+use super::cursor::{self, Budget, Held};
 use super::reach::Reach;
+use super::workspace::Workspace;
 use super::{Command, CursorId, Envelope, Event, EventBody, PROTOCOL_VERSION, RequestId, SessionId, Summary};
-use super::{figures, files, logs, records, script, upkeep};
+use super::{edits, figures, files, logs, records, script, upkeep};
 
 /// Commands of one client that may wait.
 const QUEUED_COMMANDS: usize = 64;
@@ -66,6 +67,7 @@ pub(super) struct Shared {
     /// may hold for long, so that a `Cancel` is always heard.
     dispatcher: Executor,
     database: RwLock<Option<Database>>,
+    workspace: Workspace,
     next_session: AtomicU64,
     next_cursor: AtomicU64,
     /// Wakes the connections to end.
@@ -79,6 +81,7 @@ impl Bus {
     /// `Io` when threads cannot be started.
     pub fn start(options: BusOptions) -> Result<Self> {
         let shared = Shared {
+            workspace: Workspace::new(Arc::clone(&options.clock)),
             options,
             executor: Executor::new()?,
             dispatcher: Executor::with_workers(1)?,
@@ -105,6 +108,7 @@ impl Bus {
             transaction_told: tokio::sync::Mutex::new(false),
             running: Mutex::default(),
             cursors: Mutex::default(),
+            budget: Budget::default(),
         });
         self.shared.dispatcher.spawn(connection.serve(command_queue));
         (Client::new(session, commands), Events::new(event_queue))
@@ -137,7 +141,9 @@ pub(super) struct Connection {
     /// that the last word is the right one.
     transaction_told: tokio::sync::Mutex<bool>,
     running: Mutex<HashMap<RequestId, Running>>,
-    cursors: Mutex<HashMap<CursorId, Arc<Cursor>>>,
+    cursors: Mutex<HashMap<CursorId, Held>>,
+    /// The memory of held results.
+    pub(super) budget: Budget,
 }
 
 /// How a running request is stopped.
@@ -281,15 +287,28 @@ impl Connection {
                 done(u64::from(found.is_some()))
             }
             Command::FetchPage { cursor, first_row, rows } => {
-                let held = self.cursors.lock().get(&cursor).cloned();
-                let held = held.ok_or_else(|| {
-                    Error::not_found("the result is closed").with_hint("run the statement again")
-                })?;
-                let page = running.until_stopped(held.page(first_row, rows)).await?;
+                let held = self.held(cursor)?;
+                running.until_stopped(held.until_page(first_row, rows)).await?;
+                // It may read a file: not on the thread that takes the commands.
+                let page = self.shared.executor.run_blocking(move || held.page(first_row, rows)).await?;
                 let count = page.rows() as u64;
                 reply.send(EventBody::Rows { cursor: Some(cursor), page }).await?;
                 done(count)
             }
+            Command::Shape { cursor, shape } => {
+                Ok(cursor::shape(self, self.held(cursor)?, shape, reply, running).await?)
+            }
+            Command::Find { cursor, find } => {
+                Ok(cursor::find(self, self.held(cursor)?, find, reply, running).await?)
+            }
+            Command::CopyRows { cursor, copy } => {
+                Ok(cursor::copy_rows(self, self.held(cursor)?, copy, reply, running).await?)
+            }
+            Command::ExportRows { cursor, file, format, columns, replace } => {
+                let (held, target) = (self.held(cursor)?, (file, format, replace));
+                Ok(cursor::export_rows(self, held, target, &columns, reply, running).await?)
+            }
+            Command::ApplyEdits { edits: list } => edits::apply(self, &list, running).await,
             Command::Run { sql, params, delivery } => {
                 script::run(self, &sql, &params, delivery, reply, running).await
             }
@@ -303,6 +322,11 @@ impl Connection {
             command @ (Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. }) => {
                 let (reply, cancel) = (reply.clone(), running.cancel.clone());
                 let work = move || logs::perform(command, &reply, &cancel);
+                Ok(self.shared.executor.run_blocking(work).await?)
+            }
+            Command::Workspace(command) => {
+                let (shared, reply) = (Arc::clone(&self.shared), reply.clone());
+                let work = move || shared.workspace.perform(command, &reply);
                 Ok(self.shared.executor.run_blocking(work).await?)
             }
             Command::Restore { backup, path } => {
@@ -412,8 +436,16 @@ impl Connection {
         Ok(())
     }
 
+    fn held(&self, cursor: CursorId) -> Result<Held> {
+        self.cursors
+            .lock()
+            .get(&cursor)
+            .cloned()
+            .ok_or_else(|| Error::not_found("the result is closed").with_hint("run the statement again"))
+    }
+
     /// Keeps a result under a new name.
-    pub(super) fn hold(&self, cursor: Arc<Cursor>) -> CursorId {
+    pub(super) fn hold(&self, cursor: Held) -> CursorId {
         let id = CursorId(self.shared.next_cursor.fetch_add(1, Ordering::Relaxed));
         self.cursors.lock().insert(id, cursor);
         id

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::bus::registry::{self, LATER};
-use crate::bus::{Client, Command, EventBody, Events};
+use crate::bus::{Client, Command, EventBody, Events, RECORDING_START, recorded_commands};
 use crate::model::{Error, Value, parse_json};
 
 use super::args::{Arguments, Script, Subcommands};
@@ -17,7 +17,7 @@ use super::io::{Io, Outcome, Settings, Stop};
 use super::output::check_format;
 use super::repl;
 use super::script::Splitter;
-use super::session::{Interrupt, Session};
+use super::session::{Interrupt, Session, what_was_done};
 use super::upkeep;
 use super::view;
 use super::wal;
@@ -334,7 +334,38 @@ pub fn run_file(session: &mut Session<'_>, path: &Path, params: &[Value]) -> Out
         std::io::ErrorKind::NotFound => Error::not_found(format!("there is no file {}", path.display())),
         _ => Error::io(format!("open {}", path.display()), &e),
     })?;
-    run_stream(session, &mut std::io::BufReader::new(file), params)
+    let mut input = std::io::BufReader::new(file);
+    let start = input.fill_buf().map_err(|e| Error::io(format!("read {}", path.display()), &e))?;
+    if start.starts_with(RECORDING_START.as_bytes()) {
+        return play(session, path);
+    }
+    run_stream(session, &mut input, params)
+}
+
+/// Runs what a recorded session has done; what it only looked at is passed over.
+fn play(session: &mut Session<'_>, path: &Path) -> Outcome {
+    for command in recorded_commands(path)? {
+        match command {
+            Command::Run { sql, params, .. } => session.run_sql(&sql, &params, 0)?,
+            Command::Begin { read_only: false } => session.run_sql("BEGIN", &[], 0)?,
+            Command::Begin { read_only: true } => session.run_sql("BEGIN READ ONLY", &[], 0)?,
+            Command::Commit => session.run_sql("COMMIT", &[], 0)?,
+            Command::Rollback => session.run_sql("ROLLBACK", &[], 0)?,
+            command @ (Command::ApplyEdits { .. }
+            | Command::InsertNode { .. }
+            | Command::InsertEdge { .. }
+            | Command::UpdateRecord { .. }
+            | Command::DeleteRecord { .. }
+            | Command::Import(_)
+            | Command::LoadDemo) => {
+                let (summary, _) = session.request(command, &mut |_, _, _| Ok(()))?;
+                session.io.note(&what_was_done(&summary));
+            }
+            _ => {}
+        }
+        session.io.flush()?;
+    }
+    Ok(())
 }
 
 /// Runs statements as they arrive; what a statement printed is flushed before the next is read.
@@ -487,6 +518,7 @@ mod tests {
                     from_type: None,
                     to_type: None,
                     declared: true,
+                    open: false,
                     rows: 3,
                     properties: vec![crate::bus::PropertyInfo {
                         name: "age".to_owned(),
@@ -495,6 +527,8 @@ mod tests {
                         not_null: false,
                         default: None,
                     }],
+                    checks: Vec::new(),
+                    references: Vec::new(),
                 }],
                 views: Vec::new(),
                 version: 1,

@@ -11,7 +11,7 @@ use crate::storage::{
     Deleted, Disk, Folder, Planted, RedbBackend, Store, StoreOptions, Transaction, View, check_log_formats,
 };
 
-use crate::query::Conditions;
+use crate::query::{Conditions, System};
 
 use super::executor::Executor;
 use super::records;
@@ -19,8 +19,6 @@ use super::session::Session;
 
 /// One transaction's changes may take this much memory.
 const TRANSACTION_MAX_BYTES: u64 = 1 << 30;
-/// The part of the cache budget that goes to the pages of the key-value store.
-const PAGE_CACHE_SHARE: u64 = 2;
 
 /// How a database is opened.
 #[derive(Clone)]
@@ -74,8 +72,7 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     store: Arc<Store>,
     executor: Executor,
-    config: Config,
-    path: Option<PathBuf>,
+    system: Arc<System>,
     created: bool,
 }
 
@@ -98,8 +95,7 @@ impl Database {
             Err(e) => return Err(e),
         };
         let config = folder.config().clone();
-        let cache_bytes = config.cache.max_size_mb.saturating_mul(1 << 20) / PAGE_CACHE_SHARE;
-        let cache_bytes = usize::try_from(cache_bytes).unwrap_or(usize::MAX);
+        let cache_bytes = usize::try_from(config.page_cache_bytes()).unwrap_or(usize::MAX);
         let log = folder.log(read_only);
         // Before anything is opened that may write: what is newer stays as it is.
         check_log_formats(log.as_ref())?;
@@ -153,25 +149,25 @@ impl Database {
         // The store may outlive the database: a statement under way holds it too.
         folder.into_iter().for_each(|folder| store.keep(folder));
         let executor = options.executor.map_or_else(Executor::new, Ok)?;
-        Ok(Self(Arc::new(Inner { store, executor, config, path, created })))
+        Ok(Self(Arc::new(Inner { store, executor, system: System::new(config, path), created })))
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0.config.name
+        &self.0.system.config.name
     }
 
     /// Its folder; `None` in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.0.path.as_deref()
+        self.0.system.path.as_deref()
     }
 
     /// Its settings.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.0.config
+        &self.0.system.config
     }
 
     /// Whether it was made by this opening.
@@ -202,6 +198,11 @@ impl Database {
     #[must_use]
     pub fn store(&self) -> &Arc<Store> {
         &self.0.store
+    }
+
+    /// What its sessions share.
+    pub(super) fn system(&self) -> &Arc<System> {
+        &self.0.system
     }
 
     /// The latest committed state.

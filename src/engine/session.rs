@@ -136,6 +136,9 @@ impl Session {
             memory_bytes: usize::try_from(config.memory_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
             read_only: database.is_read_only(),
             statement_timeout: (config.timeout_ms > 0).then(|| Duration::from_millis(config.timeout_ms)),
+            recursion_limit: config.recursion_limit,
+            row_limit: config.row_limit,
+            system: Some(Arc::clone(database.system())),
             ..SqlOptions::default()
         };
         let sql = SqlSession::new(Arc::clone(database.store()), options)?;

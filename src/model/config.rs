@@ -109,11 +109,15 @@ pub struct QueryConfig {
     /// How long a statement may take, in milliseconds; 0 is for ever. A session can say otherwise:
     /// `SET statement_timeout`.
     pub timeout_ms: u64,
+    /// How many rounds a recursive query may take; 0 is for ever. `SET recursion_limit` in a session.
+    pub recursion_limit: u64,
+    /// How many rows a query may give; past it it fails. 0 is any number. `SET row_limit` in a session.
+    pub row_limit: u64,
 }
 
 impl Default for QueryConfig {
     fn default() -> Self {
-        Self { memory_mb: 2048, timeout_ms: 0 }
+        Self { memory_mb: 2048, timeout_ms: 0, recursion_limit: 10_000, row_limit: 0 }
     }
 }
 
@@ -203,6 +207,35 @@ impl Config {
             }
         }
         Ok(found)
+    }
+
+    /// The part of the cache budget that goes to the pages of the tables' file, in bytes.
+    #[must_use]
+    pub fn page_cache_bytes(&self) -> u64 {
+        const SHARE: u64 = 2;
+        self.cache.max_size_mb.saturating_mul(1 << 20) / SHARE
+    }
+
+    /// What a setting is for; nothing for a name that there is not.
+    #[must_use]
+    pub fn description(name: &str) -> &'static str {
+        match name {
+            "name" => "what the database is called",
+            "version" => "the format of its folder",
+            "created_at" => "when it was made",
+            "bucket_url" => "where it is synced to",
+            "cache.max_size_mb" => "the memory all caches together may take, in MiB",
+            "cache.ttl_seconds" => "how long a cached entry that is not used stays, in seconds",
+            "compression.enabled" => "whether long text and bytes are stored compressed",
+            "compression.algorithm" => "how they are compressed",
+            "wal.sync" => "when a commit is acknowledged: full, interval or off",
+            "wal.interval_ms" => "with wal.sync = interval: how often the log is synced, in milliseconds",
+            "query.memory_mb" => "the memory sorts, groups and joins of a session may take, in MiB",
+            "query.timeout_ms" => "how long a statement may take, in milliseconds; 0 is no limit",
+            "query.recursion_limit" => "the most rounds of WITH RECURSIVE; 0 is no limit",
+            "query.row_limit" => "the most rows a query may give; 0 is no limit",
+            _ => "",
+        }
     }
 
     /// The settings with one of them changed. `null` takes an optional one away.
@@ -315,6 +348,7 @@ mod tests {
         assert!(error.hint().unwrap().contains("wal.sync"), "{error}");
         let names: Vec<String> = config.settings().unwrap().into_iter().map(|(name, _)| name).collect();
         assert!(names.contains(&"query.memory_mb".to_owned()), "{names:?}");
+        assert!(names.iter().all(|name| !Config::description(name).is_empty()), "{names:?}");
     }
 
     #[test]

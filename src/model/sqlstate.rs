@@ -94,6 +94,8 @@ codes! {
     DISK_FULL = "53100";
     /// The memory a statement may take is used up.
     OUT_OF_MEMORY = "53200";
+    /// A limit that a setting gives.
+    CONFIGURATION_LIMIT_EXCEEDED = "53400";
     /// A limit on size or depth of a statement.
     STATEMENT_TOO_COMPLEX = "54001";
     /// Others depend on it.

@@ -7,14 +7,16 @@ use sqlparser::ast::{
     TableConstraint, Value,
 };
 
-use crate::model::{EdgeEnds, Error, Result, TypeId, TypeKind};
+use crate::model::{EdgeEnds, Error, Result, TypeId, TypeKind, sqlstate};
 use crate::storage::{NewProperty, NewType, Transaction};
 
 use super::error::refuse;
+use super::planning::near_type;
 use super::rewrite::{name_of, type_name};
 use super::rules;
-use super::session::{CommandResult, Run, near_type};
+use super::session::{CommandResult, Run};
 use super::statement::{CreateEdgeTable, span_of};
+use super::system::is_system_schema;
 use super::types::property_type;
 
 /// `CREATE TABLE`: declares a node type.
@@ -107,13 +109,13 @@ pub(super) fn no_table(
     if catalog.view(wanted).is_some() {
         let error = Error::bad_input(format!("{} is a view, not a table", super::error::quoted(wanted)))
             .with_hint("write to the tables behind it; DROP VIEW removes it")
-            .with_sqlstate(crate::model::sqlstate::WRONG_OBJECT_TYPE);
+            .with_sqlstate(sqlstate::WRONG_OBJECT_TYPE);
         return at_name(run, error, name);
     }
     let error = at_name(
         run,
         Error::not_found(format!("no table {}", super::error::quoted(wanted)))
-            .with_sqlstate(crate::model::sqlstate::UNDEFINED_TABLE),
+            .with_sqlstate(sqlstate::UNDEFINED_TABLE),
         name,
     );
     match near_type(wanted, catalog) {
@@ -135,15 +137,21 @@ pub(super) fn at_name(run: &Run, error: Error, name: &ObjectName) -> Error {
 
 /// The name of a table that is written to.
 pub(super) fn table_name(run: &Run, name: &ObjectName) -> Result<String> {
-    type_name(name).ok_or_else(|| {
-        at_name(
-            run,
-            Error::not_found(format!("no table {name}"))
-                .with_sqlstate(crate::model::sqlstate::UNDEFINED_TABLE)
+    let Some(found) = type_name(name) else {
+        let schema = name.0.iter().rev().nth(1).and_then(|part| part.as_ident()).map(name_of);
+        let error = match schema {
+            Some(schema) if is_system_schema(&schema) => {
+                Error::bad_input(format!("{name} is a system table, which is only read"))
+                    .with_sqlstate(sqlstate::WRONG_OBJECT_TYPE)
+                    .with_hint("own tables have no schema, or the schema public")
+            }
+            _ => Error::not_found(format!("no table {name}"))
+                .with_sqlstate(sqlstate::UNDEFINED_TABLE)
                 .with_hint("tables have no schema, or the schema public"),
-            name,
-        )
-    })
+        };
+        return Err(at_name(run, error, name));
+    };
+    Ok(found)
 }
 
 /// `DROP TABLE [IF EXISTS] a, b`.
@@ -306,7 +314,7 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
         }
         ast::Statement::Copy { .. } => "use the import and export commands",
         ast::Statement::Set(_) | ast::Statement::ShowVariable { .. } => {
-            "the one setting is statement_timeout"
+            "SET and SHOW know statement_timeout, recursion_limit and row_limit; SHOW ALL tells them all"
         }
         _ => {
             "statements are SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, CREATE, ALTER and DROP TABLE, CREATE EDGE TABLE, CREATE and DROP INDEX, CREATE and DROP VIEW, PREPARE, EXECUTE, DEALLOCATE, BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, EXPLAIN, SHOW TABLES, DESCRIBE"

@@ -18,6 +18,7 @@ use crate::model::{Error, PropertyId, PropertyType, Result, RowId, TypeDef, Type
 use crate::storage::{Catalog, Deleted, Transaction, View};
 
 use super::arrow_value::value_at;
+use super::change::Applied;
 use super::columns::{ROW, system_source};
 use super::ddl::{at_name, no_table, table_name};
 use super::error::{from_datafusion_at, quoted, refuse};
@@ -25,7 +26,7 @@ use super::literal::{Literal, convert, literal, open_type};
 use super::provider::ROWS_SCHEMA;
 use super::returning::{Returned, Returning, Scope};
 use super::rewrite::{ident, name_of, object_name, parse_query};
-use super::session::{Applied, CommandResult, Run};
+use super::session::{CommandResult, Run};
 
 pub use super::insert::insert;
 
@@ -638,7 +639,7 @@ impl Gone {
 
 type Deleting<'c> = (&'c TypeDef, Query, Option<Returning>);
 
-fn delete_query<'c>(
+pub(super) fn delete_query<'c>(
     run: &Run,
     catalog: &'c Catalog,
     delete: &Delete,
@@ -662,61 +663,9 @@ fn delete_query<'c>(
     Ok((def, query, returning))
 }
 
-// ------------------------------------------------------------------- EXPLAIN
-
-/// The EXPLAIN that is planned: of a statement that writes, the query that finds its rows.
-///
-/// # Errors
-/// `Unsupported` for EXPLAIN ANALYZE of a statement that writes, and for options.
-pub fn explained(run: &Run, statement: ast::Statement, catalog: &Catalog) -> Result<ast::Statement> {
-    let ast::Statement::Explain {
-        describe_alias,
-        analyze,
-        verbose,
-        query_plan,
-        estimate,
-        statement,
-        format,
-        options,
-    } = statement
-    else {
-        return Err(Error::internal("not an EXPLAIN"));
-    };
-    let mut analyze = analyze;
-    for option in options.iter().flatten() {
-        if option.name.value.eq_ignore_ascii_case("analyze") && option.arg.is_none() {
-            analyze = true;
-        } else {
-            return Err(refuse(&format!("the option {option}"), "use EXPLAIN or EXPLAIN ANALYZE"));
-        }
-    }
-    if query_plan || estimate || format.is_some() {
-        return Err(refuse("this form of EXPLAIN", "use EXPLAIN or EXPLAIN ANALYZE"));
-    }
-    let writes = !matches!(*statement, ast::Statement::Query(_));
-    if writes && analyze {
-        return Err(refuse("EXPLAIN ANALYZE of a statement that writes", "use EXPLAIN, which runs nothing"));
-    }
-    let query = match *statement {
-        ast::Statement::Query(query) => query,
-        ast::Statement::Delete(delete) => Box::new(delete_query(run, catalog, &delete, None)?.1),
-        ast::Statement::Update(update) => {
-            let changed = Changed::of(&update.table)?;
-            let def = definition(run, catalog, changed.name)?;
-            Box::new(Updating::of(run, def, &changed, &update, None)?.query)
-        }
-        ast::Statement::Insert(ast::Insert { source: Some(query), .. }) => query,
-        other => return Err(super::ddl::unsupported(&other)),
-    };
-    let statement = Box::new(ast::Statement::Query(query));
-    Ok(ast::Statement::Explain {
-        describe_alias,
-        analyze,
-        verbose,
-        query_plan,
-        estimate,
-        statement,
-        format: None,
-        options: None,
-    })
+/// The query that finds the rows an UPDATE changes, with their new values.
+pub(super) fn update_query(run: &Run, catalog: &Catalog, update: &ast::Update) -> Result<Query> {
+    let changed = Changed::of(&update.table)?;
+    let def = definition(run, catalog, changed.name)?;
+    Ok(Updating::of(run, def, &changed, update, None)?.query)
 }

@@ -16,6 +16,7 @@ use crate::model::{
 use crate::storage::{Transaction, View};
 
 use super::arrow_value::property_type_of;
+use super::change::Applied;
 use super::columns::{Columns, Source, system_source};
 use super::conflict::{Conflict, Decision, Proposed};
 use super::ddl::{at_name, no_table, table_name};
@@ -24,7 +25,7 @@ use super::error::{from_datafusion_at, quoted, refuse};
 use super::literal::{Literal, convert, literal, open_type};
 use super::returning::{Returning, Scope};
 use super::rewrite::{ident, parse_query};
-use super::session::{Applied, CommandResult, Run};
+use super::session::{CommandResult, Run};
 use super::statement::parse_expression;
 
 /// How many values one query computes.

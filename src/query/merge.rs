@@ -20,6 +20,7 @@ use sqlparser::ast::{
 use crate::model::{Error, Result, RowId, TypeDef, sqlstate};
 use crate::storage::{Transaction, View};
 
+use super::change::Applied;
 use super::columns::ROW;
 use super::dml::{Assigned, CHECK_ROWS, Changed, Gone, assigned, definition, new_values, numbered, table_as};
 use super::error::{from_datafusion_at, refuse};
@@ -27,7 +28,7 @@ use super::insert::MergeInsert;
 use super::provider::ROWS_SCHEMA;
 use super::returning::{Returning, Scope};
 use super::rewrite::{ident, object_name, parse_query};
-use super::session::{Applied, CommandResult, Run};
+use super::session::{CommandResult, Run};
 use super::statement::is_do_nothing;
 
 /// What a WHEN does.

@@ -7,12 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::catalog::information_schema::InformationSchemaProvider;
-use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{CatalogProvider, SchemaProvider, Session, TableProvider};
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DataFusionError, Result};
-use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use parking_lot::{Mutex, RwLock};
@@ -21,12 +19,12 @@ use crate::model::{CancelToken, TypeDef, TypeId};
 use crate::storage::View;
 
 use super::access::{Access, PlanStep, QueryPlan};
-use super::arrow_value::field_of;
 use super::columns::Columns;
 use super::error::to_datafusion;
 use super::indexed;
 use super::scan::{ScanExec, ScanRequest};
 use super::scratch::{SCRATCH_SCHEMA, ScratchSchema, ScratchTable};
+use super::system::{Around, INFORMATION_SCHEMA, SYSTEM_SCHEMA, Surroundings, SystemSchema};
 
 /// The name of the one catalog.
 pub const CATALOG: &str = "aresadb";
@@ -35,7 +33,6 @@ pub const SCHEMA: &str = "public";
 /// The schema that shows the same tables with row handles, for statements that change rows. Its
 /// name is one no user writes by accident; it is not listed.
 pub const ROWS_SCHEMA: &str = "$rows";
-const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// What the statement that runs reads.
 #[derive(Clone)]
@@ -56,6 +53,7 @@ pub struct StatementState {
     reading: RwLock<Current>,
     /// By type, and whether with row handles.
     tables: Mutex<HashMap<(TypeId, bool), KnownTable>>,
+    around: Around,
 }
 
 /// A table, and the definition it was made for.
@@ -105,12 +103,25 @@ impl StatementState {
         self.reading().map_or_else(Vec::new, |r| r.view.catalog().types().map(|t| t.name.clone()).collect())
     }
 
-    fn view_names(&self) -> Vec<String> {
-        self.reading().map_or_else(Vec::new, |r| r.view.catalog().views().map(|t| t.name.clone()).collect())
+    /// The view that the statement reads.
+    pub fn current_view(&self) -> Option<View> {
+        self.reading.read().reading.as_ref().map(|reading| reading.view.clone())
     }
 
-    fn view(&self, name: &str) -> Option<Arc<TypeDef>> {
-        self.reading()?.view.catalog().view(name).cloned()
+    /// The statement's request to stop.
+    pub fn cancel(&self) -> Option<CancelToken> {
+        self.reading.read().reading.as_ref().map(|reading| reading.cancel.clone())
+    }
+
+    /// Tells what system tables are made from, once.
+    pub fn surround(&self, around: Arc<Surroundings>) {
+        // It is told by the session's making alone.
+        let _ = self.around.set(around);
+    }
+
+    /// What system tables are made from.
+    pub fn around(&self) -> Option<Arc<Surroundings>> {
+        self.around.get().cloned()
     }
 
     fn table(&self, name: &str, with_row: bool) -> Option<Arc<TypeTable>> {
@@ -323,81 +334,14 @@ impl SchemaProvider for TypeSchema {
     }
 }
 
-/// The same tables with the columns of `*` alone: what `information_schema` lists.
-#[derive(Debug)]
-struct ListedSchema(Arc<StatementState>);
-
-#[async_trait]
-impl SchemaProvider for ListedSchema {
-    fn table_names(&self) -> Vec<String> {
-        let mut names = self.0.type_names();
-        names.extend(self.0.view_names());
-        names
-    }
-
-    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if let Some(view) = self.0.view(name) {
-            return Ok(Some(Arc::new(ListedView::new(&view))));
-        }
-        Ok(self.0.table(name, false).map(|table| {
-            let fields: Vec<_> = table.columns.visible().to_vec();
-            Arc::new(EmptyTable::new(Arc::new(Schema::new(fields)))) as Arc<dyn TableProvider>
-        }))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.0.table(name, false).is_some() || self.0.view(name).is_some()
-    }
-}
-
-/// A view as `information_schema` lists it. Queries never come here: its query is put in its place.
-#[derive(Debug)]
-struct ListedView {
-    schema: SchemaRef,
-    query: String,
-}
-
-impl ListedView {
-    fn new(def: &TypeDef) -> Self {
-        let fields: Vec<_> =
-            def.properties.iter().map(|p| field_of(&p.name, p.property_type, true)).collect();
-        let query = def.view.as_ref().map(|view| view.query.clone()).unwrap_or_default();
-        Self { schema: Arc::new(Schema::new(fields)), query }
-    }
-}
-
-#[async_trait]
-impl TableProvider for ListedView {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::View
-    }
-
-    fn get_table_definition(&self) -> Option<&str> {
-        Some(&self.query)
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        EmptyTable::new(self.schema()).scan(state, projection, filters, limit).await
-    }
-}
-
 /// The catalog statements are planned with.
 #[derive(Debug)]
 pub struct TypeCatalog {
     types: Arc<TypeSchema>,
     rows: Arc<TypeSchema>,
     scratch: Arc<ScratchSchema>,
-    information: Arc<InformationSchemaProvider>,
+    system: Arc<SystemSchema>,
+    information: Arc<SystemSchema>,
 }
 
 impl TypeCatalog {
@@ -405,19 +349,19 @@ impl TypeCatalog {
     #[must_use]
     pub fn new(state: &Arc<StatementState>) -> Self {
         let schema = |with_row| Arc::new(TypeSchema { state: Arc::clone(state), with_row });
-        let listing = Arc::new(Listing(Arc::new(ListedCatalog(Arc::new(ListedSchema(Arc::clone(state)))))));
         Self {
             types: schema(false),
             rows: schema(true),
             scratch: Arc::new(ScratchSchema(Arc::clone(state))),
-            information: Arc::new(InformationSchemaProvider::new(listing)),
+            system: Arc::new(SystemSchema::new(SYSTEM_SCHEMA)),
+            information: Arc::new(SystemSchema::new(INFORMATION_SCHEMA)),
         }
     }
 }
 
 impl CatalogProvider for TypeCatalog {
     fn schema_names(&self) -> Vec<String> {
-        vec![SCHEMA.to_owned(), INFORMATION_SCHEMA.to_owned()]
+        [SCHEMA, SYSTEM_SCHEMA, INFORMATION_SCHEMA].map(str::to_owned).into()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
@@ -425,42 +369,9 @@ impl CatalogProvider for TypeCatalog {
             SCHEMA => Some(Arc::clone(&self.types) as Arc<dyn SchemaProvider>),
             ROWS_SCHEMA => Some(Arc::clone(&self.rows) as Arc<dyn SchemaProvider>),
             SCRATCH_SCHEMA => Some(Arc::clone(&self.scratch) as Arc<dyn SchemaProvider>),
+            SYSTEM_SCHEMA => Some(Arc::clone(&self.system) as Arc<dyn SchemaProvider>),
             INFORMATION_SCHEMA => Some(Arc::clone(&self.information) as Arc<dyn SchemaProvider>),
             _ => None,
         }
-    }
-}
-
-#[derive(Debug)]
-struct ListedCatalog(Arc<ListedSchema>);
-
-impl CatalogProvider for ListedCatalog {
-    fn schema_names(&self) -> Vec<String> {
-        vec![SCHEMA.to_owned()]
-    }
-
-    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        (name == SCHEMA).then(|| Arc::clone(&self.0) as Arc<dyn SchemaProvider>)
-    }
-}
-
-#[derive(Debug)]
-struct Listing(Arc<ListedCatalog>);
-
-impl CatalogProviderList for Listing {
-    fn register_catalog(
-        &self,
-        _name: String,
-        _catalog: Arc<dyn CatalogProvider>,
-    ) -> Option<Arc<dyn CatalogProvider>> {
-        None
-    }
-
-    fn catalog_names(&self) -> Vec<String> {
-        vec![CATALOG.to_owned()]
-    }
-
-    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        (name == CATALOG).then(|| Arc::clone(&self.0) as Arc<dyn CatalogProvider>)
     }
 }

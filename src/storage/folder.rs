@@ -178,6 +178,32 @@ impl Folder {
         &self.files
     }
 
+    /// Its files by name, those of the log as `wal/NAME`, and their bytes.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn sizes(&self) -> Result<Vec<(String, u64)>> {
+        let mut found = Vec::new();
+        for (folder, prefix) in [(self.files.clone(), ""), (self.files.join(LOG_FOLDER), "wal/")] {
+            let failed = |error: io::Error| Error::io(format_args!("list '{}'", folder.display()), &error);
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(failed)?;
+                // A file may go meanwhile: a checkpoint lets segments go.
+                let Ok(metadata) = entry.metadata() else { continue };
+                if metadata.is_file() {
+                    found.push((format!("{prefix}{}", entry.file_name().to_string_lossy()), metadata.len()));
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// Its settings.
     #[must_use]
     pub fn config(&self) -> &Config {

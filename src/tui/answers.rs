@@ -1,14 +1,17 @@
 //! What the bus answers, taken into the state.
 
-use crate::bus::{Command, CursorId, EventBody, Page, StatsInfo, Summary};
-use crate::model::{Error, ErrorKind, Place, Value};
+use crate::bus::{Command, CursorId, EventBody, Page, Progress, ResultColumn, Summary, split_statements};
+use crate::model::{Error, ErrorKind, Place};
 
+use super::admin;
 use super::app::{App, Database, Level, Purpose, RunKind, Tab, Ticket};
-use super::grid::Grid;
+use super::grid::{self, Grid};
 use super::layout::Pane;
 use super::lookup;
-use super::overlay::{CellView, Consent, Overlay, Question};
+use super::overlay::{Consent, Overlay, Question};
+use super::plan;
 use super::text;
+use super::workspace;
 
 /// Takes an event of the bus in; one that nobody waits for any more is dropped.
 pub(super) fn answer(app: &mut App, ticket: Ticket, body: EventBody) {
@@ -37,9 +40,7 @@ pub(super) fn answer(app: &mut App, ticket: Ticket, body: EventBody) {
 fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
     match (purpose, body) {
         (_, EventBody::Progress(progress)) => {
-            let share = progress.fraction.map_or(String::new(), |f| format!(" {:.0} %", f * 100.0));
-            let text = format!("{} {} {}{share}", progress.what, text::count(progress.done), progress.unit);
-            app.progress = Some(crate::model::escape_control(&text).into_owned());
+            app.progress = Some(crate::model::escape_control(&progress_words(&progress)).into_owned());
         }
         (Purpose::Open { .. }, EventBody::Opened { name, path, read_only, created, notices }) => {
             app.database = Some(Database { name: name.clone(), read_only });
@@ -63,11 +64,20 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             app.progress = None;
             app.error("the example was not loaded", &error);
         }
-        (Purpose::Catalog, EventBody::Catalog(catalog)) => app.tree.load(catalog),
+        (Purpose::Catalog, EventBody::Catalog(catalog)) => {
+            app.work.learn(&catalog);
+            app.tree.load(catalog);
+            admin::rebuild(app);
+        }
         (Purpose::Catalog, EventBody::Failed { error, .. }) => app.error("the types were not read", &error),
-        (Purpose::Run, body) => run_event(app, ticket, body),
+        (Purpose::Workspace(errand), body) => workspace::answer(app, errand, body),
+        (Purpose::Run, body) => {
+            workspace::history::watch(app, ticket, &body);
+            run_event(app, ticket, body);
+        }
         (Purpose::Page { cursor, page }, body) => page_event(app, *cursor, *page, body),
         (Purpose::Inspect, EventBody::Inspected(inspection)) => {
+            admin::close(app);
             app.inspector.show(*inspection);
             app.inspector_open = true;
             app.focus = Pane::Inspector;
@@ -108,36 +118,40 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
             }
             app.graph.path_loaded(path);
         }
-        (Purpose::Stats, EventBody::Stats(stats)) => {
-            let text = figures(&stats);
-            app.overlays.push(Overlay::Cell(CellView::text("Statistics", text)));
-        }
-        (Purpose::Stats, EventBody::Failed { error, .. }) => app.error("", &error),
+        (Purpose::Admin, body) => admin::answer(app, body),
         (Purpose::Path, EventBody::Failed { error, .. }) => app.error("", &error),
+        (Purpose::Shape { result }, body) => grid::answers::shape(app, ticket, *result, body),
+        (Purpose::Find { result }, body) => grid::answers::find(app, *result, body),
+        (Purpose::Copy { what }, body) => grid::answers::copy(app, what, body),
+        (Purpose::Export, body) => grid::answers::export(app, body),
+        (Purpose::Apply { result }, body) => grid::answers::apply(app, *result, body),
+        (Purpose::Indexes, EventBody::Indexes(indexes)) => {
+            for overlay in &mut app.overlays {
+                if let Overlay::Review(review) = overlay {
+                    review.indexes = Some(indexes.clone());
+                }
+            }
+        }
+        (Purpose::Indexes, EventBody::Failed { error, .. }) => app.error("the indexes were not read", &error),
         _ => {}
     }
 }
 
-/// Figures as text: groups with their names and values in columns.
-fn figures(stats: &StatsInfo) -> String {
-    let names = stats.figures.iter().map(|f| text::width(&f.name)).max().unwrap_or(0);
-    let mut lines = Vec::new();
-    let mut group = "";
-    for figure in &stats.figures {
-        if figure.group != group {
-            if !group.is_empty() {
-                lines.push(String::new());
-            }
-            group = &figure.group;
-            lines.push(group.to_owned());
-        }
-        let value = match &figure.value {
-            Value::Integer(n) => u64::try_from(*n).map_or_else(|_| n.to_string(), text::count),
-            other => text::one_line(other),
-        };
-        lines.push(format!("  {}  {value} {}", text::fit(&figure.name, names, false), figure.unit));
+/// How far work is: its rate, and the time left where that can be told.
+fn progress_words(progress: &Progress) -> String {
+    let mut words = format!("{} {} {}", progress.what, text::count(progress.done), progress.unit);
+    let seconds = progress.elapsed.as_secs_f64();
+    if let Some(fraction) = progress.fraction.filter(|f| *f > 0.0) {
+        words.push_str(&format!(" {:.0} %", fraction * 100.0));
     }
-    lines.join("\n")
+    if seconds >= 0.5 {
+        words.push_str(&format!(", {}/s", text::count((progress.done as f64 / seconds) as u64)));
+        if let Some(fraction) = progress.fraction.filter(|f| *f > 0.01 && *f < 1.0) {
+            let left = progress.elapsed.mul_f64((1.0 - fraction) / fraction);
+            words.push_str(&format!(", {} left", text::span(left)));
+        }
+    }
+    words
 }
 
 fn opened(app: &mut App) {
@@ -192,35 +206,27 @@ fn run_event(app: &mut App, ticket: Ticket, body: EventBody) {
     }
     let kind = app.running.as_ref().map_or(RunKind::Script, |r| r.kind.clone());
     match body {
-        EventBody::Cursor { cursor, columns, .. } => {
+        EventBody::Cursor { statement, cursor, columns } => {
             let title = match &kind {
                 RunKind::Browse(name) => crate::model::escape_control(name).into_owned(),
                 _ => String::new(),
             };
-            close_result(app);
-            let is_plan =
-                columns.len() == 2 && columns.iter().map(|c| c.name.as_str()).eq(["plan_type", "plan"]);
-            let sql = app.running.as_ref().map(|r| r.sql.clone()).unwrap_or_default();
-            app.grid = Some(Grid::new(cursor, columns, title, sql));
-            app.tab = if is_plan { Tab::Plan } else { Tab::Results };
-            if let Some(running) = &mut app.running {
-                running.explains = is_plan;
-            }
-            if is_plan {
-                app.plan.lines.clear();
-            }
+            result_begins(app, statement, cursor, columns, title);
         }
         EventBody::Rows { cursor, page } => {
             if app.running.as_ref().is_some_and(|r| r.explains) {
                 plan_rows(app, &page);
             }
-            if let Some(grid) = app.grid.as_mut().filter(|g| Some(g.cursor) == cursor) {
-                grid.insert(page);
+            if let Some(cursor) = cursor
+                && let Some(grid) = app.results.of_mut(cursor)
+            {
+                grid.insert(cursor, page);
             }
         }
         EventBody::Counted { cursor, rows, complete } => counted(app, cursor, rows, complete),
-        EventBody::StatementDone { summary, elapsed, .. } => {
-            if let Some(grid) = &mut app.grid {
+        EventBody::StatementDone { statement, summary, elapsed } => {
+            let own = |grid: &&mut Grid| grid.run == Some((ticket, statement));
+            if let Some(grid) = app.results.iter_mut().find(own) {
                 grid.elapsed = Some(elapsed);
             }
             statement_done(app, &summary, elapsed);
@@ -231,8 +237,14 @@ fn run_event(app: &mut App, ticket: Ticket, body: EventBody) {
             if running.is_some_and(|r| r.wrote) {
                 app.refresh();
             }
-            if let Some(grid) = &mut app.grid {
+            let of_run = |grid: &&mut Grid| grid.run.is_some_and(|(of, _)| of == ticket);
+            let mut given = 0;
+            for grid in app.results.iter_mut().filter(of_run) {
                 grid.elapsed.get_or_insert(elapsed);
+                given += 1;
+            }
+            if given > 1 && app.notice.is_none() {
+                app.note(Level::Ok, &format!("{given} results: ] and [ turn to them"));
             }
         }
         EventBody::Failed { error, .. } => run_failed(app, &error),
@@ -241,8 +253,8 @@ fn run_event(app: &mut App, ticket: Ticket, body: EventBody) {
 }
 
 fn counted(app: &mut App, cursor: CursorId, rows: u64, complete: bool) {
-    if let Some(grid) = app.grid.as_mut().filter(|g| g.cursor == cursor) {
-        grid.counted(rows, complete);
+    if let Some(grid) = app.results.of_mut(cursor) {
+        grid.counted(cursor, rows, complete);
     }
 }
 
@@ -267,12 +279,13 @@ fn plan_rows(app: &mut App, page: &Page) {
     for row in 0..page.rows() {
         for column in 0..page.columns() {
             let cell = page.value(row, column).to_text();
+            if page.columns() == 1 && app.plan.load(&cell) {
+                return;
+            }
             // The first column names the kind of plan, the last is the plan.
-            let level = (column + 1 < page.columns()).then_some(Level::Info);
-            let lines = text::lines(cell.trim_end(), None);
-            app.plan.lines.extend(lines.into_iter().map(|line| (level, line)));
+            plan::add_text(&mut app.plan.text, column + 1 < page.columns(), &cell);
         }
-        app.plan.lines.push((None, String::new()));
+        app.plan.text.lines.push((None, String::new()));
     }
 }
 
@@ -282,9 +295,8 @@ fn run_failed(app: &mut App, error: &Error) {
     if running.wrote {
         app.refresh();
     }
-    if let Some(grid) = app.grid.as_mut().filter(|grid| !grid.complete) {
-        grid.stopped = true;
-    }
+    let of_run = |grid: &&mut Grid| grid.run.is_some_and(|(of, _)| of == running.ticket);
+    app.results.iter_mut().filter(of_run).for_each(Grid::stop);
     if error.kind() == ErrorKind::Cancelled || running.cancelled {
         let after = app.now.saturating_sub(running.since);
         let text = format!("cancelled after {}", text::span(after));
@@ -295,15 +307,19 @@ fn run_failed(app: &mut App, error: &Error) {
     app.error("", error);
     app.tab = Tab::Messages;
     if let (Some(Place::Sql { span, .. }), Some(offset)) = (error.place(), running.offset) {
-        app.editor.mark_error(Some(span.start + offset..span.end.max(span.start + 1) + offset));
+        let at = |place: usize| place.saturating_sub(running.prefix) + offset;
+        let span = at(span.start)..at(span.end.max(span.start + 1));
+        if let Some(editor) = workspace::tabs::editor_of(app, running.query_tab) {
+            editor.mark_error(Some((span, error.message())));
+        }
     }
 }
 
 fn page_event(app: &mut App, cursor: CursorId, page: u64, body: EventBody) {
-    let Some(grid) = app.grid.as_mut().filter(|g| g.cursor == cursor) else { return };
+    let Some(grid) = app.results.of_mut(cursor).filter(|g| g.cursor() == cursor) else { return };
     match body {
-        EventBody::Rows { page: rows, .. } => grid.insert(rows),
-        EventBody::Counted { rows, complete, .. } => grid.counted(rows, complete),
+        EventBody::Rows { page: rows, .. } => grid.insert(cursor, rows),
+        EventBody::Counted { rows, complete, .. } => grid.counted(cursor, rows, complete),
         EventBody::Done { .. } => grid.page_arrived(page, false),
         EventBody::Failed { error, .. } => {
             grid.page_arrived(page, true);
@@ -313,10 +329,60 @@ fn page_event(app: &mut App, cursor: CursorId, page: u64, body: EventBody) {
     }
 }
 
-/// Lets the shown result go.
-pub(super) fn close_result(app: &mut App) {
-    app.supersede(|p| matches!(p, Purpose::Page { .. }));
-    if let Some(grid) = app.grid.take() {
-        app.send(Purpose::Close, Command::CloseCursor { cursor: grid.cursor });
+/// A statement has rows: their grid comes on the screen, or stands behind the script's first one.
+fn result_begins(app: &mut App, statement: u32, cursor: CursorId, columns: Vec<ResultColumn>, title: String) {
+    let Some(running) = &mut app.running else { return };
+    let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    let is_plan = names == ["plan_type", "plan"] || names == ["QUERY PLAN"];
+    running.explains = is_plan;
+    let first = !std::mem::replace(&mut running.gave_rows, true);
+    let (ticket, again) = (running.ticket, running.again.take());
+    let sql = statement_of(&running.sql, statement);
+    let mut grid = Grid::new(cursor, columns, title, sql);
+    grid.run = Some((ticket, statement));
+    let mut gone = Vec::new();
+    if let Some(again) = again {
+        grid.resume(again.row, again.column);
+        match app.results.replace(again.result, grid) {
+            Ok(before) => gone.push(before),
+            Err(grid) => gone.extend(app.results.push(grid, true)),
+        }
+        gone.into_iter().for_each(|grid| close_result(app, &grid));
+        if !again.shape.is_empty() {
+            grid::actions::set_shape(app, again.shape);
+        }
+        return;
+    }
+    if first {
+        gone = app.results.clear();
+        app.tab = if is_plan { Tab::Plan } else { Tab::Results };
+    }
+    if is_plan {
+        app.plan.clear();
+    }
+    if let Some(over) = app.results.push(grid, first) {
+        app.message(Level::Info, "a result of this script was let go: there are too many to keep", &[]);
+        gone.push(over);
+    }
+    gone.into_iter().for_each(|grid| close_result(app, &grid));
+}
+
+/// A statement of a script.
+fn statement_of(script: &str, statement: u32) -> String {
+    let spans = split_statements(script).unwrap_or_default();
+    let span = usize::try_from(statement).ok().and_then(|n| spans.get(n));
+    span.and_then(|span| script.get(span.start..span.end)).unwrap_or(script).to_owned()
+}
+
+/// Lets a result go that is shown no more.
+fn close_result(app: &mut App, grid: &Grid) {
+    let cursors = grid.cursors();
+    app.supersede(|p| match p {
+        Purpose::Page { cursor, .. } => cursors.contains(cursor),
+        Purpose::Shape { result } | Purpose::Find { result } => *result == grid.result,
+        _ => false,
+    });
+    for cursor in cursors {
+        app.send(Purpose::Close, Command::CloseCursor { cursor });
     }
 }

@@ -11,18 +11,23 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Rect;
 use uuid::Uuid;
 
-use crate::bus::{Command, CursorId, Delivery, EventBody};
+use crate::bus::{Command, CursorId, Delivery, EventBody, RecordBody, TypeInfo};
 use crate::model::{Direction, Error, NodeId, Value, escape_control};
 
+use super::admin::{self, Admin};
 use super::editor::{Editor, KeyPreset};
-use super::grid::{Grid, PAGE_ROWS};
+use super::grid::{Again, PAGE_ROWS, Results};
 use super::inspector::{EDGE_PAGE, Inspector};
 use super::keymap::{Key, Keymap};
-use super::layout::{Pane, Screen, cell_box, inner, list_box};
+use super::layout::{Pane, Screen, cell_box, inner, list_box, review_box};
+use super::lens;
 use super::lookup::Then;
-use super::overlay::{CellView, Overlay};
+use super::overlay::Overlay;
+use super::plan::PlanPane;
 use super::theme::Theme;
 use super::tree::Tree;
+use super::viewer::Viewer;
+use super::workspace::{self, Errand, Folders, Workspace};
 use crate::tui::graph::{GraphOutcome, GraphPane};
 
 /// How the program starts.
@@ -40,6 +45,12 @@ pub struct Options {
     pub demo: bool,
     /// SQL to fill the editor with and run.
     pub exec: Option<String>,
+    /// The session's commands and events are written to this new file.
+    pub record: Option<PathBuf>,
+    /// Where the user's files are.
+    pub folders: Folders,
+    /// The theme of the session before is taken; otherwise `theme` was asked for.
+    pub restores_theme: bool,
 }
 
 /// The name of a request; its answers carry it.
@@ -57,6 +68,8 @@ pub enum Effect {
     Copy(String),
     /// Go back to the shell until `fg`.
     Suspend,
+    /// Let the user's own editor change the text; it comes back as [`Event::Edited`].
+    Edit(String),
     /// End the program.
     Quit,
 }
@@ -76,8 +89,10 @@ pub enum Event {
     Answer(Ticket, EventBody),
     /// The loop tells the user something.
     Note(Result<String, Error>),
-    /// Time has passed while something runs.
+    /// Time has passed while something runs, or until [`App::wakes_at`].
     Tick,
+    /// The text comes back from the user's own editor.
+    Edited(Result<String, Error>),
 }
 
 /// What a request is for.
@@ -93,8 +108,15 @@ pub(super) enum Purpose {
     Edges { record: Uuid, group: usize, page: u64 },
     Graph,
     Path,
-    Stats,
+    Admin,
+    Shape { result: CursorId },
+    Find { result: CursorId },
+    Copy { what: String },
+    Export,
+    Apply { result: CursorId },
+    Indexes,
     Close,
+    Workspace(Errand),
 }
 
 /// What a statement was run for.
@@ -114,11 +136,19 @@ pub(super) struct Running {
     pub(super) sql: String,
     /// Where the SQL starts in the editor, if it came from there.
     pub(super) offset: Option<usize>,
+    /// How much of it stands before the editor's text.
+    pub(super) prefix: usize,
+    /// The editor's tab it came from.
+    pub(super) query_tab: u64,
     pub(super) cancelled: bool,
     /// A statement changed something: types and counts are read again at the end.
     pub(super) wrote: bool,
     /// Its rows are a plan.
     pub(super) explains: bool,
+    /// It gave a result: the ones before it are gone.
+    pub(super) gave_rows: bool,
+    /// The result that it is run again for.
+    pub(super) again: Option<Again>,
 }
 
 /// The lower pane's tabs.
@@ -187,6 +217,8 @@ pub(super) struct Database {
 pub struct App {
     pub(super) options: Options,
     pub(super) theme: Theme,
+    /// The theme to go back to when the one that is looked at is not chosen.
+    pub(super) theme_before: Option<Theme>,
     pub(super) keymap: Keymap,
     pub(super) size: (u16, u16),
     pub(super) screen: Screen,
@@ -201,11 +233,19 @@ pub struct App {
 
     pub(super) tree: Tree,
     pub(super) editor: Editor,
-    pub(super) grid: Option<Grid>,
+    /// Tabs, completion, history, saved queries.
+    pub(super) work: Workspace,
+    pub(super) results: Results,
+    /// A column whose edge is dragged, and where its cells begin on the screen.
+    pub(super) dragged: Option<(usize, u16)>,
+    /// The export that runs, or whose file is asked about.
+    pub(super) export: Option<Command>,
     pub(super) graph: GraphPane,
-    pub(super) plan: Lines,
+    pub(super) plan: PlanPane,
     pub(super) messages: Lines,
     pub(super) inspector: Inspector,
+    /// A screen that lies over all panes.
+    pub(super) admin: Option<Admin>,
     pub(super) overlays: Vec<Overlay>,
     /// One line in place of the hints, until the next key.
     pub(super) notice: Option<(Level, String)>,
@@ -231,6 +271,7 @@ impl App {
         }
         let mut app = Self {
             theme: options.theme.clone(),
+            theme_before: None,
             keymap: Keymap::new(),
             size: (columns, rows),
             screen: Screen::default(),
@@ -243,11 +284,15 @@ impl App {
             inspector_open: false,
             tree: Tree::default(),
             editor,
-            grid: None,
+            work: Workspace::new(),
+            results: Results::default(),
+            dragged: None,
+            export: None,
             graph: GraphPane::new(),
-            plan: Lines::default(),
+            plan: PlanPane::default(),
             messages: Lines::default(),
             inspector: Inspector::default(),
+            admin: None,
             overlays: Vec::new(),
             notice: None,
             keys: Vec::new(),
@@ -260,6 +305,7 @@ impl App {
             options,
         };
         app.open(false);
+        workspace::open(&mut app);
         app.arrange();
         let effects = std::mem::take(&mut app.outbox);
         (app, effects)
@@ -275,6 +321,17 @@ impl App {
     #[must_use]
     pub fn wants_draw(&self) -> bool {
         self.screen.editor.is_some() && self.editor.wants_draw()
+    }
+
+    /// When a [`Event::Tick`] is due although nothing happens, since the start.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Duration> {
+        workspace::restore::wakes_at(self).into_iter().chain(admin::wakes_at(self)).min()
+    }
+
+    /// The program ends: what is to be done before, such as keeping the editor's text.
+    pub fn farewell(&mut self) -> Vec<Effect> {
+        workspace::restore::farewell(self)
     }
 
     /// Whether the database is being opened.
@@ -336,21 +393,27 @@ impl App {
             self.tab = Tab::Results;
         }
         if kind == RunKind::Plan {
-            self.plan.lines.clear();
+            self.plan.clear();
             self.tab = Tab::Plan;
         }
         let command = Command::Run { sql: sql.clone(), params: Vec::new(), delivery };
         let ticket = self.send(Purpose::Run, command);
+        workspace::history::started(self, ticket, &sql, &kind);
         let explains = kind == RunKind::Plan;
+        let query_tab = workspace::tabs::active_id(self);
         self.running = Some(Running {
             ticket,
             kind,
             sql,
             since: self.now,
             offset,
+            prefix: 0,
+            query_tab,
             cancelled: false,
             wrote: false,
             explains,
+            gave_rows: false,
+            again: None,
         });
     }
 
@@ -364,8 +427,33 @@ impl App {
                 self.note(Level::Info, "cancelling …");
                 true
             }
-            None => false,
+            None => {
+                let works = |p: &Purpose| {
+                    matches!(
+                        p,
+                        Purpose::Shape { .. } | Purpose::Find { .. } | Purpose::Copy { .. } | Purpose::Export
+                    ) || matches!(p, Purpose::Apply { .. })
+                };
+                let tickets: Vec<Ticket> =
+                    self.pending.iter().filter(|(_, p)| works(p)).map(|(ticket, _)| *ticket).collect();
+                self.outbox.extend(tickets.iter().map(|ticket| Effect::Cancel(*ticket)));
+                !tickets.is_empty()
+            }
         }
+    }
+
+    /// Stops a request whose answers nobody waits for any more.
+    pub(super) fn cancel_request(&mut self, ticket: Ticket) {
+        self.outbox.push(Effect::Cancel(ticket));
+    }
+
+    /// The type of the record in the inspector.
+    pub(super) fn inspected_type(&self) -> Option<&TypeInfo> {
+        let name = match &self.inspector.inspection()?.record {
+            RecordBody::Node(node) => &node.node_type,
+            RecordBody::Edge(edge) => &edge.edge_type,
+        };
+        self.tree.catalog.as_ref()?.types.iter().find(|info| info.name == *name)
     }
 
     pub(super) fn inspect(&mut self, id: Uuid) {
@@ -447,7 +535,7 @@ impl App {
     }
 
     pub(super) fn view_value(&mut self, title: &str, value: &Value) {
-        self.overlays.push(Overlay::Cell(CellView::new(title, value)));
+        self.overlays.push(Overlay::Cell(Viewer::new(title, value)));
     }
 
     /// The contexts of the registry that hold, the nearest first.
@@ -457,11 +545,14 @@ impl App {
 
     /// Whether printable keys are text now.
     pub(super) fn is_typing(&self) -> bool {
-        self.focus == Pane::Editor && self.editor.takes_text()
+        self.admin.is_none() && self.focus == Pane::Editor && self.editor.takes_text()
     }
 
     /// The registry's name of the focused pane.
     pub(super) fn context(&self) -> &'static str {
+        if self.admin.is_some() {
+            return "admin";
+        }
         match (self.focus, self.tab) {
             (Pane::Tree, _) => "tree",
             (Pane::Editor, _) => "editor",
@@ -475,13 +566,13 @@ impl App {
 
     /// Works out where everything stands, and tells the parts how much fits.
     pub(super) fn arrange(&mut self) {
-        self.screen = Screen::new(self.size, self.focus, self.zoom, self.inspector_open);
+        self.screen = Screen::new(self.size, self.focus, self.zoom, self.inspector_open, &self.work.sizes);
         let inside = |rect: Option<Rect>| rect.map(inner);
         if let Some(rect) = inside(self.screen.tree) {
             self.tree.fit(rect.height);
         }
         if let Some(rect) = inside(self.screen.lower) {
-            if let Some(grid) = &mut self.grid {
+            if let Some(grid) = self.results.active_mut() {
                 grid.fit(rect.width, rect.height);
             }
             self.plan.fit(rect.height);
@@ -489,6 +580,14 @@ impl App {
         }
         if let Some(rect) = inside(self.screen.inspector) {
             self.inspector.fit(rect.height.saturating_sub(2));
+            let lines = self.inspector.inspection().map_or(0, |inspection| {
+                let columns = usize::from(rect.width);
+                lens::count(self.inspector.lens, inspection, self.inspected_type(), columns)
+            });
+            self.inspector.fit_lens(lines);
+        }
+        if let Some(admin) = &mut self.admin {
+            admin.fit(inner(super::view::admin_area(self.size)).height);
         }
         let list = inner(list_box(self.size));
         for overlay in &mut self.overlays {
@@ -496,12 +595,22 @@ impl App {
                 Overlay::Cell(view) => {
                     // The width decides the lines, the lines the height.
                     for _ in 0..2 {
-                        let cell = inner(cell_box(self.size, view.lines.len()));
+                        let cell = inner(cell_box(self.size, view.lines()));
                         view.fit(cell.width.saturating_sub(2), cell.height);
                     }
                 }
                 Overlay::List(picker) => picker.fit(list.height.saturating_sub(2)),
-                Overlay::Prompt(_) | Overlay::Question(_) => {}
+                Overlay::History(list) => list.fit(super::view::history_lines(self.size, list.full)),
+                Overlay::Record(record) => {
+                    let shown = self.results.active().map_or(0, |grid| grid.columns.shown().len());
+                    record.fit(inner(cell_box(self.size, shown + 1)).height.saturating_sub(1), shown);
+                }
+                Overlay::Review(review) => {
+                    review.height = usize::from(inner(review_box(self.size)).height.saturating_sub(4)).max(1);
+                    let lines = review.lines_to_selected(inner(review_box(self.size)).width);
+                    review.top = review.top.min(lines.0).max(lines.1.saturating_sub(review.height));
+                }
+                Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Input(_) | Overlay::Ask(_) => {}
             }
         }
     }
@@ -509,7 +618,7 @@ impl App {
     /// Asks for what is missing near the viewports.
     pub(super) fn fetch_missing(&mut self) {
         if self.focus != Pane::Lower || self.tab == Tab::Results {
-            let wanted = self.grid.as_mut().map(|grid| (grid.cursor, grid.wanted()));
+            let wanted = self.results.active_mut().map(|grid| (grid.cursor(), grid.wanted()));
             if let Some((cursor, pages)) = wanted {
                 for page in pages {
                     let first_row = page * u64::from(PAGE_ROWS);

@@ -2,18 +2,24 @@
 
 use uuid::Uuid;
 
-use crate::bus::Command;
 use crate::bus::registry::{SCREEN, screen_command};
+use crate::bus::statement_intents;
 use crate::model::NodeId;
 
-use super::app::{App, Effect, Level, Purpose, RunKind, Tab};
+use super::admin;
+use super::app::{App, Effect, Level, RunKind, Tab};
+use super::grid;
+use super::input::{Input, InputKind};
 use super::inspector::Opened;
 use super::layout::Pane;
 use super::lookup::{self, Then};
-use super::overlay::{CellView, Consent, Entry, Overlay, Picker, Prompt, Question};
+use super::overlay::{Consent, Overlay, Picker, Prompt, Question};
+use super::preview;
+use super::record::RecordView;
 use super::text;
-use super::theme::Theme;
 use super::tree::{TreeRow, quote_name};
+use super::viewer::Viewer;
+use super::workspace;
 use crate::tui::graph::GraphAction;
 
 /// Types with more rows than this are browsed up to it: the engine keeps a result aside.
@@ -46,12 +52,17 @@ pub(super) fn run_line(app: &mut App, line: &str) {
 
 /// Runs a command by the registry's name.
 pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
-    if movement(app, name) || pane_command(app, name) {
+    if admin_command(app, name)
+        || movement(app, name)
+        || pane_command(app, name)
+        || grid::actions::command(app, name, argument)
+        || workspace::command(app, name, argument)
+    {
         return;
     }
     match name {
         "run" => run_statement(app, Way::Run),
-        "run-all" => app.run(app.editor.text(), Some(0), RunKind::Script),
+        "run-all" => workspace::guard::run(app, app.editor.text(), Some(0), RunKind::Script),
         "explain" => run_statement(app, Way::Explain),
         "analyze" => run_statement(app, Way::Analyze),
         "cancel" => {
@@ -68,11 +79,13 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
         "inspect" => inspect(app, argument),
         "neighbours" => neighbours(app),
         "copy" => copy(app),
-        "copy-row" => match app.grid.as_ref().and_then(super::grid::Grid::row_text) {
+        "copy-row" => match app.results.active().and_then(super::grid::Grid::row_text) {
             Some(text) => copy_text(app, text, "row"),
             None => app.note(Level::Info, "there is no row to copy"),
         },
         "back" => back(app),
+        "plan-shape" => app.plan.turn(),
+        "lens" => app.inspector.turn(),
         "wrap" => app.note(Level::Info, "wrap is for the whole cell: Enter in the results shows one"),
         "recentre" | "deeper" | "shallower" | "edge-filter" | "more" | "list" | "mark" => {
             graph_action(app, name)
@@ -81,17 +94,20 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
             let contexts = app.contexts();
             app.overlays.push(Overlay::List(Picker::help(&contexts, app.is_typing())));
         }
-        "palette" => app.overlays.push(Overlay::List(Picker::new("Palette", palette(app)))),
+        "palette" => {
+            let entries = workspace::palette::entries(app);
+            app.overlays.push(Overlay::List(Picker::new("Palette", entries)));
+        }
         "command-line" => app.overlays.push(Overlay::Prompt(Prompt::default())),
         "refresh" => {
             app.refresh();
             app.note(Level::Info, "types and counts are read again");
         }
-        "stats" => {
-            app.supersede(|p| *p == Purpose::Stats);
-            app.send(Purpose::Stats, Command::Stats);
+        "next-row" | "previous-row" | "next-form" | "fold-all" | "unfold-all" | "commit" | "accept"
+        | "set-null" => {
+            app.note(Level::Info, "this is for what lies over the rows: Enter, K or Ctrl-S opens that")
         }
-        "theme" => set_theme(app, argument),
+        "theme" => preview::choose(app, argument),
         "leave" => leave(app),
         "close" => close(app),
         "suspend" => app.outbox.push(Effect::Suspend),
@@ -100,16 +116,93 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
     }
 }
 
+/// Opens an admin screen, or runs a command of the one that is open; false where the name is for the
+/// panes, which are shown again then.
+fn admin_command(app: &mut App, name: &str) -> bool {
+    if let Some(kind) = admin::Kind::of_command(name) {
+        admin::open(app, kind);
+        return true;
+    }
+    let Some(screen) = &mut app.admin else { return false };
+    let height = i64::try_from(screen.height()).unwrap_or(1);
+    match name {
+        "up" => screen.move_by(-1),
+        "down" => screen.move_by(1),
+        "half-page-down" => screen.move_by(height / 2),
+        "half-page-up" => screen.move_by(-height / 2),
+        "page-down" => screen.move_by(height),
+        "page-up" => screen.move_by(-height),
+        "first" => screen.move_by(i64::MIN / 2),
+        "last" => screen.move_by(i64::MAX / 2),
+        "next-tab" | "next-pane" => admin::turn(app, 1),
+        "previous-tab" | "previous-pane" => admin::turn(app, admin::Kind::ALL.len() - 1),
+        "open" => open_line(app),
+        "copy" => {
+            if let Some(line) = screen.selected().map(admin::Line::text) {
+                copy_text(app, line.trim().to_owned(), "line");
+            }
+        }
+        "refresh" => admin::ask(app),
+        "leave" | "close" => admin::close(app),
+        "help" | "palette" | "command-line" | "theme" | "cancel" | "suspend" | "quit" | "left" | "right"
+        | "zoom" => return ["left", "right", "zoom"].contains(&name),
+        _ => {
+            admin::close(app);
+            return false;
+        }
+    }
+    true
+}
+
+fn open_line(app: &mut App) {
+    let target = app.admin.as_ref().and_then(|screen| screen.selected()).map(|line| line.target.clone());
+    match target.unwrap_or_default() {
+        admin::Target::Nothing => app.note(Level::Info, "this line leads nowhere"),
+        admin::Target::Record(id) => app.inspect(id),
+        admin::Target::Type(name) => {
+            admin::close(app);
+            browse(app, &name);
+        }
+        admin::Target::Text(title, text) => app.overlays.push(Overlay::Cell(Viewer::text(&title, &text))),
+    }
+}
+
 /// A command within the overlay on top.
 pub(super) fn in_overlay(app: &mut App, name: &str) {
     let Some(overlay) = app.overlays.last_mut() else { return };
-    if name == "leave" {
+    if name == "leave" && !matches!(overlay, Overlay::Input(_)) {
         app.overlays.pop();
-        return;
+        return preview::end(app);
     }
     match overlay {
+        Overlay::Record(_) => in_record(app, name),
+        Overlay::Review(review) => {
+            let height = i64::try_from(review.height).unwrap_or(1);
+            match name {
+                "up" => review.move_by(-1),
+                "down" => review.move_by(1),
+                "page-down" => review.move_by(height / 2),
+                "page-up" => review.move_by(-height / 2),
+                "first" => review.move_by(i64::MIN / 2),
+                "last" => review.move_by(i64::MAX / 2),
+                "commit" => grid::edit::commit(app),
+                "unstage" => grid::edit::unstage_reviewed(app),
+                "copy" => {
+                    let sql: Vec<String> =
+                        review.statements.iter().map(|s| format!("{};", s.edit.sql)).collect();
+                    copy_text(app, sql.join("\n"), "statements");
+                }
+                _ => {}
+            }
+        }
+        Overlay::Input(input) => match name {
+            "accept" => grid::actions::accept(app),
+            "leave" => grid::actions::give_up(app),
+            "set-null" if input.is_cell() => input.set_null(),
+            _ => {}
+        },
         Overlay::Cell(view) => {
-            let height = i64::try_from(view.height).unwrap_or(1);
+            let height = i64::try_from(view.height()).unwrap_or(1);
             match name {
                 "up" => view.move_by(-1),
                 "down" => view.move_by(1),
@@ -122,8 +215,30 @@ pub(super) fn in_overlay(app: &mut App, name: &str) {
                 "first" => view.move_by(i64::MIN / 2),
                 "last" => view.move_by(i64::MAX / 2),
                 "wrap" => view.toggle_wrap(),
-                "copy" => {
-                    let text = view.raw.clone();
+                "next-form" => view.next_mode(),
+                "fold-all" => view.fold_all(true),
+                "unfold-all" => view.fold_all(false),
+                // What folds is folded; what does not has nothing to open.
+                "open" => {
+                    if !view.toggle() {
+                        app.overlays.pop();
+                    }
+                }
+                "find" => {
+                    let input = Input::new(InputKind::FindInCell, "find", "", "");
+                    app.overlays.push(Overlay::Input(input));
+                }
+                "find-next" | "find-previous" => {
+                    let found = view.find_next(name == "find-previous", false);
+                    let wanted = view.find.clone();
+                    match wanted {
+                        None => app.note(Level::Info, "nothing was looked for yet: / finds"),
+                        Some(text) if !found => app.note(Level::Info, &format!("'{text}' is not in it")),
+                        Some(_) => {}
+                    }
+                }
+                "copy" | "copy-row" => {
+                    let text = view.copied(name == "copy-row");
                     copy_text(app, text, "cell");
                 }
                 _ => {}
@@ -139,14 +254,46 @@ pub(super) fn in_overlay(app: &mut App, name: &str) {
                 "open" => {
                     let line = list.picked().map(|entry| entry.line.clone());
                     app.overlays.pop();
+                    preview::end(app);
                     if let Some(line) = line {
                         run_line(app, &line);
                     }
                 }
                 _ => {}
             }
+            preview::show(app);
         }
-        Overlay::Prompt(_) | Overlay::Question(_) => {}
+        Overlay::History(_) => workspace::history::command(app, name),
+        Overlay::Prompt(_) | Overlay::Question(_) | Overlay::Ask(_) => {}
+    }
+}
+
+/// A command where a row is shown with one column a line.
+fn in_record(app: &mut App, name: &str) {
+    let Some(grid) = app.results.active_mut() else { return };
+    let height = i64::try_from(grid.height()).unwrap_or(1);
+    match name {
+        "up" => grid.move_columns(-1),
+        "down" => grid.move_columns(1),
+        "half-page-down" | "page-down" => grid.move_columns(height / 2),
+        "half-page-up" | "page-up" => grid.move_columns(-height / 2),
+        "first" => grid.move_columns(-1_000_000),
+        "last" => grid.move_columns(1_000_000),
+        "next-row" => grid.move_rows(1),
+        "previous-row" => grid.move_rows(-1),
+        "view" => view_cell(app),
+        "inspect" => {
+            app.overlays.pop();
+            inspect(app, "");
+        }
+        "copy" | "copy-row" | "edit-cell" | "unstage" | "copy-as" => dispatch(app, name, ""),
+        _ => {}
+    }
+    let place = app.results.active().map_or(0, |grid| grid.columns.place());
+    for overlay in &mut app.overlays {
+        if let Overlay::Record(record) = overlay {
+            record.show(place);
+        }
     }
 }
 
@@ -156,10 +303,10 @@ fn movement(app: &mut App, name: &str) -> bool {
     let height = match (app.focus, app.tab) {
         (Pane::Tree, _) => i64::try_from(app.tree.height()).unwrap_or(1),
         (Pane::Inspector, _) => i64::try_from(app.inspector.height()).unwrap_or(1),
-        (Pane::Lower, Tab::Plan) => i64::try_from(app.plan.height).unwrap_or(1),
+        (Pane::Lower, Tab::Plan) => i64::try_from(app.plan.height()).unwrap_or(1),
         (Pane::Lower, Tab::Messages) => i64::try_from(app.messages.height).unwrap_or(1),
         (Pane::Lower | Pane::Editor, _) => {
-            app.grid.as_ref().map_or(1, |grid| i64::try_from(grid.height()).unwrap_or(1))
+            app.results.active().map_or(1, |grid| i64::try_from(grid.height()).unwrap_or(1))
         }
     }
     .max(1);
@@ -188,7 +335,7 @@ fn rows(app: &mut App, by: i64, graph: &str) {
         (Pane::Tree, _) => app.tree.move_by(by),
         (Pane::Inspector, _) => app.inspector.move_by(by),
         (Pane::Lower, Tab::Results) => {
-            if let Some(grid) = &mut app.grid {
+            if let Some(grid) = app.results.active_mut() {
                 grid.move_rows(by);
             }
         }
@@ -203,7 +350,7 @@ fn to_end(app: &mut App, last: bool) {
     let count = app.count;
     match (app.focus, app.tab) {
         (Pane::Lower, Tab::Results) => {
-            if let Some(grid) = &mut app.grid {
+            if let Some(grid) = app.results.active_mut() {
                 match (count, last) {
                     (Some(row), true) if row > 0 => grid.go_to_row(row - 1),
                     (_, true) => grid.go_to_end(),
@@ -219,20 +366,16 @@ fn to_end(app: &mut App, last: bool) {
 
 fn columns(app: &mut App, by: i64, graph: &str) {
     let unfold = by > 0;
-    let sideways = isize::try_from(by * 8).unwrap_or(0);
     match (app.focus, app.tab) {
         (Pane::Tree, _) => app.tree.unfold(unfold),
         (Pane::Inspector, _) => app.inspector.unfold(unfold),
         (Pane::Lower, Tab::Results) => {
-            if let Some(grid) = &mut app.grid {
+            if let Some(grid) = app.results.active_mut() {
                 grid.move_columns(by);
             }
         }
         (Pane::Lower, Tab::Graph) => graph_action(app, graph),
-        (Pane::Lower, Tab::Plan) => {
-            let widest = app.plan.lines.iter().map(|(_, l)| text::width(l)).max().unwrap_or(0);
-            app.plan.left = app.plan.left.saturating_add_signed(sideways).min(widest.saturating_sub(8));
-        }
+        (Pane::Lower, Tab::Plan) => app.plan.sideways(by),
         (Pane::Lower, Tab::Messages) | (Pane::Editor, _) => {}
     }
 }
@@ -254,9 +397,16 @@ fn pane_command(app: &mut App, name: &str) -> bool {
         app.tab = tab;
     };
     let turn = |app: &mut App, by: usize| {
+        // The results of a script stand side by side before the other tabs.
+        if app.tab == Tab::Results && app.focus == Pane::Lower && app.results.turn(by == 1) {
+            return;
+        }
         let here = Tab::ALL.iter().position(|t| *t == app.tab).unwrap_or(0);
         if let Some(next) = Tab::ALL.iter().cycle().nth(here + by) {
             app.tab = *next;
+        }
+        if app.tab == Tab::Results {
+            app.results.turn_to(by != 1);
         }
     };
     match name {
@@ -297,24 +447,38 @@ fn run_statement(app: &mut App, way: Way) {
     let plain = sql.trim_start();
     let first = plain.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_lowercase();
     match way {
-        Way::Run => app.run(sql, Some(offset), RunKind::Script),
+        Way::Run => workspace::guard::run(app, sql, Some(offset), RunKind::Script),
         Way::Explain | Way::Analyze if first == "explain" => app.run(sql, None, RunKind::Plan),
-        Way::Explain => app.run(format!("EXPLAIN {plain}"), None, RunKind::Plan),
+        Way::Explain => run_explain(app, EXPLAIN, plain, offset + sql.len() - plain.len()),
         // It runs what it explains, so a change would be made.
-        Way::Analyze if !["select", "with", "values", "table"].contains(&first.as_str()) => {
+        Way::Analyze if statement_intents(plain).iter().any(|intent| intent.writes) => {
             app.note(Level::Error, "only a query can be analyzed: this statement would be carried out");
         }
-        Way::Analyze => app.run(format!("EXPLAIN ANALYZE {plain}"), None, RunKind::Plan),
+        Way::Analyze => {
+            run_explain(app, ANALYZE, plain, offset + sql.len() - plain.len());
+        }
+    }
+}
+
+const EXPLAIN: &str = "EXPLAIN (FORMAT JSON) ";
+/// Runs what it explains.
+const ANALYZE: &str = "EXPLAIN (ANALYZE, FORMAT JSON) ";
+
+fn run_explain(app: &mut App, explain: &str, sql: &str, offset: usize) {
+    app.run(format!("{explain}{sql}"), Some(offset), RunKind::Plan);
+    if let Some(running) = &mut app.running {
+        running.prefix = explain.len();
     }
 }
 
 fn browse(app: &mut App, argument: &str) {
     let found = if argument.is_empty() {
         match app.tree.selected() {
-            Some(TreeRow::Section { .. }) => {
+            Some(TreeRow::Section { .. } | TreeRow::Queries) => {
                 app.tree.toggle();
                 return;
             }
+            Some(TreeRow::Query(_)) => return workspace::queries::open(app, ""),
             _ => app.tree.selected_type(),
         }
     } else {
@@ -330,8 +494,10 @@ fn browse(app: &mut App, argument: &str) {
         return;
     };
     let (name, rows) = (info.name.clone(), info.rows);
+    // What `*` leaves out for declared types is what a row is inspected and changed by.
+    let columns = if info.declared { "_id, *" } else { "*" };
     let limit = if rows > BROWSE_ROWS { format!(" LIMIT {BROWSE_ROWS}") } else { String::new() };
-    app.run(format!("SELECT * FROM {}{limit}", quote_name(&name)), None, RunKind::Browse(name));
+    app.run(format!("SELECT {columns} FROM {}{limit}", quote_name(&name)), None, RunKind::Browse(name));
     if !limit.is_empty() {
         app.note(Level::Info, &format!("the first {} rows are shown", text::count(BROWSE_ROWS)));
     }
@@ -342,7 +508,7 @@ fn go_to_row(app: &mut App, argument: &str) {
         app.note(Level::Error, "a row is a number, such as :120");
         return;
     };
-    match (app.focus, &mut app.grid) {
+    match (app.focus, app.results.active_mut()) {
         (Pane::Inspector, _) => app.inspector.go_to(row.saturating_sub(1)),
         (_, Some(grid)) => {
             grid.go_to_row(row.saturating_sub(1));
@@ -363,17 +529,22 @@ fn open(app: &mut App) {
         },
         Pane::Lower if app.tab == Tab::Results => view_cell(app),
         Pane::Lower if app.tab == Tab::Graph => graph_action(app, "recentre"),
+        Pane::Lower if app.tab == Tab::Plan => {
+            if let Some((name, about)) = app.plan.about() {
+                app.overlays.push(Overlay::Cell(Viewer::text(&name, &about)));
+            }
+        }
         Pane::Lower | Pane::Editor => {}
     }
 }
 
 fn view_cell(app: &mut App) {
-    let Some(grid) = &app.grid else {
+    let Some(grid) = app.results.active() else {
         app.note(Level::Info, "there are no rows yet: run a statement, or browse a type");
         return;
     };
-    let (row, column) = (grid.row, grid.column);
-    let name = grid.names.get(column).cloned().unwrap_or_default();
+    let (row, column) = (grid.row, grid.column());
+    let name = grid.columns.name(column).to_owned();
     match grid.value(row, column) {
         Some(value) => app.view_value(&format!("{name}, row {}", text::count(row + 1)), &value),
         None => app.note(Level::Info, "the row has not arrived yet"),
@@ -382,20 +553,13 @@ fn view_cell(app: &mut App) {
 
 /// Shows the row with one column a line.
 fn record(app: &mut App) {
-    let Some(grid) = app.grid.as_ref().filter(|grid| grid.rows > 0) else {
+    if app.results.active().is_none_or(|grid| grid.total() == 0) {
         app.note(Level::Info, "there are no rows yet: run a statement, or browse a type");
         return;
-    };
-    let widest = grid.names.iter().map(|name| text::width(name)).max().unwrap_or(0).min(30);
-    let lines: Vec<String> = (0..grid.columns.len())
-        .map(|column| {
-            let name = grid.names.get(column).map_or("", String::as_str);
-            let value = grid.value(grid.row, column).map_or_else(|| "…".to_owned(), |v| text::one_line(&v));
-            format!("{}  {value}", text::fit(name, widest, false))
-        })
-        .collect();
-    let title = format!("row {}", text::count(grid.row + 1));
-    app.overlays.push(Overlay::Cell(CellView::text(&title, lines.join("\n"))));
+    }
+    app.overlays.push(Overlay::Record(RecordView::default()));
+    app.arrange();
+    in_record(app, "");
 }
 
 fn record_id(app: &App) -> Result<Uuid, String> {
@@ -408,7 +572,7 @@ fn record_id(app: &App) -> Result<Uuid, String> {
             .graph_node()
             .map(|n| n.0)
             .ok_or_else(|| "nothing is inspected: press i on a row".to_owned()),
-        _ => match &app.grid {
+        _ => match app.results.active() {
             Some(grid) => grid.record_id().map_err(str::to_owned),
             None => Err("there are no rows yet: run a statement, or browse a type".to_owned()),
         },
@@ -424,19 +588,17 @@ fn inspect(app: &mut App, argument: &str) {
     };
     match id {
         Ok(id) => app.inspect(id),
-        Err(_) if argument.is_empty() && in_results(app) && lookup::start(app, Then::Inspect) => {}
+        Err(_)
+            if argument.is_empty() && grid::actions::in_results(app) && lookup::start(app, Then::Inspect) => {
+        }
         Err(why) => app.note(Level::Error, &why),
     }
-}
-
-fn in_results(app: &App) -> bool {
-    app.focus == Pane::Lower && app.tab == Tab::Results
 }
 
 fn neighbours(app: &mut App) {
     match record_id(app) {
         Ok(id) => app.show_graph(NodeId(id)),
-        Err(_) if in_results(app) && lookup::start(app, Then::Graph) => {}
+        Err(_) if grid::actions::in_results(app) && lookup::start(app, Then::Graph) => {}
         Err(why) => app.note(Level::Error, &why),
     }
 }
@@ -444,13 +606,13 @@ fn neighbours(app: &mut App) {
 fn copy(app: &mut App) {
     match (app.focus, app.tab) {
         (Pane::Lower, Tab::Results) => {
-            let value = app.grid.as_ref().and_then(|g| g.value(g.row, g.column));
+            let value = app.results.active().and_then(|g| g.value(g.row, g.column()));
             match value {
                 Some(value) => copy_text(app, value.to_text(), "cell"),
                 None => app.note(Level::Info, "there is no cell to copy"),
             }
         }
-        (Pane::Lower, Tab::Plan) => copy_text(app, app.plan.text(), "plan"),
+        (Pane::Lower, Tab::Plan) => copy_text(app, app.plan.to_text(), "plan"),
         (Pane::Lower, Tab::Messages) => copy_text(app, app.messages.text(), "messages"),
         (Pane::Inspector, _) => match app.inspector.value() {
             Some((name, value)) => copy_text(app, value.to_text(), &name),
@@ -496,42 +658,6 @@ pub(super) fn graph_action(app: &mut App, name: &str) {
     app.graph_outcome(outcome);
 }
 
-fn palette(app: &App) -> Vec<Entry> {
-    let types = app.tree.catalog.iter().flat_map(|c| &c.types).map(|info| Entry {
-        section: "types",
-        keys: String::new(),
-        label: crate::model::escape_control(&info.name).into_owned(),
-        detail: format!("{}, {} rows", if info.is_edge { "edges" } else { "nodes" }, text::count(info.rows)),
-        line: format!("browse {}", info.name),
-    });
-    let themes = Theme::names().map(|name| Entry {
-        section: "themes",
-        keys: String::new(),
-        label: format!("theme {name}"),
-        detail: "change the colours".to_owned(),
-        line: format!("theme {name}"),
-    });
-    // Movements and commands that want an argument make no sense in a list.
-    let commands = SCREEN.iter().filter(|s| s.group != "move" && s.name != "theme").map(|spec| Entry {
-        section: "commands",
-        keys: super::keymap::key_of(app.context(), spec.name, app.is_typing()).unwrap_or_default().to_owned(),
-        label: spec.name.to_owned(),
-        detail: spec.help.to_owned(),
-        line: spec.name.to_owned(),
-    });
-    types.chain(commands).chain(themes).collect()
-}
-
-fn set_theme(app: &mut App, name: &str) {
-    match Theme::load(name, app.theme.depth()) {
-        Ok(theme) => app.theme = theme,
-        Err(error) => {
-            let hint = error.hint().unwrap_or_default();
-            app.note(Level::Error, &format!("{error}; {hint}"));
-        }
-    }
-}
-
 fn leave(app: &mut App) {
     if app.count.take().is_some() {
     } else if app.zoom {
@@ -544,6 +670,7 @@ fn leave(app: &mut App) {
     } else if app.focus == Pane::Lower && app.tab == Tab::Graph && app.graph.close_path() {
     } else if app.focus == Pane::Lower && app.tab != Tab::Results {
         app.tab = Tab::Results;
+    } else if app.focus == Pane::Lower && grid::actions::step_back(app) {
     } else if app.focus == Pane::Lower {
         app.focus = Pane::Tree;
     }
@@ -554,7 +681,20 @@ fn close(app: &mut App) {
 }
 
 fn quit(app: &mut App) {
-    if app.in_transaction {
+    let staged = app.results.staged();
+    if staged > 0 {
+        let what = if staged == 1 { "1 edit is".to_owned() } else { format!("{staged} edits are") };
+        app.overlays.push(Overlay::Question(Question {
+            title: "Staged edits",
+            lines: vec![format!(
+                "{what} staged and not committed; quitting drops them. Ctrl-S in the rows commits."
+            )],
+            yes: "quit",
+            no: "stay",
+            consent: Some(Consent::Quit),
+            no_quits: false,
+        }));
+    } else if app.in_transaction {
         app.overlays.push(Overlay::Question(Question {
             title: "A transaction is open",
             lines: vec!["Its changes are not committed; quitting rolls them back.".to_owned()],

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::bus::{EdgeGroup, EdgeItem, EdgePage, GraphNode, Inspection, RecordBody};
 use crate::model::{NodeId, Properties, Value, escape_control, format_timestamp};
 
+use super::lens::Lens;
 use super::text;
 
 /// Edges of a page.
@@ -78,6 +79,10 @@ pub(super) struct Inspector {
     record: Option<Record>,
     trail: Vec<Record>,
     height: u64,
+    pub(super) lens: Lens,
+    /// The first line that another lens than the tree shows, and how many it has.
+    pub(super) lens_top: usize,
+    lens_lines: usize,
 }
 
 impl Inspector {
@@ -424,7 +429,29 @@ impl Inspector {
         self.scroll();
     }
 
+    /// Shows the record another way.
+    pub(super) fn turn(&mut self) {
+        self.lens = self.lens.next();
+        self.lens_top = 0;
+    }
+
+    /// How many lines the lens has.
+    pub(super) fn fit_lens(&mut self, lines: usize) {
+        self.lens_lines = lines;
+        self.scroll_lens(0);
+    }
+
+    fn scroll_lens(&mut self, by: i64) {
+        let height = usize::try_from(self.height).unwrap_or(1);
+        let by = isize::try_from(by.clamp(-1_000_000, 1_000_000)).unwrap_or(0);
+        let last = self.lens_lines.saturating_sub(height);
+        self.lens_top = self.lens_top.saturating_add_signed(by).min(last);
+    }
+
     pub(super) fn move_by(&mut self, by: i64) {
+        if self.lens != Lens::Node {
+            return self.scroll_lens(by);
+        }
         if let Some(record) = &mut self.record {
             record.cursor = record.cursor.saturating_add_signed(by);
         }
@@ -432,6 +459,9 @@ impl Inspector {
     }
 
     pub(super) fn wheel(&mut self, by: i64) {
+        if self.lens != Lens::Node {
+            return self.scroll_lens(by);
+        }
         let last_top = self.lines().saturating_sub(self.height);
         let height = self.height.max(1);
         if let Some(record) = &mut self.record {
@@ -442,6 +472,10 @@ impl Inspector {
     }
 
     pub(super) fn go_to(&mut self, line: u64) {
+        if self.lens != Lens::Node {
+            self.lens_top = usize::try_from(line).unwrap_or(usize::MAX);
+            return self.scroll_lens(0);
+        }
         if let Some(record) = &mut self.record {
             record.cursor = line;
         }

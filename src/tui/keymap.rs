@@ -19,6 +19,8 @@ impl Key {
         }
         let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
         let code = match event.code {
+            // One byte stands for all three where a terminal has no more to say.
+            KeyCode::Char('7' | '_') if ctrl => KeyCode::Char('/'),
             KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_uppercase()),
             KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
             code => code,
@@ -29,11 +31,12 @@ impl Key {
     /// Reads one key as the registry writes it.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if let Some(rest) = text.strip_prefix("Ctrl-") {
-            let mut chars = rest.chars();
-            return match (chars.next(), chars.next()) {
-                (Some(c), None) => Some(Self { code: KeyCode::Char(c.to_ascii_uppercase()), ctrl: true }),
-                _ => None,
+            let code = Self::parse(rest).filter(|key| !key.ctrl)?.code;
+            let code = match code {
+                KeyCode::Char(c) => KeyCode::Char(c.to_ascii_uppercase()),
+                code => code,
             };
+            return Some(Self { code, ctrl: true });
         }
         let code = match text {
             "Enter" => KeyCode::Enter,

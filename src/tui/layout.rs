@@ -5,6 +5,8 @@
 
 use ratatui::layout::Rect;
 
+use super::workspace::split::Sizes;
+
 /// Columns from which tree, middle and inspector stand side by side.
 pub(super) const WIDE: u16 = 100;
 /// Columns from which the tree stands beside the middle.
@@ -34,7 +36,13 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(size: (u16, u16), focus: Pane, zoom: bool, inspector_open: bool) -> Self {
+    pub(super) fn new(
+        size: (u16, u16),
+        focus: Pane,
+        zoom: bool,
+        inspector_open: bool,
+        sizes: &Sizes,
+    ) -> Self {
         let (width, height) = size;
         let mut screen =
             Screen { status: Rect::new(0, height.saturating_sub(1), width, 1), ..Screen::default() };
@@ -54,12 +62,15 @@ impl Screen {
         let mut left = 0;
         if width >= MEDIUM {
             let tree = (width / 5).clamp(24, 32);
+            let tree = sizes.tree.unwrap_or(tree).clamp(20, (width / 2).max(20));
             screen.tree = Some(Rect::new(0, 0, tree, all.height));
             left = tree - 1;
         }
         let mut right = width;
         if inspector_open && width >= WIDE {
             let own = (width * 3 / 10).clamp(32, 60);
+            let most = width.saturating_sub(left + 24).max(24);
+            let own = sizes.inspector.unwrap_or(own).clamp(24.min(most), most);
             screen.inspector = Some(Rect::new(width - own, 0, own, all.height));
             right = width - own + 1;
         }
@@ -72,6 +83,10 @@ impl Screen {
             (_, ..=13) => 4,
             (Pane::Editor, h) => (h * 2 / 5).clamp(6, 16),
             (_, h) => (h * 3 / 10).clamp(5, 12),
+        };
+        let editor = match sizes.editor {
+            Some(chosen) if all.height > 13 => chosen.clamp(4, all.height - 5),
+            _ => editor,
         };
         screen.editor = Some(Rect { height: editor, ..middle });
         screen.lower = Some(Rect { y: editor - 1, height: middle.height - editor + 1, ..middle });
@@ -127,6 +142,11 @@ pub(super) fn cell_box(size: (u16, u16), lines: usize) -> Rect {
     centered(size, (size.0 * 4 / 5).max(40), lines.clamp(5, (size.1 * 4 / 5).max(10)))
 }
 
+/// The box of the statements before a commit.
+pub(super) fn review_box(size: (u16, u16)) -> Rect {
+    centered(size, (size.0 * 9 / 10).max(40), (size.1 * 4 / 5).max(10))
+}
+
 /// The box of a list; its first line inside is the filter.
 pub(super) fn list_box(size: (u16, u16)) -> Rect {
     centered(size, 90.min(size.0.saturating_sub(4)), (size.1 * 4 / 5).max(10))
@@ -141,9 +161,17 @@ mod tests {
         for width in (40..260).step_by(7) {
             for height in 10..80 {
                 for focus in [Pane::Tree, Pane::Editor, Pane::Lower, Pane::Inspector] {
-                    for (zoom, open) in [(false, false), (false, true), (true, true)] {
+                    let dragged = |n| Sizes { tree: Some(n), editor: Some(n), inspector: Some(n) };
+                    for ((zoom, open), sizes) in [
+                        ((false, false), Sizes::default()),
+                        ((false, true), Sizes::default()),
+                        ((true, true), Sizes::default()),
+                        ((false, true), dragged(0)),
+                        ((false, true), dragged(60)),
+                        ((false, true), dragged(u16::MAX)),
+                    ] {
                         let open = open || focus == Pane::Inspector;
-                        let screen = Screen::new((width, height), focus, zoom, open);
+                        let screen = Screen::new((width, height), focus, zoom, open, &sizes);
                         let all = Rect::new(0, 0, width, height - 1);
                         for (pane, rect) in screen.panes() {
                             assert_eq!(rect.intersection(all), rect, "{pane:?} {rect:?} of {width}x{height}");
@@ -157,6 +185,6 @@ mod tests {
                 }
             }
         }
-        assert!(Screen::new((39, 24), Pane::Tree, false, false).too_small);
+        assert!(Screen::new((39, 24), Pane::Tree, false, false, &Sizes::default()).too_small);
     }
 }

@@ -32,16 +32,16 @@ pub(super) fn start(app: &mut App, then: Then) -> bool {
 }
 
 fn question(app: &App) -> Option<(String, Value)> {
-    let grid = app.grid.as_ref()?;
+    let grid = app.results.active()?;
     let catalog = app.tree.catalog.as_ref()?;
     let statement = grid.sql.to_lowercase();
     let mentions = |name: &str| {
         statement.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name.to_lowercase())
     };
-    let named = NAMING.iter().filter_map(|name| grid.columns.iter().position(|c| c.name == *name));
-    for column in [grid.column].into_iter().chain(named) {
+    let named = NAMING.iter().filter_map(|name| grid.columns.of.iter().position(|c| c.name == *name));
+    for column in [grid.column()].into_iter().chain(named) {
         let Some(Value::String(value)) = grid.value(grid.row, column) else { continue };
-        let Some(property) = grid.columns.get(column).map(|c| c.name.as_str()) else { continue };
+        let Some(property) = grid.columns.of.get(column).map(|c| c.name.as_str()) else { continue };
         let selects: Vec<String> = catalog
             .types
             .iter()

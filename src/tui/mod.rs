@@ -17,25 +17,35 @@ pub mod editor;
 pub mod graph;
 pub mod theme;
 
+mod admin;
 mod answers;
 mod app;
 mod commands;
 mod grid;
+mod input;
 mod inspector;
 mod keymap;
 mod layout;
+mod lens;
 mod lookup;
+mod outside;
 mod overlay;
+mod plan;
+mod preview;
+mod record;
 mod terminal;
 mod text;
 mod tree;
 mod update;
 mod view;
+mod viewer;
+mod workspace;
 
 pub use app::{App, Effect, Event, Options, Ticket};
 pub use terminal::{Ended, run};
 pub use update::update;
 pub use view::view;
+pub use workspace::Folders;
 
 #[cfg(test)]
 mod tests {
@@ -51,6 +61,9 @@ mod tests {
             keys: editor::KeyPreset::Standard,
             demo: false,
             exec: None,
+            record: None,
+            folders: super::Folders::default(),
+            restores_theme: true,
         };
         App::start(options, columns, rows).0
     }

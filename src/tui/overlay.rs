@@ -1,113 +1,28 @@
 //! What lies over the panes: the whole cell, lists to pick from, the `:` line, questions.
 
 use crate::bus::registry::{CommandSpec, KEYS, SCREEN};
-use crate::model::{Value, escape_control, parse_json};
 
+use super::grid::edit::Review;
+use super::input::Input;
 use super::keymap::is_text;
+use super::record::RecordView;
 use super::text;
+use super::viewer::Viewer;
+use super::workspace::ask::Ask;
+use super::workspace::history::HistoryList;
 
 /// A layer over the panes; the topmost takes the keys.
 #[derive(Debug)]
 pub(super) enum Overlay {
-    Cell(CellView),
+    Cell(Viewer),
+    Record(RecordView),
+    Review(Review),
+    Input(Input),
     List(Picker),
     Prompt(Prompt),
     Question(Question),
-}
-
-/// One value, whole.
-#[derive(Debug)]
-pub(super) struct CellView {
-    pub(super) title: String,
-    pub(super) kind: String,
-    /// What is copied.
-    pub(super) raw: String,
-    shown: String,
-    pub(super) wrap: bool,
-    pub(super) lines: Vec<String>,
-    pub(super) top: usize,
-    pub(super) left: usize,
-    width: usize,
-    pub(super) height: usize,
-}
-
-impl CellView {
-    pub(super) fn new(title: &str, value: &Value) -> Self {
-        let raw = value.to_text();
-        let (shown, kind) = match value {
-            Value::Null => ("NULL".to_owned(), "NULL".to_owned()),
-            Value::Array(_) | Value::Object(_) => (pretty(value), "JSON".to_owned()),
-            Value::String(text) => match parse_json(text) {
-                // Text that is a JSON array or object reads better indented.
-                Ok(json @ (Value::Array(_) | Value::Object(_))) => {
-                    (pretty(&json), "TEXT, as JSON".to_owned())
-                }
-                _ => (text.clone(), "TEXT".to_owned()),
-            },
-            other => {
-                (raw.clone(), other.property_type().map_or_else(|| "JSON".to_owned(), |t| t.to_string()))
-            }
-        };
-        Self::made(title, kind, raw, shown)
-    }
-
-    /// Text of the program's own. As any cell it has lines once it was fitted.
-    pub(super) fn text(title: &str, text: String) -> Self {
-        Self::made(title, String::new(), text.clone(), text)
-    }
-
-    fn made(title: &str, kind: String, raw: String, shown: String) -> Self {
-        Self {
-            title: escape_control(title).into_owned(),
-            kind,
-            raw,
-            shown,
-            wrap: true,
-            lines: Vec::new(),
-            top: 0,
-            left: 0,
-            width: 0,
-            height: 1,
-        }
-    }
-
-    /// The room has changed.
-    pub(super) fn fit(&mut self, width: u16, height: u16) {
-        self.height = usize::from(height).max(1);
-        if self.width != usize::from(width) {
-            self.width = usize::from(width);
-            self.break_lines();
-        }
-        self.move_by(0);
-    }
-
-    pub(super) fn toggle_wrap(&mut self) {
-        self.wrap = !self.wrap;
-        self.left = 0;
-        self.break_lines();
-        self.move_by(0);
-    }
-
-    fn break_lines(&mut self) {
-        self.lines = text::lines(&self.shown, self.wrap.then_some(self.width));
-    }
-
-    pub(super) fn move_by(&mut self, by: i64) {
-        let last = self.lines.len().saturating_sub(self.height);
-        self.top = self.top.saturating_add_signed(clamp(by)).min(last);
-    }
-
-    pub(super) fn move_sideways(&mut self, by: i64) {
-        if !self.wrap {
-            let widest = self.lines.iter().map(|l| text::width(l)).max().unwrap_or(0);
-            let last = widest.saturating_sub(self.width);
-            self.left = self.left.saturating_add_signed(clamp(by) * 8).min(last);
-        }
-    }
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(&value.to_json()).unwrap_or_else(|_| value.to_text())
+    History(HistoryList),
+    Ask(Ask),
 }
 
 fn clamp(by: i64) -> isize {
@@ -286,6 +201,8 @@ impl Prompt {
 pub(super) enum Consent {
     Create,
     Quit,
+    /// The file of an export.
+    Replace,
 }
 
 /// A question with yes or no.
@@ -316,23 +233,6 @@ mod tests {
             help.type_char(c);
         }
         assert!(help.picked().is_none());
-    }
-
-    #[test]
-    fn json_is_indented_and_long_lines_wrap() {
-        let mut view = CellView::new("tags", &Value::from("{\"a\": [1, 2]}"));
-        view.fit(60, 20);
-        assert_eq!((view.lines.len(), view.kind.as_str()), (6, "TEXT, as JSON"));
-        assert_eq!(view.raw, "{\"a\": [1, 2]}");
-        view = CellView::new("long", &Value::String("x".repeat(100)));
-        view.fit(30, 2);
-        assert_eq!(view.lines.len(), 4);
-        view.move_by(i64::MAX);
-        assert_eq!(view.top, 2);
-        view.toggle_wrap();
-        assert_eq!(view.lines.len(), 1);
-        view.move_sideways(2);
-        assert_eq!(view.left, 16);
     }
 
     #[test]

@@ -27,10 +27,12 @@ use ratatui::backend::CrosstermBackend;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use crate::bus::{Client, Command, Event as BusEvent, EventBody, Events, RequestId, panic_is_contained};
+use crate::bus::{
+    Client, Command, Event as BusEvent, EventBody, Events, Recorder, RequestId, panic_is_contained,
+};
 use crate::model::{Error, Result};
 
-use super::{App, Effect, Event, Options, Ticket, update, view};
+use super::{App, Effect, Event, Options, Ticket, outside, update, view};
 
 /// The bus's events are drawn at most this often.
 const FRAME: Duration = Duration::from_millis(10);
@@ -38,6 +40,8 @@ const FRAME: Duration = Duration::from_millis(10);
 const COLOURS: Duration = Duration::from_millis(30);
 /// How often the time of something that runs is drawn.
 const TICK: Duration = Duration::from_millis(100);
+/// What is kept at the end is waited for so long.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// Inputs or events taken in before a draw, at most.
 const BURST: usize = 256;
 /// Longer text goes to a file: terminals drop longer clipboard sequences without a word.
@@ -66,6 +70,7 @@ where
         .enable_all()
         .build()
         .map_err(|e| Error::io("start the event loop", &e))?;
+    let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
     let size = crossterm::terminal::size().map_err(terminal_error)?;
     let guard = Guard::enter().map_err(terminal_error)?;
     let (app, effects) = App::start(options, size.0, size.1);
@@ -81,6 +86,8 @@ where
             start: Instant::now(),
             tickets: HashMap::new(),
             requests: HashMap::new(),
+            outside: None,
+            recorder,
             ended: None,
         };
         screen.perform(effects)?;
@@ -106,6 +113,9 @@ struct Loop {
     start: Instant,
     tickets: HashMap<RequestId, Ticket>,
     requests: HashMap<Ticket, RequestId>,
+    /// A text for the user's own editor, until the inputs are let go.
+    outside: Option<String>,
+    recorder: Option<Recorder>,
     ended: Option<Ended>,
 }
 
@@ -119,6 +129,14 @@ impl Loop {
         let mut draw_at = self.app.wants_draw().then(|| last_draw + COLOURS);
         let mut bus_alive = true;
         while self.ended.is_none() {
+            if let Some(text) = self.outside.take() {
+                // The stream's thread would take keys from the other program: it ends first.
+                drop(inputs);
+                self.edit_outside(&text)?;
+                inputs = EventStream::new();
+                draw(&mut self.terminal, &self.app)?;
+                continue;
+            }
             let due = async {
                 match draw_at {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -143,6 +161,11 @@ impl Loop {
                     false
                 }
                 () = due => true,
+                // Something is kept; nothing on the screen changes.
+                () = Self::woken(&self.app, self.start) => {
+                    self.take(Event::Tick)?;
+                    false
+                }
                 _ = tick.tick(), if self.app.is_busy() => {
                     self.take(Event::Tick)?;
                     true
@@ -154,7 +177,34 @@ impl Loop {
                 draw_at = self.app.wants_draw().then(|| last_draw + COLOURS);
             }
         }
+        self.say_farewell(&mut events).await?;
         Ok(self.ended.unwrap_or(Ended::Quit))
+    }
+
+    /// Does what is to be done before the end, and waits for it, though not for ever.
+    async fn say_farewell(&mut self, events: &mut Events) -> io::Result<()> {
+        let effects = self.app.farewell();
+        let wanted: Vec<Ticket> = effects
+            .iter()
+            .filter_map(|effect| if let Effect::Send(ticket, _) = effect { Some(*ticket) } else { None })
+            .collect();
+        self.perform(effects)?;
+        let end = Instant::now() + FAREWELL;
+        while wanted.iter().any(|ticket| self.requests.contains_key(ticket)) {
+            match tokio::time::timeout_at(end, events.recv()).await {
+                Ok(Some(event)) => self.bus_events(Some(event), events)?,
+                Ok(None) | Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the screen wants to be woken.
+    async fn woken(app: &App, start: Instant) {
+        match app.wakes_at() {
+            Some(at) => tokio::time::sleep_until(start + at).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes an input in and those that wait behind it: a burst costs one frame.
@@ -197,6 +247,7 @@ impl Loop {
         let mut next = Some(first);
         for _ in 0..BURST {
             let Some(event) = next else { break };
+            self.record(|recorder| recorder.event(&event))?;
             if let Some(ticket) = self.tickets.get(&event.request).copied() {
                 if event.body.is_last() {
                     self.tickets.remove(&event.request);
@@ -217,8 +268,9 @@ impl Loop {
     fn perform(&mut self, effects: Vec<Effect>) -> io::Result<()> {
         for effect in effects {
             match effect {
-                Effect::Send(ticket, command) => match self.client.send(*command) {
+                Effect::Send(ticket, command) => match self.client.send((*command).clone()) {
                     Ok(request) => {
+                        self.record(|recorder| recorder.command(request, &command))?;
                         self.tickets.insert(request, ticket);
                         self.requests.insert(ticket, request);
                     }
@@ -235,10 +287,19 @@ impl Loop {
                 }
                 Effect::Copy(text) => self.copy(&text)?,
                 Effect::Suspend => self.suspend()?,
+                Effect::Edit(text) => self.outside = Some(text),
                 Effect::Quit => self.ended = Some(Ended::Quit),
             }
         }
         Ok(())
+    }
+
+    /// Writes to the recording, if there is one; where that fails it ends.
+    fn record(&mut self, write: impl FnOnce(&mut Recorder) -> Result<()>) -> io::Result<()> {
+        let Some(Err(error)) = self.recorder.as_mut().map(write) else { return Ok(()) };
+        self.recorder = None;
+        let hint = "the recording ends here";
+        self.take(Event::Note(Err(error.with_hint(hint))))
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
@@ -250,6 +311,17 @@ impl Loop {
             .map(|()| format!("too long for the clipboard: {} bytes are in {}", text.len(), file.display()))
             .map_err(|e| Error::io(format!("write {}", file.display()), &e));
         self.take(Event::Note(note))
+    }
+
+    /// Hands the terminal to the user's own editor, and takes what it wrote.
+    fn edit_outside(&mut self, text: &str) -> io::Result<()> {
+        restore();
+        let edited = outside::edit(text);
+        enter()?;
+        self.terminal.clear()?;
+        let (columns, rows) = crossterm::terminal::size()?;
+        self.take(Event::Resize(columns, rows))?;
+        self.take(Event::Edited(edited))
     }
 
     /// Hands the terminal back, stops this process, and takes the terminal again on `fg`.

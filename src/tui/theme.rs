@@ -5,8 +5,11 @@
 //! `ui.text`, then `ui`. Styles leave out what they do not set, so they can be painted over one
 //! another; only `ui` and the fills have a background.
 //!
+//! A theme that `inherits` another has that one's scopes with its own palette, but for those that it
+//! lists itself.
+//!
 //! Each colour of the palette is given twice, as a true colour and by its name on a terminal of
-//! 16 colours; without colour (`NO_COLOR`) a scope keeps its bold, italic, underline and what
+//! 16 colours (the name alone, with `""` before it, holds on every terminal); without colour (`NO_COLOR`) a scope keeps its bold, italic, underline and what
 //! `mono` adds.
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,9 +19,16 @@ use serde::Deserialize;
 
 use crate::model::{Error, Result};
 
-const EMBEDDED: [(&str, &str, &str); 2] = [
+const EMBEDDED: [(&str, &str, &str); 9] = [
     ("dusk", "dark", include_str!("../../themes/dusk.toml")),
     ("paper", "light", include_str!("../../themes/paper.toml")),
+    ("contrast", "high-contrast", include_str!("../../themes/contrast.toml")),
+    ("sixteen", "16", include_str!("../../themes/sixteen.toml")),
+    ("nord", "", include_str!("../../themes/nord.toml")),
+    ("gruvbox", "", include_str!("../../themes/gruvbox.toml")),
+    ("dracula", "", include_str!("../../themes/dracula.toml")),
+    ("solarized", "", include_str!("../../themes/solarized.toml")),
+    ("rose", "", include_str!("../../themes/rose.toml")),
 ];
 
 /// The theme of a start without `--theme`.
@@ -70,8 +80,10 @@ impl Theme {
     /// # Errors
     /// `NotFound`, naming the themes there are.
     pub fn load(name: &str, depth: ColorDepth) -> Result<Self> {
-        let (_, _, text) =
-            EMBEDDED.iter().find(|(own, alias, _)| *own == name || *alias == name).ok_or_else(|| {
+        let (_, _, text) = EMBEDDED
+            .iter()
+            .find(|(own, alias, _)| !name.is_empty() && (*own == name || *alias == name))
+            .ok_or_else(|| {
                 Error::not_found(format!("there is no theme '{name}'"))
                     .with_hint(format!("themes are: {}", Self::names().collect::<Vec<_>>().join(", ")))
             })?;
@@ -83,19 +95,35 @@ impl Theme {
         EMBEDDED.iter().map(|(name, _, _)| *name)
     }
 
+    /// What a built-in theme is, in a sentence: the first line of its file.
+    #[must_use]
+    pub fn about(name: &str) -> &'static str {
+        let found = EMBEDDED.iter().find(|(own, _, _)| *own == name);
+        let line = found.and_then(|(_, _, text)| text.lines().next()).unwrap_or_default();
+        line.trim_start_matches('#').trim()
+    }
+
     /// Reads a theme.
     ///
     /// # Errors
     /// `BadInput` for text that is not a theme, and for colours that are not in its palette.
     pub fn parse(text: &str, depth: ColorDepth) -> Result<Self> {
-        let file: ThemeFile =
-            toml::from_str(text).map_err(|e| Error::bad_input(format!("not a theme: {}", e.message())))?;
+        let file = ThemeFile::read(text)?;
+        let mut scopes = match &file.inherits {
+            None => BTreeMap::new(),
+            Some(other) => {
+                let found = EMBEDDED.iter().find(|(own, _, _)| own == other && *own != file.name);
+                let (_, _, text) = found
+                    .ok_or_else(|| Error::bad_input(format!("there is no theme '{other}' to inherit")))?;
+                ThemeFile::read(text)?.scopes
+            }
+        };
+        scopes.extend(file.scopes);
         let mut palette = HashMap::new();
         for (name, (true_color, ansi)) in &file.palette {
             palette.insert(name.as_str(), color(true_color, ansi, depth)?);
         }
-        let styles = file
-            .scopes
+        let styles = scopes
             .iter()
             .map(|(scope, spec)| Ok((scope.clone(), spec.style(&palette, depth)?)))
             .collect::<Result<_>>()?;
@@ -145,8 +173,17 @@ struct ThemeFile {
     // Told to users who pick a theme; styles do not need it.
     #[allow(dead_code)]
     dark: bool,
+    /// The theme whose scopes it takes; that one inherits nothing.
+    inherits: Option<String>,
     palette: BTreeMap<String, (String, String)>,
+    #[serde(default)]
     scopes: BTreeMap<String, ScopeSpec>,
+}
+
+impl ThemeFile {
+    fn read(text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|e| Error::bad_input(format!("not a theme: {}", e.message())))
+    }
 }
 
 #[derive(Deserialize)]
@@ -209,6 +246,7 @@ impl ScopeSpec {
 fn color(true_color: &str, ansi: &str, depth: ColorDepth) -> Result<Color> {
     let rgb = true_color
         .strip_prefix('#')
+        .or_else(|| true_color.is_empty().then_some("000000"))
         .filter(|digits| digits.len() == 6)
         .and_then(|digits| u32::from_str_radix(digits, 16).ok())
         .ok_or_else(|| {
@@ -236,6 +274,7 @@ fn color(true_color: &str, ansi: &str, depth: ColorDepth) -> Result<Color> {
         other => return Err(Error::bad_input(format!("'{other}' is not one of the 16 colours"))),
     };
     Ok(match depth {
+        _ if true_color.is_empty() => named,
         ColorDepth::True => Color::Rgb(r, g, b),
         ColorDepth::Indexed => Color::Indexed(nearest_indexed(r, g, b)),
         ColorDepth::Ansi | ColorDepth::Mono => named,

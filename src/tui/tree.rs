@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::bus::{CatalogInfo, TypeInfo};
+pub(super) use crate::bus::complete::quote_name;
+use crate::bus::{CatalogInfo, QueryName, TypeInfo};
 
 /// A line of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,10 @@ pub(super) enum TreeRow {
     Property(usize, usize),
     /// A section without types.
     Empty,
+    /// `saved queries`.
+    Queries,
+    /// A saved query, by its place in the list.
+    Query(usize),
 }
 
 /// The tree and where its cursor is.
@@ -23,6 +28,10 @@ pub(super) struct Tree {
     pub(super) catalog: Option<CatalogInfo>,
     folded: BTreeSet<bool>,
     unfolded: BTreeSet<String>,
+    queries: Vec<QueryName>,
+    queries_folded: bool,
+    /// Grows when something is folded or unfolded.
+    folds: u64,
     pub(super) cursor: usize,
     pub(super) top: usize,
     height: usize,
@@ -67,6 +76,12 @@ impl Tree {
                 rows.push(TreeRow::Empty);
             }
         }
+        if !self.queries.is_empty() {
+            rows.push(TreeRow::Queries);
+            if !self.queries_folded {
+                rows.extend((0..self.queries.len()).map(TreeRow::Query));
+            }
+        }
         rows
     }
 
@@ -89,6 +104,7 @@ impl Tree {
     pub(super) fn is_unfolded(&self, row: TreeRow) -> bool {
         match row {
             TreeRow::Section { edges } => !self.folded.contains(&edges),
+            TreeRow::Queries => !self.queries_folded,
             TreeRow::Type(t) => self.type_at(t).is_some_and(|t| self.unfolded.contains(&t.name)),
             _ => false,
         }
@@ -96,7 +112,9 @@ impl Tree {
 
     /// Unfolds or folds the line; a property folds its type.
     pub(super) fn unfold(&mut self, unfold: bool) {
+        self.folds += 1;
         match self.selected() {
+            Some(TreeRow::Queries) => self.queries_folded = !unfold,
             Some(TreeRow::Section { edges }) => {
                 if unfold {
                     self.folded.remove(&edges);
@@ -116,7 +134,9 @@ impl Tree {
                     }
                 }
             }
-            Some(TreeRow::Property(..) | TreeRow::Empty) if !unfold => self.go_to_parent(),
+            Some(TreeRow::Property(..) | TreeRow::Empty | TreeRow::Query(_)) if !unfold => {
+                self.go_to_parent()
+            }
             _ => {}
         }
         self.move_by(0);
@@ -127,11 +147,51 @@ impl Tree {
         let here = rows.get(self.cursor).copied();
         let parent = rows.iter().take(self.cursor).rposition(|row| match here {
             Some(TreeRow::Property(..)) => matches!(row, TreeRow::Type(_)),
+            Some(TreeRow::Query(_)) => *row == TreeRow::Queries,
             _ => matches!(row, TreeRow::Section { .. }),
         });
         if let Some(parent) = parent {
             self.cursor = parent;
         }
+    }
+
+    /// The saved queries as they are now.
+    pub(super) fn set_queries(&mut self, queries: &[QueryName]) {
+        self.queries = queries.to_vec();
+        self.move_by(0);
+    }
+
+    pub(super) fn query_at(&self, index: usize) -> Option<&QueryName> {
+        self.queries.get(index)
+    }
+
+    /// The saved query under the cursor.
+    pub(super) fn selected_query(&self) -> Option<&QueryName> {
+        match self.selected()? {
+            TreeRow::Query(at) => self.query_at(at),
+            _ => None,
+        }
+    }
+
+    /// Changes when something is folded or unfolded.
+    pub(super) fn folding_version(&self) -> u64 {
+        self.folds
+    }
+
+    /// The sections that are folded and the types that are not, by name.
+    pub(super) fn folding(&self) -> (Vec<String>, Vec<String>) {
+        let sections = self.folded.iter().map(|edges| if *edges { "edges" } else { "nodes" });
+        let queries = self.queries_folded.then_some("queries");
+        (sections.chain(queries).map(str::to_owned).collect(), self.unfolded.iter().cloned().collect())
+    }
+
+    /// Folds and unfolds as [`Tree::folding`] said.
+    pub(super) fn set_folding(&mut self, folded: Vec<String>, unfolded: Vec<String>) {
+        let is = |name: &str| folded.iter().any(|f| f == name);
+        self.folded = [false, true].into_iter().filter(|e| is(if *e { "edges" } else { "nodes" })).collect();
+        self.queries_folded = is("queries");
+        self.unfolded = unfolded.into_iter().collect();
+        self.move_by(0);
     }
 
     pub(super) fn toggle(&mut self) {
@@ -157,23 +217,6 @@ impl Tree {
     }
 }
 
-/// A name as SQL needs it: quoted unless it is lower case and plain.
-pub(super) fn quote_name(name: &str) -> String {
-    const RESERVED: [&str; 32] = [
-        "all", "and", "as", "asc", "between", "by", "case", "create", "cross", "delete", "desc", "distinct",
-        "drop", "else", "end", "exists", "false", "from", "full", "group", "having", "in", "insert", "is",
-        "join", "limit", "not", "null", "or", "order", "select", "table",
-    ];
-    const MORE: [&str; 12] = [
-        "then", "true", "union", "update", "using", "values", "when", "where", "with", "on", "like", "offset",
-    ];
-    let plain = name.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !RESERVED.contains(&name)
-        && !MORE.contains(&name);
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,8 +228,11 @@ mod tests {
             from_type: None,
             to_type: None,
             declared: false,
+            open: false,
             rows: 1,
             properties: vec![],
+            checks: vec![],
+            references: vec![],
         }
     }
 

@@ -167,7 +167,11 @@ fn every_file_is_named_by_a_mod_line() {
         reached.insert(file.to_owned());
         let text = code(&std::fs::read_to_string(file).unwrap());
         for line in text.lines() {
-            let line = line.trim().trim_start_matches("pub ").trim_start_matches("pub(crate) ");
+            let line = line
+                .trim()
+                .trim_start_matches("pub ")
+                .trim_start_matches("pub(crate) ")
+                .trim_start_matches("pub(super) ");
             let Some(name) = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) else {
                 continue;
             };

@@ -18,6 +18,7 @@ mod pty;
 mod rules;
 mod slt;
 mod sql;
+mod system;
 mod transfer;
 mod tui;
 mod upkeep;

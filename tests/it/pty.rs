@@ -44,6 +44,8 @@ impl Pty {
         let home = tempfile::tempdir().unwrap();
         let mut command = CommandBuilder::new(program);
         command.env("XDG_DATA_HOME", home.path());
+        command.env("XDG_STATE_HOME", home.path().join("state"));
+        command.env("XDG_CONFIG_HOME", home.path().join("config"));
         command.args(arguments);
         command.env("TERM", "xterm-256color");
         command.env_remove("ARESADB_DATABASE");

@@ -435,7 +435,7 @@ fn types_are_declared_and_dropped() {
         ("CREATE EDGE TABLE IF NOT EXISTS e", "CREATE EDGE TABLE 0 (e exists, nothing was done)"),
         ("DROP TABLE a", "Constraint: edge type 'e' is declared over 'a' @ line 1, column 12"),
         ("SHOW TABLES", "a / e"),
-        ("DESCRIBE a", "x|Int64|YES"),
+        ("DESCRIBE a", "x|bigint|YES"),
         ("SELECT table_name, column_name FROM information_schema.columns WHERE table_name = 'e' ORDER BY ordinal_position",
          "e|from_id / e|to_id / e|w"),
         ("INSERT INTO a VALUES (1), (2)", "INSERT 2"),

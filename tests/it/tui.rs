@@ -2,8 +2,11 @@
 //!
 //! A snapshot is the text of the screen and its style runs, so that a highlight that moves shows.
 
+mod admin;
 mod desk;
+mod editor;
 mod fake;
+mod grid;
 mod real;
 
 use aresadb::bus::{Command, EventBody};
@@ -26,7 +29,7 @@ fn with_query(size: (u16, u16)) -> Desk {
     Desk::new(size, options, Behind::Script(Box::new(fake::debian)))
 }
 
-fn snapshot(name: &str, mut screen: impl FnMut((u16, u16)) -> Desk) {
+pub fn snapshot(name: &str, mut screen: impl FnMut((u16, u16)) -> Desk) {
     for size in SIZES {
         insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), screen(size).picture());
     }
@@ -145,22 +148,41 @@ fn a_statement_that_writes_is_not_analyzed() {
 }
 
 #[test]
-fn figures_stand_in_groups() {
-    snapshot("stats", |size| {
-        let mut desk = debian(size);
-        desk.press(":");
-        desk.type_text("stats\n");
-        desk
-    });
-}
-
-#[test]
 fn a_plan_has_its_own_tab() {
     snapshot("plan", |size| {
         let mut desk = with_query(size);
         desk.press("F7 3 ] ]");
         desk
     });
+    snapshot("plan_text", |size| {
+        let mut options = options();
+        options.exec = Some(format!("EXPLAIN {QUERY}"));
+        Desk::new(size, options, Behind::Script(Box::new(fake::debian)))
+    });
+}
+
+#[test]
+fn an_analyzed_plan_shows_times_and_the_slowest_path() {
+    let analyzed = |size| {
+        let mut desk = with_query(size);
+        desk.press("F8 3 ] ]");
+        desk
+    };
+    snapshot("plan_analyzed", |size| {
+        let mut desk = analyzed(size);
+        desk.press("j j");
+        desk
+    });
+    snapshot("plan_icicle", |size| {
+        let mut desk = analyzed(size);
+        desk.press("v j j j");
+        desk
+    });
+    let mut desk = analyzed((120, 40));
+    desk.press("j Enter");
+    desk.shows("aggregation time");
+    desk.press("Esc h");
+    desk.shows("▸ Aggregate");
 }
 
 #[test]

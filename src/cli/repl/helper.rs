@@ -8,8 +8,10 @@ use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::{Hinter, HistoryHinter};
 use rustyline::validate::Validator;
 
-use super::complete::{Completion, Words, complete};
-use super::lex::{State, lex, painted};
+use crate::bus::complete::{FunctionWords, State, Words, lex};
+
+use super::complete::{Completion, complete};
+use super::paint::painted;
 
 /// The line editor's helper.
 pub struct Helper {
@@ -26,7 +28,7 @@ pub struct Helper {
 
 impl Helper {
     /// A helper that knows functions, and no types yet.
-    pub fn new(color: bool, functions: Vec<String>) -> Self {
+    pub fn new(color: bool, functions: Vec<FunctionWords>) -> Self {
         Self {
             words: Words { types: Vec::new(), functions },
             color,

@@ -2,7 +2,7 @@
 //! history.
 //!
 //! ```text
-//!  line ─▶ rustyline (helper: lex colours, complete) ─▶ Splitter ─▶ Session::run_sql
+//!  line ─▶ rustyline (helper: colours, complete) ─▶ Splitter ─▶ Session::run_sql
 //!    └── .command ─▶ dot
 //! ```
 //!
@@ -11,7 +11,7 @@
 mod complete;
 mod dot;
 mod helper;
-mod lex;
+mod paint;
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{ColorMode, CompletionType, Config, Editor};
 
-use crate::bus::function_names;
+use crate::bus::complete::{Words, functions};
 use crate::model::{Error, ErrorKind};
 
 use super::commands::Opened;
@@ -28,7 +28,6 @@ use super::io::{Outcome, Stop};
 use super::script::Splitter;
 use super::session::Session;
 
-use self::complete::Words;
 use self::helper::Helper;
 
 /// Statements that the history keeps.
@@ -78,7 +77,7 @@ fn editor(color: bool) -> Outcome<LineEditor> {
         .map_err(failed)?
         .build();
     let mut editor = Editor::with_config(config).map_err(failed)?;
-    editor.set_helper(Some(Helper::new(color, function_names())));
+    editor.set_helper(Some(Helper::new(color, functions().to_vec())));
     Ok(editor)
 }
 
@@ -155,16 +154,9 @@ fn run_whole(session: &mut Session<'_>, splitter: &mut Splitter, line: &str) -> 
 /// Asks for the types, which completion offers. Where that fails it offers those of before.
 fn learn_words(session: &mut Session<'_>, editor: &mut LineEditor) {
     let Ok(catalog) = find::catalog(session) else { return };
-    let types = catalog.types.into_iter().map(|t| {
-        let system = if t.is_edge { &["id", "from_id", "to_id"][..] } else { &["id"][..] };
-        let properties = t.properties.into_iter().map(|p| p.name);
-        (t.name, properties.chain(system.iter().map(|name| (*name).to_owned())).collect())
-    });
-    let views = catalog.views.into_iter();
-    let views = views.map(|v| (v.name, v.columns.into_iter().map(|c| c.name).collect()));
-    let types = types.chain(views).collect();
     if let Some(helper) = editor.helper_mut() {
-        helper.words = Words { types, functions: std::mem::take(&mut helper.words.functions) };
+        let functions = std::mem::take(&mut helper.words.functions);
+        helper.words = Words { functions, ..Words::of_catalog(&catalog) };
     }
 }
 

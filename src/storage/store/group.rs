@@ -2,21 +2,34 @@
 //!
 //! Whoever finds no leader leads: takes all that is queued, writes and syncs it, publishes the state
 //! after it, and wakes every member. Those who come meanwhile queue up. A leader goes on with what has been
-//! queued a few times before it goes its way: the disk then never waits for a thread to wake up. Each waits on
-//! its own, so that nobody is woken in vain.
+//! queued a few times before it goes its way: the disk then never waits for a thread to wake up. Before each
+//! group it waits a part of a sync's time for those who committed with the last one: they are on their way.
+//!
+//! To sleep and be woken costs more processor time than the commit itself. Whoever waits first looks again and
+//! again, and lets other threads run between two looks; it sleeps when that has taken [`LOOKING`], or when the
+//! machine has other work to do (RocksDB's write threads do the same). Each sleeps on its own, so that nobody is
+//! woken in vain.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::model::{Error, Result};
 use crate::storage::log::Logged;
 
 /// How many groups one leader writes at most: its own caller waits for all of them.
 const GROUPS_LED: u32 = 3;
-/// How often one who waits for a write without a sync looks before it goes to sleep.
-const QUICK_LOOKS: u32 = 64;
+/// How long one who waits looks before it goes to sleep: two to three syncs of a good disk.
+const LOOKING: Duration = Duration::from_micros(300);
+/// Letting others run has taken this long: they do work of their own, and whoever sleeps is preferred to them.
+const CROWDED: Duration = Duration::from_millis(1);
+/// For so long nobody looks after that.
+const CROWDED_FOR: Duration = Duration::from_millis(50);
+/// A leader waits for the members of the last group for at most this part of a sync's time, ...
+const GATHERING_PART: u64 = 2;
+/// ... and no longer than this, in nanoseconds.
+const GATHERING_MAX: u64 = 60_000;
 
 /// How often a second waiter of a slot looks.
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
@@ -85,31 +98,43 @@ pub(super) trait Lead {
 }
 
 /// Who leads, and how large groups are.
-#[derive(Default)]
 pub(super) struct Group {
     leading: AtomicBool,
+    born: Instant,
+    /// Nobody looks before this moment, in nanoseconds since `born`.
+    crowded_until: AtomicU64,
+    /// How many took part in the last group or came meanwhile.
+    active: AtomicUsize,
+    /// What the last group took, in nanoseconds.
+    took: AtomicU64,
     groups: AtomicU64,
     members: AtomicU64,
     largest: AtomicU64,
 }
 
 impl Group {
+    pub(super) fn new() -> Self {
+        Group {
+            leading: AtomicBool::new(false),
+            born: Instant::now(),
+            crowded_until: AtomicU64::new(0),
+            active: AtomicUsize::new(0),
+            took: AtomicU64::new(0),
+            groups: AtomicU64::new(0),
+            members: AtomicU64::new(0),
+            largest: AtomicU64::new(0),
+        }
+    }
+
     /// Waits until a slot is decided; leads where nobody does.
     pub(super) fn wait(&self, slot: &Slot, work: &impl Lead) -> Result<()> {
-        let mut looks = 0;
+        let mut looking_since = None;
         loop {
             if let Some(result) = slot.result() {
                 return result;
             }
             if !self.leading.swap(true, Ordering::SeqCst) {
-                let ended = Ended { group: self, work };
-                for _ in 0..GROUPS_LED {
-                    work.lead();
-                    if work.queued() == 0 {
-                        break;
-                    }
-                }
-                drop(ended);
+                self.lead(work);
                 if slot.result().is_none() {
                     // Whoever led before this one did not come to its end.
                     slot.finish(Err(Error::internal("a commit was lost before it was written")
@@ -117,9 +142,7 @@ impl Group {
                 }
                 continue;
             }
-            if !work.syncs() && looks < QUICK_LOOKS {
-                looks += 1;
-                thread::yield_now();
+            if self.look_again(&mut looking_since) {
                 continue;
             }
             // Only one can be woken. A checkpoint that waits for another's transaction looks now and then.
@@ -134,6 +157,64 @@ impl Group {
         }
     }
 
+    /// Writes a few groups, and lets another one lead.
+    fn lead(&self, work: &impl Lead) {
+        let _ended = Ended { group: self, work };
+        for _ in 0..GROUPS_LED {
+            self.gather(work);
+            let members = work.queued();
+            let began = self.now();
+            work.lead();
+            self.took.store(self.now().saturating_sub(began), Ordering::Relaxed);
+            let behind = work.queued();
+            self.active.store(members + behind, Ordering::Relaxed);
+            if behind == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Waits for those who are on their way, where a sync costs more than the waiting.
+    fn gather(&self, work: &impl Lead) {
+        let expected = self.active.load(Ordering::Relaxed);
+        let longest = (self.took.load(Ordering::Relaxed) / GATHERING_PART).min(GATHERING_MAX);
+        // One in ten may be late.
+        if !work.syncs() || work.queued() * 10 >= expected * 9 || self.is_crowded() {
+            return;
+        }
+        let until = self.now() + longest;
+        while work.queued() * 10 < expected * 9 && self.now() < until {
+            thread::yield_now();
+        }
+    }
+
+    /// Lets others run for a moment; not for ever, and not where they have work of their own.
+    fn look_again(&self, since: &mut Option<Instant>) -> bool {
+        if self.is_crowded() {
+            return false;
+        }
+        let before = Instant::now();
+        if before.duration_since(*since.get_or_insert(before)) >= LOOKING {
+            return false;
+        }
+        thread::yield_now();
+        if before.elapsed() >= CROWDED {
+            let until = self.born.elapsed() + CROWDED_FOR;
+            self.crowded_until.store(nanos(until), Ordering::Relaxed);
+        }
+        true
+    }
+
+    fn is_crowded(&self) -> bool {
+        let until = self.crowded_until.load(Ordering::Relaxed);
+        until > 0 && self.now() < until
+    }
+
+    /// Nanoseconds since this was made.
+    fn now(&self) -> u64 {
+        nanos(self.born.elapsed())
+    }
+
     pub(super) fn note(&self, members: usize) {
         let members = members as u64;
         self.groups.fetch_add(1, Ordering::Relaxed);
@@ -146,6 +227,10 @@ impl Group {
         let get = |number: &AtomicU64| number.load(Ordering::Relaxed);
         (get(&self.groups), get(&self.members), get(&self.largest))
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Lets another one lead, however leading ends.

@@ -405,6 +405,14 @@ impl Store {
         self.shared.backend.stats()
     }
 
+    /// The files of the database's folder and their bytes; `None` in memory.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn files(&self) -> Result<Option<Vec<(String, u64)>>> {
+        self.folder.get().map(Folder::sizes).transpose()
+    }
+
     /// The database's identity.
     #[must_use]
     pub fn uuid(&self) -> Uuid {
@@ -484,7 +492,7 @@ impl Shared {
             published: ArcSwap::from_pointee(view),
             tree: Mutex::new(tree),
             writer: Mutex::new(writer),
-            group: Group::default(),
+            group: Group::new(),
             queued: AtomicUsize::new(0),
             flushing: Mutex::new(()),
             flushed: Condvar::new(),

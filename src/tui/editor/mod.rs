@@ -11,9 +11,13 @@
 
 mod buffer;
 mod cells;
+mod edits;
+mod find;
 mod highlight;
 mod motion;
+mod objects;
 mod paint;
+mod repeat;
 mod standard;
 mod statements;
 #[cfg(test)]
@@ -22,6 +26,7 @@ mod typing;
 mod vim;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -62,10 +67,21 @@ pub enum EditorOutcome {
     RunAll,
     /// The user wants out of the editor.
     Leave,
+    /// A command of the program, by its name.
+    Command(&'static str),
+}
+
+/// A place that is wrong, and why.
+#[derive(Debug, Clone)]
+struct Mistake {
+    from: Pos,
+    to: Pos,
+    /// One safe line.
+    message: String,
 }
 
 /// Text that was cut or copied.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 struct Register {
     text: String,
     /// Whole lines; they are put between lines.
@@ -82,9 +98,13 @@ pub struct Editor {
     /// The column that moves up and down keep to.
     goal: Option<usize>,
     register: Register,
+    /// Vim's named registers.
+    named: BTreeMap<char, Register>,
+    find: find::Find,
+    repeat: repeat::Repeat,
     copied: Option<String>,
     typing: typing::Last,
-    error: Option<(Pos, Pos)>,
+    error: Option<Mistake>,
     view: Cell<paint::View>,
     colours: RefCell<Highlighter>,
     colours_missing: Cell<bool>,
@@ -102,6 +122,9 @@ impl Editor {
             anchor: None,
             goal: None,
             register: Register::default(),
+            named: BTreeMap::new(),
+            find: find::Find::default(),
+            repeat: repeat::Repeat::default(),
             copied: None,
             typing: typing::Last::None,
             error: None,
@@ -142,6 +165,9 @@ impl Editor {
         if key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META) {
             return EditorOutcome::Ignored;
         }
+        if self.find.prompt.is_some() {
+            return self.find_key(key);
+        }
         self.edited(|editor| match editor.keys {
             KeyPreset::Vim => editor.vim_key(key),
             KeyPreset::Standard => editor.standard_key(key),
@@ -152,9 +178,12 @@ impl Editor {
     pub fn paste(&mut self, text: &str) {
         self.edited(|editor| {
             editor.buffer.close_unit();
-            if let Some(prompt) = &mut editor.vim.prompt {
+            if let Some(prompt) = &mut editor.find.prompt {
                 prompt.push_str(text.lines().next().unwrap_or_default());
                 return EditorOutcome::Changed;
+            }
+            if editor.vim.mode == Mode::Insert {
+                editor.repeat.add(repeat::Step::Paste(text.to_owned()));
             }
             editor.replace_selection(text);
             if editor.keys == KeyPreset::Vim && editor.vim.mode != Mode::Insert {
@@ -171,6 +200,7 @@ impl Editor {
         let outcome = change(self);
         if self.buffer.version() != before {
             self.error = None;
+            self.find.lit(false);
         }
         outcome
     }
@@ -203,14 +233,15 @@ impl Editor {
         }
     }
 
-    /// Marks bytes of the text as wrong until the next edit, or takes the mark away. The cursor goes
-    /// to the mark.
-    pub fn mark_error(&mut self, span: Option<Range<usize>>) {
-        self.error = span.map(|span| {
-            let from = self.buffer.pos(span.start);
-            (from, self.buffer.pos(span.end.max(span.start)))
+    /// Marks bytes of the text as wrong until the next edit, with what is wrong beside them, or takes the
+    /// mark away. The cursor goes to the mark.
+    pub fn mark_error(&mut self, mistake: Option<(Range<usize>, &str)>) {
+        self.error = mistake.map(|(span, message)| Mistake {
+            from: self.buffer.pos(span.start),
+            to: self.buffer.pos(span.end.max(span.start)),
+            message: crate::model::escape_control(message).into_owned(),
         });
-        if let Some((from, _)) = self.error {
+        if let Some(from) = self.error.as_ref().map(|mistake| mistake.from) {
             self.anchor = None;
             self.vim.reset();
             if self.vim.mode != Mode::Insert {
@@ -234,7 +265,10 @@ impl Editor {
     /// Whether printable keys are text now, or belong to a vim command that has begun.
     #[must_use]
     pub fn takes_text(&self) -> bool {
-        self.keys == KeyPreset::Standard || self.vim.mode == Mode::Insert || self.vim.pending()
+        self.keys == KeyPreset::Standard
+            || self.vim.mode == Mode::Insert
+            || self.vim.pending()
+            || self.find.prompt.is_some()
     }
 
     /// Text cut or copied since the last call: for the system's clipboard.
@@ -266,8 +300,34 @@ impl Editor {
         self.buffer.place(Pos::new(row, motion::snap(self.buffer.line(row), to.col)));
     }
 
+    /// Keeps text that was cut or copied: in the register that vim's `"` names, else in the one there
+    /// is, and for the system's clipboard.
     fn copy(&mut self, text: String, lines: bool) {
+        let name = self.vim.register.take();
+        if name == Some('_') {
+            return;
+        }
         self.copied = Some(text.clone());
-        self.register = Register { text, lines };
+        let register = Register { text, lines };
+        if let Some(name) = name.filter(char::is_ascii_alphabetic) {
+            let small = name.to_ascii_lowercase();
+            match self.named.get_mut(&small).filter(|_| name.is_ascii_uppercase()) {
+                Some(there) => there.text.push_str(&register.text),
+                None => {
+                    self.named.insert(small, register.clone());
+                }
+            }
+        }
+        self.register = register;
+    }
+
+    /// What `p` puts: the register that `"` names, else the one there is.
+    fn put_register(&mut self) -> Register {
+        match self.vim.register.take() {
+            Some(name) if name.is_ascii_alphabetic() => {
+                self.named.get(&name.to_ascii_lowercase()).cloned().unwrap_or_default()
+            }
+            _ => self.register.clone(),
+        }
     }
 }

@@ -25,6 +25,11 @@ fn class(c: char) -> Class {
     }
 }
 
+/// Words divided by white space alone.
+fn big(c: char) -> Class {
+    if c.is_whitespace() { Class::Space } else { Class::Word }
+}
+
 fn chars(lines: &[String], row: usize) -> Vec<char> {
     lines.get(row).map(|line| line.chars().collect()).unwrap_or_default()
 }
@@ -71,6 +76,15 @@ pub(super) fn first_text(line: &str) -> usize {
 
 /// The next start of a word; an empty line is a word. The end of the text when there is none.
 pub(super) fn word_forward(lines: &[String], from: Pos) -> Pos {
+    word_forward_by(lines, from, class)
+}
+
+/// As [`word_forward`], words divided by white space alone.
+pub(super) fn big_word_forward(lines: &[String], from: Pos) -> Pos {
+    word_forward_by(lines, from, big)
+}
+
+fn word_forward_by(lines: &[String], from: Pos, class: fn(char) -> Class) -> Pos {
     let mut row = from.row;
     let mut line = chars(lines, row);
     let mut col = from.col;
@@ -97,6 +111,15 @@ pub(super) fn word_forward(lines: &[String], from: Pos) -> Pos {
 
 /// The next end of a word: the place of its last character.
 pub(super) fn word_end(lines: &[String], from: Pos) -> Pos {
+    word_end_by(lines, from, class)
+}
+
+/// As [`word_end`], words divided by white space alone.
+pub(super) fn big_word_end(lines: &[String], from: Pos) -> Pos {
+    word_end_by(lines, from, big)
+}
+
+fn word_end_by(lines: &[String], from: Pos, class: fn(char) -> Class) -> Pos {
     let mut row = from.row;
     let mut line = chars(lines, row);
     let mut col = from.col + 1;
@@ -121,6 +144,15 @@ pub(super) fn word_end(lines: &[String], from: Pos) -> Pos {
 
 /// The start of the word before.
 pub(super) fn word_back(lines: &[String], from: Pos) -> Pos {
+    word_back_by(lines, from, class)
+}
+
+/// As [`word_back`], words divided by white space alone.
+pub(super) fn big_word_back(lines: &[String], from: Pos) -> Pos {
+    word_back_by(lines, from, big)
+}
+
+fn word_back_by(lines: &[String], from: Pos, class: fn(char) -> Class) -> Pos {
     let mut row = from.row;
     let mut line = chars(lines, row);
     let mut col = from.col.min(line.len());

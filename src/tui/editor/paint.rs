@@ -9,7 +9,7 @@ use super::buffer::{Pos, byte_of};
 use super::cells::{self, glyphs};
 use super::highlight::Span;
 use super::vim::Mode;
-use super::{Editor, KeyPreset, motion};
+use super::{Editor, KeyPreset, Mistake, find, motion};
 use crate::tui::theme::Theme;
 
 /// What part of the text is on the screen.
@@ -39,8 +39,8 @@ impl Editor {
         self.colours_missing.set(!done);
         let painter = Painter::new(self, screen, area, focused, theme);
         painter.draw();
-        if let Some(prompt) = &self.vim.prompt {
-            draw_prompt(screen, area, prompt, theme);
+        if let Some(prompt) = &self.find.prompt {
+            draw_prompt(screen, area, prompt, self.find.missed, theme);
         }
     }
 
@@ -57,7 +57,7 @@ impl Editor {
         if area.is_empty() {
             return None;
         }
-        if let Some(prompt) = &self.vim.prompt {
+        if let Some(prompt) = &self.find.prompt {
             let width = 1 + cells::x_of(prompt, usize::MAX);
             let x = area.x.saturating_add(u16::try_from(width).unwrap_or(u16::MAX));
             return Some(Position::new(x.min(area.right() - 1), area.bottom() - 1));
@@ -124,7 +124,7 @@ fn digits(number: usize) -> usize {
     number.checked_ilog10().unwrap_or(0) as usize + 1
 }
 
-fn draw_prompt(screen: &mut Screen, area: Rect, prompt: &str, theme: &Theme) {
+fn draw_prompt(screen: &mut Screen, area: Rect, prompt: &str, missed: bool, theme: &Theme) {
     let y = area.bottom() - 1;
     screen.set_style(Rect { y, height: 1, ..area }, theme.style("ui.status"));
     let text: String = glyphs(prompt).map(|g| g.symbol.into_owned()).collect();
@@ -134,6 +134,12 @@ fn draw_prompt(screen: &mut Screen, area: Rect, prompt: &str, theme: &Theme) {
         {
             cell.set_symbol(" ");
         }
+    }
+    let found = if missed { "not found" } else { "" };
+    let room = usize::from(area.width).saturating_sub(text.chars().count() + 3);
+    if !found.is_empty() && room >= found.len() {
+        let x = area.right().saturating_sub(u16::try_from(found.len() + 1).unwrap_or(0));
+        screen.set_stringn(x, y, found, found.len(), theme.style("ui.error"));
     }
 }
 
@@ -146,6 +152,8 @@ struct Painter<'a> {
     theme: &'a Theme,
     gutter: usize,
     selection: Option<(Pos, Pos)>,
+    /// The brackets that belong together at the cursor.
+    brackets: Option<(Pos, Pos)>,
     /// The lines of the statement under the cursor.
     statement: Option<(usize, usize)>,
 }
@@ -162,6 +170,7 @@ impl<'a> Painter<'a> {
             theme,
             gutter: editor.gutter(),
             selection: editor.selection(),
+            brackets: if focused { editor.bracket_pair() } else { None },
             statement: statement.map(|range| (row(range.start), row(range.end))),
         }
     }
@@ -192,7 +201,10 @@ impl<'a> Painter<'a> {
         self.screen.set_stringn(self.area.x, y, text, width, self.theme.style(scope));
         let inside = self.statement.is_some_and(|(first, last)| (first..=last).contains(&row));
         let x = self.area.x + u16::try_from(self.gutter - 1).unwrap_or(0);
-        if inside && x < self.area.right() {
+        if self.editor.error.as_ref().is_some_and(|mistake| mistake.from.row == row) && x < self.area.right()
+        {
+            self.screen.set_stringn(x, y, "✗", 1, self.theme.style("ui.error"));
+        } else if inside && x < self.area.right() {
             let scope = if self.focused { "ui.border.focus" } else { "ui.border" };
             self.screen.set_stringn(x, y, "▎", 1, self.theme.style(scope));
         }
@@ -204,7 +216,12 @@ impl<'a> Painter<'a> {
         let colours = editor.colours.borrow();
         let mut spans = colours.spans(row).iter().peekable();
         let selected = self.bytes_in(row, self.selection);
-        let wrong = self.bytes_in(row, editor.error).map(|(from, to)| (from, to.max(from + 1)));
+        let mistake = editor.error.as_ref();
+        let span = mistake.map(|mistake| (mistake.from, mistake.to));
+        let wrong = self.bytes_in(row, span).map(|(from, to)| (from, to.max(from + 1)));
+        let found = editor.find.shown().map(|wanted| find::places(line, wanted)).unwrap_or_default();
+        let brackets =
+            self.brackets.map(|(a, b)| [a, b].map(|p| (p.row == row).then(|| byte_of(line, p.col))));
         let width = usize::from(self.area.width).saturating_sub(self.gutter);
         let (mut end, mut stopped) = (0, false);
         for glyph in glyphs(line) {
@@ -216,6 +233,12 @@ impl<'a> Painter<'a> {
             let mut style = self.colour(&mut spans, glyph.byte);
             if glyph.replaced {
                 style = style.patch(self.theme.style("ui.warning"));
+            }
+            if found.iter().any(|(from, to)| (*from..*to).contains(&glyph.byte)) {
+                style = style.patch(self.theme.style("ui.selection.dim")).add_modifier(Modifier::UNDERLINED);
+            }
+            if brackets.is_some_and(|pair| pair.contains(&Some(glyph.byte))) {
+                style = style.patch(self.theme.style("ui.text.strong")).add_modifier(Modifier::UNDERLINED);
             }
             style = self.marks(style, glyph.byte, selected, wrong);
             let (symbol, whole) = (glyph.symbol.as_ref(), glyph.x >= left && end <= left + width);
@@ -230,6 +253,22 @@ impl<'a> Painter<'a> {
             let ends = |span: Option<(usize, usize)>| span.filter(|s| s.1 > line.len());
             let style = self.marks(self.theme.style("ui.text"), line.len(), ends(selected), ends(wrong));
             self.put(end - left, y, " ", style);
+        }
+        if let Some(mistake) = mistake.filter(|mistake| mistake.from.row == row) {
+            let at = if stopped { width } else { end.saturating_sub(left) + 2 };
+            self.mistake(mistake, at, row, y, width);
+        }
+    }
+
+    /// What is wrong: behind the line, where that takes no place from the text, else below the last one.
+    fn mistake(&mut self, mistake: &Mistake, at: usize, row: usize, y: u16, width: usize) {
+        let style = self.theme.style("ui.error");
+        if at + 12 <= width {
+            let text = crate::tui::text::cut(&mistake.message, width - at - 2);
+            self.put(at, y, &format!("◂ {text}"), style);
+        } else if row == self.editor.buffer.last_row() && y + 1 < self.area.bottom() && width > 8 {
+            let text = crate::tui::text::cut(&mistake.message, width - 2);
+            self.put(0, y + 1, &format!("▴ {text}"), style);
         }
     }
 

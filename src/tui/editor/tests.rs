@@ -443,12 +443,12 @@ fn an_empty_editor_says_what_to_do() {
 #[test]
 fn an_error_is_marked_until_the_next_edit() {
     let mut editor = editor(KeyPreset::Vim, "SELECT 1;\nSELECT nme FROM |t");
-    editor.mark_error(Some(17..20));
+    editor.mark_error(Some((17..20, "no such column")));
     assert_eq!(marked(&editor), "SELECT 1;\nSELECT |nme FROM t");
     insta::assert_snapshot!("editor_error_30x3", screen(&editor, 30, 3, true));
     press(&mut editor, "iX");
-    assert_eq!(editor.error, None);
-    editor.mark_error(Some(900..901));
+    assert!(editor.error.is_none());
+    editor.mark_error(Some((900..901, "")));
     assert!(
         screen(&editor, 30, 3, true).contains("UNDERLINED"),
         "a place behind the text is shown at its end"

@@ -80,7 +80,10 @@ impl Editor {
             KeyCode::Enter if !ctrl => {
                 let line = self.buffer.line(at.row);
                 let indent: String = line.chars().take(motion::first_text(line).min(at.col)).collect();
-                self.replace_selection(&format!("\n{indent}"));
+                // Behind an opening bracket one deeper.
+                let opens = line.chars().take(at.col).collect::<String>().trim_end().ends_with('(');
+                let deeper = if opens { INDENT } else { "" };
+                self.replace_selection(&format!("\n{indent}{deeper}"));
             }
             KeyCode::Tab => self.indent(),
             KeyCode::BackTab => self.outdent(),

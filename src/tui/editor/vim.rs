@@ -1,8 +1,9 @@
 //! The vim preset: normal, insert and visual mode, counts, operators with motions.
 //!
-//! Normal mode: `h j k l w b e 0 ^ $ gg G { } f F t T ; ,` and arrows move; `d c y` take a motion,
-//! `iw`, or are doubled for lines; `x X D C Y s S r ~ J p P o O i a I A v V u Ctrl-R >> <<`;
-//! `/ n N` search; Enter runs; Esc leaves. Other keys are the program's.
+//! Normal mode: `h j k l w b e W B E 0 ^ $ % gg G { } f F t T ; ,` and arrows move; `d c y gu gU g~ gc
+//! > <` take a motion or a text object (`iw ip is i( i[ i{ i" i'` and with `a`), or are doubled for
+//! lines; `x X D C Y s S r ~ J p P o O i a I A v V u Ctrl-R .`; `"` names a register; `/ n N * #`
+//! search; `gt gT` turn the tabs; Enter runs; Esc leaves. Other keys are the program's.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -30,8 +31,6 @@ pub(super) enum Mode {
 #[derive(Default)]
 pub(super) struct Vim {
     pub(super) mode: Mode,
-    /// The search being typed.
-    pub(super) prompt: Option<String>,
     count: Option<usize>,
     /// `d`, `c`, `y`, `>` or `<`, with the count typed before it.
     operator: Option<(char, usize)>,
@@ -39,18 +38,21 @@ pub(super) struct Vim {
     prefix: Option<char>,
     /// The last `f`, `F`, `t` or `T` and its character.
     found: Option<(char, char)>,
-    search: String,
+    /// The register that `"` has named.
+    pub(super) register: Option<char>,
+    /// The last command went through the history of edits.
+    pub(super) travelled: bool,
 }
 
 impl Vim {
     /// Whether a command has begun that takes more keys.
     pub(super) fn pending(&self) -> bool {
-        self.count.is_some() || self.operator.is_some() || self.prefix.is_some() || self.prompt.is_some()
+        self.count.is_some() || self.operator.is_some() || self.prefix.is_some() || self.register.is_some()
     }
 
     /// Forgets the command that has begun.
     pub(super) fn reset(&mut self) {
-        (self.count, self.operator, self.prefix, self.prompt) = (None, None, None, None);
+        (self.count, self.operator, self.prefix) = (None, None, None);
     }
 
     fn visual(&self) -> bool {
@@ -70,9 +72,9 @@ enum Reach {
 }
 
 impl Editor {
-    pub(super) fn vim_key(&mut self, key: KeyEvent) -> EditorOutcome {
-        if self.vim.prompt.is_some() {
-            return self.prompt_key(key);
+    pub(super) fn vim_key_now(&mut self, key: KeyEvent) -> EditorOutcome {
+        if self.find.prompt.is_some() {
+            return self.find_key(key);
         }
         if self.vim.mode == Mode::Insert {
             return self.insert_key(key);
@@ -83,8 +85,10 @@ impl Editor {
         match key.code {
             KeyCode::Esc if self.vim.pending() || self.vim.visual() => {
                 self.vim.reset();
+                self.vim.register = None;
                 self.enter_normal();
             }
+            KeyCode::Esc if self.find.shown().is_some() => self.find.lit(false),
             KeyCode::Esc => return EditorOutcome::Leave,
             KeyCode::Enter => {
                 self.vim.reset();
@@ -94,6 +98,8 @@ impl Editor {
                 'r' => self.travel_in_time(false),
                 'd' => self.jump_rows(half),
                 'u' => self.jump_rows(-half),
+                'f' => self.jump_rows(2 * half),
+                'b' => self.jump_rows(-2 * half),
                 _ => return EditorOutcome::Ignored,
             },
             KeyCode::Char(c) => return self.normal_char(c),
@@ -133,24 +139,6 @@ impl Editor {
         EditorOutcome::Changed
     }
 
-    fn prompt_key(&mut self, key: KeyEvent) -> EditorOutcome {
-        let Some(prompt) = &mut self.vim.prompt else { return EditorOutcome::Ignored };
-        match key.code {
-            KeyCode::Char(c) if !key.modifiers.contains(KeyModifiers::CONTROL) => prompt.push(c),
-            KeyCode::Backspace if prompt.pop().is_some() => {}
-            KeyCode::Esc | KeyCode::Backspace => self.vim.reset(),
-            KeyCode::Enter => {
-                if !prompt.is_empty() {
-                    self.vim.search = std::mem::take(prompt);
-                }
-                self.vim.prompt = None;
-                return self.motion_key('n');
-            }
-            _ => return EditorOutcome::Ignored,
-        }
-        EditorOutcome::Changed
-    }
-
     /// Normal mode, without a selection, on a character.
     pub(super) fn enter_normal(&mut self) {
         self.vim.mode = Mode::Normal;
@@ -171,6 +159,7 @@ impl Editor {
 
     fn enter_insert(&mut self, at: Pos) {
         self.vim.mode = Mode::Insert;
+        self.find.lit(false);
         self.anchor = None;
         self.place(at);
     }
@@ -183,6 +172,7 @@ impl Editor {
     }
 
     fn travel_in_time(&mut self, back: bool) {
+        self.vim.travelled = true;
         for _ in 0..self.vim.count.take().unwrap_or(1) {
             if back {
                 let Some(start) = self.buffer.undo() else { break };
@@ -208,6 +198,12 @@ impl Editor {
         if let Some(prefix) = self.vim.prefix.take() {
             return self.prefixed(prefix, c);
         }
+        if let Some((operator, _)) = self.vim.operator
+            && matches!((operator, c), ('u', 'u') | ('U', 'U') | ('~', '~') | ('#', 'c'))
+        {
+            self.operator_key(operator);
+            return EditorOutcome::Changed;
+        }
         let digit = c.to_digit(10).filter(|d| *d > 0 || self.vim.count.is_some());
         if let Some(digit) = digit {
             let count = self.vim.count.unwrap_or(0) * 10 + digit as usize;
@@ -216,13 +212,14 @@ impl Editor {
         }
         let object = self.vim.operator.is_some() || self.vim.visual();
         match c {
-            'g' | 'f' | 'F' | 't' | 'T' => self.vim.prefix = Some(c),
+            'g' | 'f' | 'F' | 't' | 'T' | '"' => self.vim.prefix = Some(c),
             'r' if !object => self.vim.prefix = Some(c),
             'i' | 'a' if object => self.vim.prefix = Some(c),
-            '/' => self.vim.prompt = Some(String::new()),
+            '/' => self.begin_find(),
+            '*' | '#' => return self.find_word(c == '*'),
             'd' | 'c' | 'y' | '>' | '<' => self.operator_key(c),
-            'h' | 'j' | 'k' | 'l' | 'w' | 'b' | 'e' | '0' | '^' | '$' | 'G' | '{' | '}' | 'n' | 'N' | ';'
-            | ',' | ' ' => return self.motion_key(c),
+            'h' | 'j' | 'k' | 'l' | 'w' | 'b' | 'e' | 'W' | 'B' | 'E' | '0' | '^' | '$' | 'G' | '{' | '}'
+            | 'n' | 'N' | ';' | ',' | ' ' | '%' => return self.motion_key(c),
             _ if self.vim.operator.is_some() => self.vim.reset(),
             _ if self.vim.visual() => return self.visual_command(c),
             _ => return self.command(c),
@@ -248,7 +245,14 @@ impl Editor {
                 self.vim.found = Some((prefix, c));
                 return self.motion_key(';');
             }
-            ('i' | 'a', 'w') => self.word_object(prefix == 'a'),
+            ('i' | 'a', c) => self.object(c, prefix == 'a'),
+            ('"', c) => self.vim.register = Some(c),
+            ('g', 'u' | 'U' | '~') => self.operator_key(c),
+            ('g', 'c') => self.operator_key('#'),
+            ('g', 't' | 'T') => {
+                self.vim.reset();
+                return EditorOutcome::Command(if c == 't' { "next-query" } else { "previous-query" });
+            }
             // `gn` (graph from here) and the like are the program's.
             ('g', _) if self.vim.operator.is_none() => {
                 self.vim.reset();
@@ -259,19 +263,18 @@ impl Editor {
         EditorOutcome::Changed
     }
 
-    fn word_object(&mut self, around: bool) {
-        let at = self.buffer.cursor();
-        let line = self.buffer.line(at.row);
-        let (start, mut end) = motion::inner_word(line, at.col);
-        if around {
-            end += line.chars().skip(end).take_while(|c| c.is_whitespace()).count();
-        }
-        let (start, end) = (Pos::new(at.row, start), Pos::new(at.row, end));
-        if let Some((operator, _)) = self.vim.operator {
-            self.operate(operator, start, end, false);
-        } else {
-            self.anchor = Some(start);
-            self.place(Pos::new(end.row, end.col.saturating_sub(1)));
+    /// A text object: what the operator takes, or the selection.
+    fn object(&mut self, c: char, around: bool) {
+        if let Some((start, end, lines)) = self.text_object(c, around) {
+            if let Some((operator, _)) = self.vim.operator {
+                self.operate(operator, start, end, lines);
+            } else {
+                self.anchor = Some(start);
+                if lines {
+                    self.vim.mode = Mode::VisualLine;
+                }
+                self.place(Pos::new(end.row, end.col.saturating_sub(1)));
+            }
         }
         self.vim.reset();
     }
@@ -291,6 +294,10 @@ impl Editor {
             'w' => (repeat(&|p| motion::word_forward(lines, p)), Reach::Exclusive),
             'b' => (repeat(&|p| motion::word_back(lines, p)), Reach::Exclusive),
             'e' => (repeat(&|p| motion::word_end(lines, p)), Reach::Inclusive),
+            'W' => (repeat(&|p| motion::big_word_forward(lines, p)), Reach::Exclusive),
+            'B' => (repeat(&|p| motion::big_word_back(lines, p)), Reach::Exclusive),
+            'E' => (repeat(&|p| motion::big_word_end(lines, p)), Reach::Inclusive),
+            '%' => (self.to_bracket(at)?, Reach::Inclusive),
             '0' => (Pos::new(at.row, 0), Reach::Exclusive),
             '^' => (text_of(at.row), Reach::Exclusive),
             'g' => (text_of(row(count, 0)), Reach::Lines),
@@ -298,7 +305,7 @@ impl Editor {
             '{' => (repeat(&|p| paragraph(lines, p, false)), Reach::Exclusive),
             '}' => (repeat(&|p| paragraph(lines, p, true)), Reach::Exclusive),
             'n' | 'N' => {
-                let wanted = &self.vim.search;
+                let wanted = &self.find.search;
                 let mut to = at;
                 for _ in 0..times {
                     to = motion::find(lines, to, wanted, c == 'n')?;
@@ -341,17 +348,22 @@ impl Editor {
         Some((Pos::new(at.row, col), if forward { Reach::Inclusive } else { Reach::Exclusive }))
     }
 
-    fn motion_key(&mut self, c: char) -> EditorOutcome {
+    pub(super) fn motion_key(&mut self, c: char) -> EditorOutcome {
         let count = self.count();
         let operator = self.vim.operator.take();
         let at = self.buffer.cursor();
         // A change of a word leaves the space behind it.
         let on_text = !self.buffer.line(at.row).chars().nth(at.col).is_none_or(char::is_whitespace);
-        let c = if c == 'w' && on_text && matches!(operator, Some(('c', _))) { 'e' } else { c };
+        let c = match c {
+            'w' if on_text && matches!(operator, Some(('c', _))) => 'e',
+            'W' if on_text && matches!(operator, Some(('c', _))) => 'E',
+            c => c,
+        };
+        self.find.lit(matches!(c, 'n' | 'N'));
         let Some((mut to, reach)) = self.motion(c, count) else { return EditorOutcome::Changed };
         match operator {
             Some((operator, _)) => {
-                let down = reach == Reach::Exclusive && c == 'w' && to.row > at.row;
+                let down = reach == Reach::Exclusive && matches!(c, 'w' | 'W') && to.row > at.row;
                 if down && to.col <= motion::first_text(self.buffer.line(to.row)) {
                     to = Pos::new(to.row - 1, self.buffer.len(to.row - 1));
                 }
@@ -380,7 +392,7 @@ impl Editor {
             self.vim.reset();
             self.vim.mode = Mode::Normal;
             self.anchor = None;
-            self.operate(c, from, to, lines || matches!(c, '>' | '<'));
+            self.operate(c, from, to, lines || matches!(c, '>' | '<' | '#'));
             return;
         }
         match self.vim.operator {
@@ -410,6 +422,23 @@ impl Editor {
                 self.shift_lines(first, last, operator == '>');
                 self.place(Pos::new(first, motion::first_text(self.buffer.line(first))));
                 return;
+            }
+            '#' => {
+                self.comment_lines(first, last);
+                self.place(Pos::new(first, motion::first_text(self.buffer.line(first))));
+                return;
+            }
+            'u' | 'U' | '~' => {
+                let (start, to) = if lines { (Pos::new(first, 0), end) } else { (from, to) };
+                let text = self.buffer.between(start, to);
+                let changed: String = match operator {
+                    'u' => text.to_lowercase(),
+                    'U' => text.to_uppercase(),
+                    _ => text.chars().map(flip).collect(),
+                };
+                self.buffer.remove(start, to);
+                self.buffer.insert(&changed);
+                self.place(start);
             }
             'y' => {
                 let cursor = self.buffer.cursor();
@@ -450,6 +479,7 @@ impl Editor {
     fn visual_command(&mut self, c: char) -> EditorOutcome {
         match c {
             'x' | 'X' => self.operator_key('d'),
+            'u' | 'U' | '~' => self.operator_key(c),
             's' => self.operator_key('c'),
             'D' | 'C' | 'Y' | 'S' => {
                 self.vim.mode = Mode::VisualLine;
@@ -478,7 +508,7 @@ impl Editor {
     /// Puts the register in place of the selection, which goes to the register.
     fn replace_visual(&mut self) {
         let Some((from, to)) = self.selection() else { return };
-        let put = std::mem::take(&mut self.register);
+        let put = self.put_register();
         let lines = self.vim.mode == Mode::VisualLine;
         self.vim.reset();
         self.vim.mode = Mode::Normal;
@@ -538,6 +568,7 @@ impl Editor {
             }
             'p' | 'P' => self.put_text(c, times),
             'u' => self.travel_in_time(true),
+            '.' => self.do_again(times),
             'v' | 'V' => {
                 self.vim.mode = if c == 'v' { Mode::Visual } else { Mode::VisualLine };
                 self.anchor = Some(at);
@@ -589,13 +620,14 @@ impl Editor {
 
     /// Puts what was cut or copied behind the cursor (`p`) or before it (`P`).
     fn put_text(&mut self, c: char, times: usize) {
-        let room = (1 << 24) / self.register.text.len().max(1);
-        let text = self.register.text.repeat(times.min(room.max(1)));
+        let register = self.put_register();
+        let room = (1 << 24) / register.text.len().max(1);
+        let text = register.text.repeat(times.min(room.max(1)));
         if text.is_empty() {
             return;
         }
         let at = self.buffer.cursor();
-        if self.register.lines {
+        if register.lines {
             let row = if c == 'p' {
                 self.buffer.place(Pos::new(at.row, self.buffer.len(at.row)));
                 self.buffer.insert(&format!("\n{}", text.trim_end_matches('\n')));

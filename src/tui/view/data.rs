@@ -2,19 +2,20 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
 
+use crate::bus::QueryPlace;
 use crate::model::{Value, escape_control};
 
 use super::super::app::{App, Lines};
-use super::super::grid::{self, Grid};
 use super::super::inspector::{InspectorRow, Section};
-use super::super::layout::WIDE;
+use super::super::lens::{self, Lens};
 use super::super::tree::TreeRow;
 use super::{empty, foot, level_scope};
 use crate::tui::text;
 
 /// The scope of a value's colour.
-fn value_scope(value: &Value) -> &'static str {
+pub(super) fn value_scope(value: &Value) -> &'static str {
     match value {
         Value::Null => "ui.null",
         Value::Bool(_) => "ui.boolean",
@@ -90,6 +91,16 @@ pub(super) fn tree(app: &App, buffer: &mut Buffer, inside: Rect, focused: bool) 
                 let left = vec![(" ", "ui"), (arrow, "ui.border"), (&name, "ui.text")];
                 draw_row(app, buffer, inside, y, &Row { left, right: (&rows, "ui.number"), selected });
             }
+            TreeRow::Queries => {
+                let left = vec![(arrow, "ui.text.muted"), ("saved queries", "ui.text.strong")];
+                draw_row(app, buffer, inside, y, &Row { left, right: ("", ""), selected });
+            }
+            TreeRow::Query(at) => {
+                let Some(query) = tree.query_at(at) else { continue };
+                let right = if query.place == QueryPlace::User { "user" } else { "" };
+                let left = vec![("   ", "ui"), (query.name.as_str(), "ui.text")];
+                draw_row(app, buffer, inside, y, &Row { left, right: (right, "ui.text.muted"), selected });
+            }
             TreeRow::Property(t, p) => {
                 let Some(property) = tree.type_at(t).and_then(|t| t.properties.get(p)) else { continue };
                 let name = escape_control(&property.name);
@@ -98,111 +109,6 @@ pub(super) fn tree(app: &App, buffer: &mut Buffer, inside: Rect, focused: bool) 
                 let left = vec![("     ", "ui"), (&name, "ui.text.muted"), (mark, "ui.warning")];
                 draw_row(app, buffer, inside, y, &Row { left, right: (&kind, "syntax.type"), selected });
             }
-        }
-    }
-}
-
-pub(super) fn rows(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect, focused: bool) {
-    let Some(grid) = &app.grid else {
-        let ways = [("browse", "on a type shows its rows"), ("run", "in the editor runs a statement")];
-        return empty(app, buffer, inside, "No rows yet.", &ways);
-    };
-    let theme = &app.theme;
-    let border = theme.style("ui.border");
-    let columns = grid.visible_columns();
-    let gutter = grid.gutter();
-    let rule_y = inside.y + 1;
-    buffer.set_string(inside.x, rule_y, "─".repeat(usize::from(inside.width)), border);
-    let separator = |buffer: &mut Buffer, at: usize, y: u16, symbol: &str| {
-        if at < usize::from(inside.width) {
-            buffer.set_string(inside.x + small(at), y, symbol, border);
-        }
-    };
-    separator(buffer, gutter + 1, inside.y, "│");
-    separator(buffer, gutter + 1, rule_y, "┼");
-    for (i, (column, at, width)) in columns.iter().enumerate() {
-        let name = grid.names.get(*column).map_or("", String::as_str);
-        let shown = text::fit(name, *width, grid.is_number(*column));
-        let scope = if *column == grid.column && focused { "ui.title.focus" } else { "ui.header" };
-        buffer.set_string(inside.x + small(*at), inside.y, shown, theme.style(scope));
-        if i + 1 < columns.len() {
-            separator(buffer, at + width + 1, inside.y, "│");
-            separator(buffer, at + width + 1, rule_y, "┼");
-        }
-    }
-    for line in 0..inside.height.saturating_sub(2) {
-        let row = grid.top + u64::from(line);
-        if row >= grid.rows {
-            break;
-        }
-        grid_row(app, buffer, grid, inside, inside.y + 2 + line, row, focused);
-    }
-    if grid.rows == 0 {
-        let text = match (grid.complete, grid.stopped) {
-            (true, _) => "no rows",
-            (false, true) => "stopped before the first row",
-            (false, false) => "…",
-        };
-        buffer.set_string(inside.x + 1, inside.y + 2, text, theme.style("ui.null"));
-    }
-    let shown_to = columns.last().map_or(0, |(column, _, _)| column + 1);
-    if shown_to < grid.columns.len() {
-        buffer.set_string(inside.right() - 1, inside.y, "›", theme.style("ui.hint.key"));
-    }
-    if grid.left > 0 {
-        buffer.set_string(inside.x, inside.y, "‹", theme.style("ui.hint.key"));
-    }
-    if let Some(column) = grid.columns.get(grid.column) {
-        let name = grid.names.get(grid.column).map_or("", String::as_str);
-        let of =
-            format!("{} of {}", text::count(grid.column as u64 + 1), text::count(grid.columns.len() as u64));
-        // On a narrow screen the row stands here, where the status line has no room for it.
-        let first = match (app.size.0 < WIDE, grid.title.is_empty()) {
-            (true, _) => format!("{} · ", grid.position()),
-            (false, false) => format!("{} · ", grid.title),
-            (false, true) => String::new(),
-        };
-        let label = format!("{first}{name} {} · column {of}", column.property_type);
-        foot(buffer, rect, &label, theme.style("ui.title"));
-    }
-}
-
-fn grid_row(app: &App, buffer: &mut Buffer, grid: &Grid, inside: Rect, y: u16, row: u64, focused: bool) {
-    let theme = &app.theme;
-    let border = theme.style("ui.border");
-    let number = text::fit(&text::count(row + 1), grid.gutter(), true);
-    let selected = row == grid.row;
-    let scope = if selected { "ui.line-number.active" } else { "ui.line-number" };
-    buffer.set_string(inside.x, y, number, theme.style(scope));
-    let columns = grid.visible_columns();
-    let separate = |buffer: &mut Buffer, at: usize| {
-        if at < usize::from(inside.width) {
-            buffer.set_string(inside.x + small(at), y, "│", border);
-        }
-    };
-    separate(buffer, grid.gutter() + 1);
-    if selected {
-        let scope = if focused { "ui.selection" } else { "ui.selection.dim" };
-        buffer.set_style(Rect { y, height: 1, ..inside }, theme.style(scope));
-    }
-    for (i, (column, at, width)) in columns.iter().enumerate() {
-        let x = inside.x + small(*at);
-        let (shown, scope) = match grid.value(row, *column) {
-            Some(value) => (grid::cell_text(&value), value_scope(&value)),
-            None => ("…".to_owned(), "ui.null"),
-        };
-        let mut style = theme.style(scope);
-        if selected {
-            // The selection's own colour of text is made for its ground.
-            style = style.patch(theme.style(if focused { "ui.selection" } else { "ui.selection.dim" }));
-        }
-        buffer.set_string(x, y, text::fit(&shown, *width, grid.is_number(*column)), style);
-        if selected && focused && *column == grid.column {
-            let cell = Rect { x: x.saturating_sub(1), y, width: small(width + 2), height: 1 };
-            buffer.set_style(cell.intersection(inside), theme.style("ui.cursor"));
-        }
-        if i + 1 < columns.len() {
-            separate(buffer, at + width + 1);
         }
     }
 }
@@ -227,10 +133,14 @@ pub(super) fn inspector(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect
     let head = Rect { height: 1, ..inside };
     let left =
         vec![(" ", "ui"), (kind.as_str(), "syntax.type"), ("  ", "ui"), (label.as_str(), "ui.text.strong")];
-    draw_row(app, buffer, head, inside.y, &Row { left, right: ("", ""), selected: None });
+    let lens = (inspector.lens.name(), "ui.title");
+    draw_row(app, buffer, head, inside.y, &Row { left, right: lens, selected: None });
     let body = Rect { y: inside.y + 2, height: inside.height.saturating_sub(2), ..inside };
     let rule = "─".repeat(usize::from(inside.width));
     buffer.set_string(inside.x, inside.y + 1, rule, theme.style("ui.border"));
+    if inspector.lens != Lens::Node {
+        return lens_lines(app, buffer, body);
+    }
     let names = inspector.properties().map_or(4, |p| p.keys().map(|k| text::width(k)).max().unwrap_or(4));
     let names = names.clamp(4, usize::from(inside.width) / 2);
     for (line, row) in inspector.visible(u64::from(body.height)) {
@@ -251,6 +161,18 @@ pub(super) fn inspector(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect
     };
     if let Some(position) = position {
         foot(buffer, rect, &position, theme.style("ui.title"));
+    }
+}
+
+/// The record as a row, as bytes or as a vector.
+fn lens_lines(app: &App, buffer: &mut Buffer, body: Rect) {
+    let inspector = &app.inspector;
+    let Some(inspection) = inspector.inspection() else { return };
+    let (columns, part) = (usize::from(body.width), (inspector.lens_top, usize::from(body.height)));
+    let lines = lens::lines(inspector.lens, inspection, app.inspected_type(), columns, part);
+    for (i, pieces) in lines.iter().enumerate() {
+        let spans = pieces.iter().map(|(piece, scope)| Span::styled(piece.as_str(), app.theme.style(scope)));
+        buffer.set_line(body.x, body.y + small(i), &Line::from(spans.collect::<Vec<_>>()), body.width);
     }
 }
 

@@ -1,7 +1,11 @@
 //! Draws the state. Changes nothing; every text that came from outside is safe before it arrives.
 
+mod admin;
 mod data;
+mod grid;
 mod overlay;
+mod plan;
+mod workspace;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -19,6 +23,9 @@ use super::keymap::{key_of, short};
 use super::layout::{Pane, SMALLEST, WIDE, inner};
 use super::overlay::Overlay;
 use crate::tui::text;
+
+pub(super) use admin::{area as admin_area, kind_at as admin_at};
+pub(super) use workspace::history_lines;
 
 /// Draws the screen.
 pub fn view(app: &App, frame: &mut Frame<'_>) {
@@ -47,7 +54,9 @@ pub fn view(app: &App, frame: &mut Frame<'_>) {
         title(app, frame.buffer_mut(), pane, rect);
         draw_pane(app, frame, pane, rect);
     }
+    admin::draw(app, frame);
     status(app, frame.buffer_mut());
+    workspace::popup(app, frame.buffer_mut());
     overlay::draw(app, frame);
 }
 
@@ -73,7 +82,7 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
             }
         }
         Pane::Lower => match app.tab {
-            Tab::Results => data::rows(app, buffer, rect, inside, focused),
+            Tab::Results => grid::rows(app, buffer, rect, inside, focused),
             Tab::Graph if app.graph.center().is_none() => {
                 empty(
                     app,
@@ -84,7 +93,7 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
                 );
             }
             Tab::Graph => app.graph.draw(frame, inside, focused, theme),
-            Tab::Plan if app.plan.lines.is_empty() => {
+            Tab::Plan if app.plan.is_empty() => {
                 empty(
                     app,
                     buffer,
@@ -93,7 +102,7 @@ fn draw_pane(app: &App, frame: &mut Frame<'_>, pane: Pane, rect: Rect) {
                     &[("explain", "in the editor shows how a statement would run")],
                 );
             }
-            Tab::Plan => data::lines(app, buffer, inside, &app.plan),
+            Tab::Plan => plan::draw(app, buffer, rect, inside, focused),
             Tab::Messages => data::lines(app, buffer, inside, &app.messages),
         },
         Pane::Inspector => data::inspector(app, buffer, rect, inside, focused),
@@ -125,21 +134,26 @@ fn empty(app: &App, buffer: &mut Buffer, inside: Rect, what: &str, ways: &[(&'st
 
 const TAB_GAP: &str = " │ ";
 
-fn tab_labels() -> [(Tab, String); 4] {
+fn tab_labels(app: &App) -> [(Tab, String); 4] {
+    let results = match app.results.place() {
+        (place, all) if all > 1 => format!(" {place}/{all}"),
+        _ => String::new(),
+    };
     Tab::ALL.map(|tab| {
         let number = match tab {
             Tab::Results => "3 ",
             Tab::Graph => "5 ",
             Tab::Plan | Tab::Messages => "",
         };
-        (tab, format!("{number}{}", tab.name()))
+        let which = if tab == Tab::Results { results.as_str() } else { "" };
+        (tab, format!("{number}{}{which}", tab.name()))
     })
 }
 
 /// The tab whose name stands at a column of the lower pane's border.
-pub(super) fn tab_at(rect: Rect, column: u16) -> Option<Tab> {
+pub(super) fn tab_at(app: &App, rect: Rect, column: u16) -> Option<Tab> {
     let mut at = usize::from(rect.x) + 2;
-    for (tab, label) in tab_labels() {
+    for (tab, label) in tab_labels(app) {
         let end = at + text::width(&label);
         if (at..end).contains(&usize::from(column)) {
             return Some(tab);
@@ -157,11 +171,11 @@ fn title(app: &App, buffer: &mut Buffer, pane: Pane, rect: Rect) {
             let name = app.database.as_ref().map_or("…".into(), |d| escape_control(&d.name));
             Line::styled(format!("1 {name}"), own)
         }
-        Pane::Editor => Line::styled("2 Query", own),
+        Pane::Editor => super::workspace::tabs::title(app, theme, rect),
         Pane::Inspector => Line::styled("4 Inspector", own),
         Pane::Lower => {
             let mut spans = Vec::new();
-            for (i, (tab, label)) in tab_labels().into_iter().enumerate() {
+            for (i, (tab, label)) in tab_labels(app).into_iter().enumerate() {
                 if i > 0 {
                     spans.push(Span::styled(TAB_GAP, theme.style("ui.border")));
                 }
@@ -199,6 +213,12 @@ fn status(app: &App, buffer: &mut Buffer) {
     buffer.set_style(rect, theme.style("ui.status"));
     if let Some(Overlay::Prompt(prompt)) = app.overlays.last() {
         return overlay::prompt(app, buffer, rect, prompt);
+    }
+    if let Some(Overlay::Input(input)) = app.overlays.last()
+        && !input.is_cell()
+    // What was found while it was typed is told beside it.
+    {
+        return overlay::input_line(app, buffer, rect, input);
     }
     let left = status_left(app);
     if let Some((level, notice)) = &app.notice {
@@ -238,6 +258,7 @@ fn status_left(app: &App) -> Line<'static> {
     let plain = theme.style("ui.status");
     let mut spans = Vec::new();
     let mode = match (app.focus, app.tab) {
+        _ if app.admin.is_some() => app.admin.as_ref().map_or("", |screen| screen.kind.mode()),
         (Pane::Tree, _) => "TYPES",
         (Pane::Editor, _) => app.editor.mode_label(),
         (Pane::Inspector, _) => "INSPECT",
@@ -269,8 +290,9 @@ fn status_left(app: &App) -> Line<'static> {
         None => spans.push(Span::styled("  no database", theme.style("ui.warning"))),
     }
     if let Some(progress) = &app.progress {
-        spans.push(Span::styled(format!("  {}", text::cut(progress, 40)), theme.style("ui.warning")));
-    } else if let Some(grid) = &app.grid
+        let room = if app.size.0 >= WIDE { 70 } else { 44 };
+        spans.push(Span::styled(format!("  {}", text::cut(progress, room)), theme.style("ui.warning")));
+    } else if let Some(grid) = app.results.active()
         && app.tab == Tab::Results
         && app.focus != Pane::Inspector
     {
@@ -281,6 +303,9 @@ fn status_left(app: &App) -> Line<'static> {
         if let Some(elapsed) = grid.elapsed {
             spans.push(Span::styled(format!("  {}", text::span(elapsed)), plain));
         }
+    }
+    if let Some(staged) = super::grid::edit::staged_words(app) {
+        spans.push(Span::styled(format!("  {staged}"), theme.style("ui.warning")));
     }
     if let Some(count) = app.count {
         spans.push(Span::styled(format!("  {count}×"), theme.style("ui.hint.key")));
@@ -293,6 +318,10 @@ fn hints(app: &App, room: usize) -> (Line<'static>, usize) {
     let context = match app.overlays.last() {
         Some(Overlay::Cell(_)) => "cell",
         Some(Overlay::List(_)) => "list",
+        Some(Overlay::History(_)) => "history",
+        Some(Overlay::Record(_)) => "record",
+        Some(Overlay::Review(_)) => "review",
+        Some(Overlay::Input(_)) => "input",
         Some(_) => return (Line::default(), 0),
         None => app.context(),
     };

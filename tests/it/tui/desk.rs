@@ -36,7 +36,11 @@ pub struct Desk {
     now: Duration,
     pub sent: Vec<Command>,
     pub copied: Vec<String>,
+    /// Texts for the user's own editor.
+    pub outside: Vec<String>,
     pub quit: bool,
+    /// Requests that were cancelled.
+    pub cancelled: usize,
     /// Requests without a closing event.
     open: BTreeMap<Ticket, Command>,
     /// Answers to commands that match are held back until `release`.
@@ -52,6 +56,9 @@ pub fn options() -> Options {
         keys: KeyPreset::Standard,
         demo: false,
         exec: None,
+        record: None,
+        folders: aresadb::tui::Folders::default(),
+        restores_theme: true,
     }
 }
 
@@ -66,7 +73,9 @@ impl Desk {
             now: Duration::ZERO,
             sent: Vec::new(),
             copied: Vec::new(),
+            outside: Vec::new(),
             quit: false,
+            cancelled: 0,
             open: BTreeMap::new(),
             hold: None,
             held: VecDeque::new(),
@@ -108,6 +117,7 @@ impl Desk {
                 Effect::Cancel(ticket) => self.cancel(ticket),
                 Effect::Copy(text) => self.copied.push(text),
                 Effect::Suspend => {}
+                Effect::Edit(text) => self.outside.push(text),
                 Effect::Quit => self.quit = true,
             }
         }
@@ -115,7 +125,10 @@ impl Desk {
 
     fn send(&mut self, ticket: Ticket, command: Command) {
         self.sent.push(command.clone());
-        self.open.insert(ticket, command.clone());
+        // What follows has no end to wait for.
+        if !matches!(command, Command::WalTail { follow: true, .. }) {
+            self.open.insert(ticket, command.clone());
+        }
         match &mut self.behind {
             Behind::Script(answer) => {
                 let bodies = answer(&command);
@@ -134,6 +147,7 @@ impl Desk {
     }
 
     fn cancel(&mut self, ticket: Ticket) {
+        self.cancelled += 1;
         match &mut self.behind {
             Behind::Script(_) => {
                 self.held.retain(|(held, _)| *held != ticket);
@@ -156,6 +170,20 @@ impl Desk {
                 self.take(Event::Answer(ticket, event.body));
             }
         }
+    }
+
+    /// Lets time pass.
+    pub fn wait(&mut self, time: Duration) {
+        self.now += time;
+        self.take(Event::Tick);
+        self.settle();
+    }
+
+    /// Ends the program as its loop does.
+    pub fn end(&mut self) {
+        let effects = self.app.farewell();
+        self.perform(effects);
+        self.settle();
     }
 
     /// Presses a key and does not wait for what it sets going.
@@ -184,6 +212,30 @@ impl Desk {
         let kind = MouseEventKind::Down(MouseButton::Left);
         self.take(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
         self.settle();
+    }
+
+    /// Presses the mouse at a place, moves it to another and lets go.
+    pub fn drag(&mut self, from: (u16, u16), to: (u16, u16)) {
+        let left = MouseButton::Left;
+        let steps = [
+            (MouseEventKind::Down(left), from),
+            (MouseEventKind::Drag(left), to),
+            (MouseEventKind::Up(left), to),
+        ];
+        for (kind, (column, row)) in steps {
+            self.take(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+        }
+        self.settle();
+    }
+
+    /// Takes what the bus has sent so far, without waiting for an end.
+    pub fn pump(&mut self) {
+        while let Behind::Bus { events, requests, .. } = &mut self.behind {
+            let Some(event) = events.try_recv() else { return };
+            if let Some(ticket) = requests.get(&event.request).copied() {
+                self.take(Event::Answer(ticket, event.body));
+            }
+        }
     }
 
     pub fn wheel(&mut self, column: u16, row: u16) {
@@ -243,6 +295,9 @@ impl Desk {
 }
 
 fn key_event(key: &str) -> KeyEvent {
+    if key == "Ctrl-Space" {
+        return KeyEvent::new(KeyCode::Char(' '), KeyModifiers::CONTROL);
+    }
     if let Some(c) = key.strip_prefix("Ctrl-") {
         let c = c.chars().next().unwrap().to_ascii_lowercase();
         return KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
@@ -254,6 +309,7 @@ fn key_event(key: &str) -> KeyEvent {
         "S-Tab" => KeyCode::BackTab,
         "Space" => KeyCode::Char(' '),
         "Backspace" => KeyCode::Backspace,
+        "Delete" => KeyCode::Delete,
         "Up" => KeyCode::Up,
         "Down" => KeyCode::Down,
         "Left" => KeyCode::Left,

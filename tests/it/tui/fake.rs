@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use aresadb::bus::{
     CatalogInfo, Command, CursorId, EdgeGroup, EdgeItem, EdgePage, EventBody, Figure, GraphEdge, GraphNode,
-    Inspection, Neighbourhood, NeighbourhoodStub, Page, PathFound, PropertyInfo, RecordBody, ResultColumn,
-    StatsInfo, StorageFacts, Summary, TypeInfo,
+    IndexInfo, Inspection, LogAction, LogOperation, LogSegment, LogTransaction, Neighbourhood,
+    NeighbourhoodStub, Page, PathFound, PropertyInfo, RecordBody, ResultColumn, StatsInfo, StorageFacts,
+    Summary, TypeInfo,
 };
-use aresadb::model::{Direction, EdgeId, Error, Node, NodeId, PropertyType, Value};
+use aresadb::model::{CheckDef, Direction, EdgeId, Error, Node, NodeId, PropertyType, Value};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
 use uuid::Uuid;
@@ -49,9 +50,16 @@ fn type_info(name: &str, rows: u64, is_edge: bool, properties: &[(&str, Property
         is_edge,
         from_type: None,
         to_type: None,
-        declared: false,
+        declared: name == "package",
+        open: true,
         rows,
         properties: properties.iter().map(property).collect(),
+        checks: if name == "package" {
+            vec![CheckDef { name: "package_size".into(), expression: "installed_size >= 0".into() }]
+        } else {
+            Vec::new()
+        },
+        references: Vec::new(),
     }
 }
 
@@ -298,10 +306,32 @@ pub fn debian(command: &Command) -> Vec<EventBody> {
                 figure("database", "name", Value::from("mydb"), ""),
                 figure("database", "nodes", Value::Integer(64_321), "rows"),
                 figure("storage", "file", Value::Integer(73_400_320), "bytes"),
-                figure("storage", "pages in the cache", Value::Integer(1_024), ""),
+                figure("storage", "nodes entries", Value::Integer(64_321), ""),
+                figure("storage", "nodes size", Value::Integer(41_943_040), "bytes"),
+                figure("storage", "edges entries", Value::Integer(473_000), ""),
+                figure("storage", "edges size", Value::Integer(20_971_520), "bytes"),
+                figure("log", "commits", Value::Integer(1_200), ""),
+                figure("log", "checkpoint age", Value::Null, "seconds"),
             ];
             vec![EventBody::Stats(StatsInfo { figures }), done("STATS", 0, 0)]
         }
+        Command::Indexes => {
+            let index = |name: &str, properties: &[&str], constraint: Option<&str>| IndexInfo {
+                name: name.into(),
+                type_name: "package".into(),
+                properties: properties.iter().map(|p| (*p).to_owned()).collect(),
+                unique: constraint.is_some(),
+                constraint: constraint.map(str::to_owned),
+            };
+            let indexes = vec![
+                index("package_name_key", &["name"], Some("unique")),
+                index("package_size_name", &["installed_size", "name"], None),
+            ];
+            vec![EventBody::Indexes(indexes), done("INDEX", 2, 0)]
+        }
+        Command::WalList { .. } => vec![EventBody::Segments(segments()), done("WAL LIST", 2, 0)],
+        // It follows: no end.
+        Command::WalTail { .. } => logged().into_iter().map(|t| EventBody::Logged(Box::new(t))).collect(),
         Command::LoadDemo => vec![done("DEMO", 412, 80)],
         Command::Run { sql, .. } => run(sql),
         Command::FetchPage { cursor, first_row, rows } => {
@@ -335,8 +365,90 @@ pub fn debian(command: &Command) -> Vec<EventBody> {
     }
 }
 
+fn segments() -> Vec<LogSegment> {
+    let segment = |number: u64, first_lsn: u64, last_lsn: Option<u64>, damage: Option<&str>| LogSegment {
+        number,
+        file: format!("{number:016x}.wal"),
+        first_lsn,
+        last_lsn,
+        transactions: last_lsn.map_or(0, |last| last - first_lsn + 1),
+        used_bytes: 1_572_864,
+        file_bytes: 2_097_152,
+        begun_micros: 1_760_000_000_000_000,
+        torn: last_lsn.is_none(),
+        damage: damage.map(str::to_owned),
+    };
+    vec![
+        segment(7, 1_001, Some(1_900), None),
+        segment(8, 1_901, Some(2_000), Some("the checksum of record 17 is wrong")),
+        segment(9, 2_001, None, None),
+    ]
+}
+
+fn logged() -> Vec<LogTransaction> {
+    let operation = |action, name: &str, n: Option<u64>| LogOperation {
+        action,
+        type_name: Some(name.into()),
+        row: n,
+        id: n.map(id),
+        ends: None,
+        properties: None,
+        detail: None,
+    };
+    let mut insert = operation(LogAction::Insert, "package", Some(0));
+    insert.properties = Some([("name".to_owned(), Value::from("hostile \u{1b}[2Jtext"))].into());
+    let mut define = operation(LogAction::Define, "package", None);
+    define.detail = Some("4 properties".into());
+    let mut link = operation(LogAction::Link, "depends", Some(5));
+    link.ends = Some((NodeId(id(0)), NodeId(id(1))));
+    let transaction = |lsn: u64, operations: Vec<LogOperation>| LogTransaction {
+        lsn,
+        durable_lsn: lsn - 1,
+        time_micros: 1_760_000_000_000_000 + i64::try_from(lsn).unwrap() * 1_000,
+        segment: 9,
+        offset: lsn * 100,
+        bytes: 245,
+        records: 1,
+        operations,
+        more: false,
+    };
+    vec![
+        transaction(2_001, vec![define, insert]),
+        transaction(2_002, vec![operation(LogAction::Update, "package", Some(0)), link]),
+        transaction(2_003, vec![operation(LogAction::Delete, "package", Some(1))]),
+    ]
+}
+
+/// The plan of the first query, as EXPLAIN (ANALYZE, FORMAT JSON) gives it.
+const PLAN: &str = r#"[{"Plan":{"Node Type":"Sort","Details":"expr=[dependants@1 DESC]","Plan Rows":5,"Actual Rows":9114,"Self Time":1.95,"Metrics":{"spill_count":"0"},"Plans":[
+{"Node Type":"Aggregate","Details":"mode=Single, gby=[name@0 as name], aggr=[count(*)]","Plan Rows":247364,"Actual Rows":9114,"Self Time":16.36,"Metrics":{"aggregation_time":"16.23ms"},"Plans":[
+{"Node Type":"HashJoin","Details":"mode=CollectLeft, join_type=Inner, on=[(id@0, to_id@0)]","Plan Rows":247364,"Actual Rows":247364,"Self Time":51.2,"Metrics":{"build_time":"14.13ms"},"Plans":[
+{"Node Type":"TableScan","Details":"package (63666 rows), columns=[id, name]","Plan Rows":63666,"Actual Rows":63666,"Self Time":54.5,"Metrics":{}},
+{"Node Type":"TableScan","Details":"depends (247364 rows), columns=[to_id]","Plan Rows":247364,"Actual Rows":247364,"Self Time":189.47,"Metrics":{}}]}]}]},"Planning Time":3.1,"Execution Time":214.9}]"#;
+
 fn run(sql: &str) -> Vec<EventBody> {
     let upper = sql.trim().to_uppercase();
+    if upper.starts_with("EXPLAIN (") {
+        let plan = if upper.contains("ANALYZE") {
+            PLAN.to_owned()
+        } else {
+            // Before it ran there are expectations alone.
+            PLAN.split(',')
+                .filter(|part| !part.contains("Actual Rows") && !part.contains("Self Time"))
+                .collect::<Vec<_>>()
+                .join(",")
+                .replace(",\"Execution Time\":214.9", "")
+        };
+        let plans: StringArray = [Some(plan)].into_iter().collect();
+        let page = page(0, vec![("QUERY PLAN", Arc::new(plans), PropertyType::String)]);
+        let columns = columns(&[("QUERY PLAN", PropertyType::String)]);
+        return vec![
+            EventBody::Schema { statement: 0, columns },
+            EventBody::Rows { cursor: None, page },
+            statement_done("EXPLAIN", 1, 3),
+            done("EXPLAIN", 1, 3),
+        ];
+    }
     if upper.starts_with("EXPLAIN") {
         let kinds: StringArray = ["logical_plan", "physical_plan"].iter().map(|s| Some(*s)).collect();
         let plans: StringArray = [

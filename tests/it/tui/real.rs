@@ -8,14 +8,14 @@ use aresadb::tui::Options;
 use super::desk::{Behind, Desk, options};
 
 /// A screen over a bus of its own. The bus is kept until the screen is gone.
-struct Real {
-    desk: Desk,
+pub struct Real {
+    pub desk: Desk,
     bus: Option<Bus>,
     _folder: tempfile::TempDir,
 }
 
 impl Real {
-    fn start(size: (u16, u16), options: impl FnOnce(&std::path::Path) -> Options) -> Self {
+    pub fn start(size: (u16, u16), options: impl FnOnce(&std::path::Path) -> Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let bus = Bus::start(BusOptions::new(folder.path())).unwrap();
         let (client, events) = bus.connect();
@@ -34,12 +34,12 @@ impl Drop for Real {
     }
 }
 
-fn demo(size: (u16, u16)) -> Real {
+pub fn demo(size: (u16, u16)) -> Real {
     Real::start(size, |_| Options { path: ":memory:".into(), demo: true, ..options() })
 }
 
 /// Empties the editor and types a statement.
-fn write(desk: &mut Desk, sql: &str) {
+pub fn write(desk: &mut Desk, sql: &str) {
     desk.press("2 Ctrl-A Backspace");
     desk.type_text(sql);
 }

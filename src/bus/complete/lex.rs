@@ -1,21 +1,24 @@
-//! SQL as it is typed, cut into coloured stretches. Unlike the parser's, this scanner takes any text and
+//! SQL as it is typed, cut into stretches of one kind. Unlike the parser's, this scanner takes any text and
 //! goes on from where the line before it ended, within a string or a comment too.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::bus::registry::is_keyword;
+use super::super::registry::is_keyword;
 
 /// What a stretch of SQL is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token {
+    /// A word of SQL.
     Keyword,
     /// Another name, without quotes.
     Name,
     /// A name in quotes.
     QuotedName,
+    /// A text, in quotes or dollars.
     String,
+    /// A number.
     Number,
+    /// A comment of either kind.
     Comment,
 }
 
@@ -26,11 +29,17 @@ pub enum State {
     #[default]
     Plain,
     /// Within `'...'`; with backslash escapes after `E`.
-    Text { escapes: bool },
+    Text {
+        /// A backslash escapes what follows.
+        escapes: bool,
+    },
     /// Within `"..."` or `` `...` ``.
     Name(char),
     /// Within `/* ... */`.
-    Comment { depth: u32 },
+    Comment {
+        /// How many are open.
+        depth: u32,
+    },
     /// Within `$tag$ ... $tag$`.
     Dollar(String),
 }
@@ -39,6 +48,7 @@ pub enum State {
 pub type Stretch = (Range<usize>, Token);
 
 /// Cuts a line that begins in `state`, and says in which state it ends.
+#[must_use]
 pub fn lex(line: &str, state: State) -> (Vec<Stretch>, State) {
     let mut lexer = Lexer { line, at: 0, found: Vec::new() };
     let end = lexer.run(state);
@@ -205,32 +215,6 @@ fn number_length(text: &str) -> usize {
     at
 }
 
-/// A line with colours: what it shows is as wide as before.
-pub fn painted(line: &str, state: State) -> Cow<'_, str> {
-    let (stretches, _) = lex(line, state);
-    let mut text = String::with_capacity(line.len() + 16 * stretches.len());
-    let mut done = 0;
-    for (range, token) in stretches {
-        let code = match token {
-            Token::Keyword => "1;34",
-            Token::String => "32",
-            Token::Number => "36",
-            Token::Comment => "90",
-            Token::Name | Token::QuotedName => continue,
-        };
-        let (Some(before), Some(shown)) = (line.get(done..range.start), line.get(range.clone())) else {
-            continue;
-        };
-        text.push_str(&format!("{before}\u{1b}[{code}m{shown}\u{1b}[0m"));
-        done = range.end;
-    }
-    if done == 0 {
-        return Cow::Borrowed(line);
-    }
-    text.push_str(line.get(done..).unwrap_or_default());
-    Cow::Owned(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,19 +255,6 @@ mod tests {
         let (_, open) = lex("SELECT $a$ x", State::Plain);
         assert_eq!(open, State::Dollar("$a$".to_owned()));
         assert_eq!(lex("", open.clone()).1, open);
-    }
-
-    #[test]
-    fn colours_change_nothing_but_the_colour() {
-        let line = "SELECT 'é', 1 FROM t -- done";
-        let shown = painted(line, State::Plain);
-        assert!(shown.starts_with("\u{1b}[1;34mSELECT\u{1b}[0m \u{1b}[32m'é'\u{1b}[0m, "), "{shown}");
-        let mut plain = String::new();
-        for part in shown.split('\u{1b}') {
-            plain.push_str(part.strip_prefix('[').map_or(part, |p| p.split_once('m').unwrap().1));
-        }
-        assert_eq!(plain, line);
-        assert!(matches!(painted("a.b, c", State::Plain), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -1,0 +1,238 @@
+//! From a query's syntax tree to its rows: views, rewriting, DataFusion's plan, parameters.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, SchemaRef};
+use datafusion::common::{DataFusionError, ParamValues};
+use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::SQLOptions;
+use datafusion::sql::parser::Statement as PlannerStatement;
+use sqlparser::ast;
+
+use crate::model::{Error, ErrorKind, PropertyType, Result, Value};
+use crate::storage::{Catalog, View, closest};
+
+use super::arrow_value::{property_type_of, scalar_of};
+use super::error::{from_datafusion_at, quoted, some_of};
+use super::limits::RowLimit;
+use super::literal::{parameter_value, parse_text};
+use super::provider::Reading;
+use super::rewrite::rewrite;
+use super::rows::{Guarded, shown_schema};
+use super::scratch::ScratchTable;
+use super::session::Run;
+use super::views;
+
+/// A plan that is ready to run.
+pub(super) struct Planned {
+    session: SessionState,
+    plan: Arc<dyn ExecutionPlan>,
+    number: u64,
+}
+
+impl Planned {
+    pub(super) fn plan(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.plan
+    }
+}
+
+impl Run {
+    /// The rows that a statement gives its caller.
+    pub(super) async fn shown_rows(
+        &self,
+        statement: ast::Statement,
+        view: &View,
+    ) -> Result<SendableRecordBatchStream> {
+        let limit = RowLimit::of(&self.shared.settings);
+        let rows = self.started(self.physical(statement, view).await?, view)?;
+        Ok(Box::pin(rows.shown(limit, Arc::clone(&self.running))))
+    }
+
+    /// The rows of a query over a view.
+    pub(super) async fn rows(
+        &self,
+        statement: ast::Statement,
+        view: &View,
+    ) -> Result<SendableRecordBatchStream> {
+        Ok(Box::pin(self.started(self.physical(statement, view).await?, view)?))
+    }
+
+    /// The plan of a query, ready to run.
+    pub(super) async fn physical(&self, statement: ast::Statement, view: &View) -> Result<Planned> {
+        let (session, plan, number) = self.plan(statement, view, Vec::new()).await?;
+        self.ready(session, &plan, number, view).await
+    }
+
+    /// The rows of a query that gives one row for each row of its FROM, as the clauses of statements
+    /// that write do; with tables of the statement's own.
+    pub(super) async fn rows_of_each(
+        &self,
+        statement: ast::Statement,
+        view: &View,
+        scratch: Vec<ScratchTable>,
+    ) -> Result<SendableRecordBatchStream> {
+        let refused = |what: &str| {
+            Error::bad_input(format!("{what} cannot stand here")).with_hint("compute it in a subquery")
+        };
+        let in_order = !scratch.is_empty();
+        let (mut session, plan, number) = self.plan(statement, view, scratch).await.map_err(|e| {
+            // The handle beside it stands in no GROUP BY.
+            let grouped = e.message().contains("must appear in the GROUP BY");
+            if grouped { refused("an aggregate function") } else { e }
+        })?;
+        if let Some(what) = not_of_each(&plan) {
+            return Err(refused(what));
+        }
+        if in_order {
+            // Rows that were written come back in the order in which they were.
+            session.config_mut().options_mut().execution.target_partitions = 1;
+        }
+        Ok(Box::pin(self.started(self.ready(session, &plan, number, view).await?, view)?))
+    }
+
+    /// The columns of a query.
+    pub(super) async fn schema_of(&self, query: ast::Query, view: &View) -> Result<SchemaRef> {
+        let statement = ast::Statement::Query(Box::new(query));
+        let (_, plan, number) = self.plan(statement, view, Vec::new()).await?;
+        self.shared.state.clear(number);
+        Ok(shown_schema(&Arc::clone(plan.schema().inner())))
+    }
+
+    async fn ready(
+        &self,
+        session: SessionState,
+        plan: &LogicalPlan,
+        number: u64,
+        view: &View,
+    ) -> Result<Planned> {
+        let failed = |e: DataFusionError| self.located(&e, view.catalog());
+        let plan = session.create_physical_plan(plan).await.map_err(failed)?;
+        self.cancel.check()?;
+        Ok(Planned { session, plan, number })
+    }
+
+    /// Lets a plan go that does not run.
+    pub(super) fn let_go(&self, planned: &Planned) {
+        self.shared.state.clear(planned.number);
+    }
+
+    /// The rows of a plan, as they come.
+    pub(super) fn started(&self, planned: Planned, view: &View) -> Result<Guarded> {
+        let Planned { session, plan, number } = planned;
+        let failed = |e: DataFusionError| self.located(&e, view.catalog());
+        let inner = execute_stream(plan, Arc::new(TaskContext::from(&session))).map_err(failed)?;
+        let (sql, cancel) = (self.sql.clone(), self.cancel.clone());
+        Ok(Guarded::new(inner, Arc::clone(&self.shared.state), number, sql, cancel))
+    }
+
+    async fn plan(
+        &self,
+        mut statement: ast::Statement,
+        view: &View,
+        scratch: Vec<ScratchTable>,
+    ) -> Result<(SessionState, LogicalPlan, u64)> {
+        views::expand(&mut statement, view.catalog())?;
+        super::exact::write_numbers(&mut statement)?;
+        rewrite(&mut statement, view.catalog())?;
+        let state = &self.shared.state;
+        let reading = Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false, scratch };
+        let number = state.set(reading);
+        let session = self.shared.context.state();
+        let failed = |e: DataFusionError| self.located(&e, view.catalog());
+        let plan = session
+            .statement_to_plan(PlannerStatement::Statement(Box::new(statement)))
+            .await
+            .map_err(failed)?;
+        let plan = super::exact::checked(self.bind(plan)?).map_err(failed)?;
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)
+            .map_err(failed)?;
+        self.cancel.check()?;
+        state.set_ordered(keeps_order(&plan));
+        Ok((session, plan, number))
+    }
+
+    fn bind(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let internal = |e: DataFusionError| from_datafusion_at(&e, &self.sql);
+        let names = plan.get_parameter_names().map_err(internal)?;
+        if names.is_empty() {
+            return Ok(plan);
+        }
+        for name in &names {
+            parameter_value(name, &self.params).map_err(|e| match self.sql.find(name.as_str()) {
+                Some(at) => e.at_sql(&self.sql, at..at + name.len()),
+                None => e,
+            })?;
+        }
+        // A text is read as the type that its place asks for, as a quoted literal is.
+        let types = plan.get_parameter_types().map_err(internal)?;
+        let mut values = Vec::with_capacity(self.params.len());
+        for (number, value) in (1..).zip(&self.params) {
+            let asked = types.get(&format!("${number}")).cloned().flatten();
+            let value = match (value, asked.map(|asked| property_type_of(&Field::new("", asked, true)))) {
+                (Value::String(text), Some(target)) if target != PropertyType::String => {
+                    let read = parse_text(target, text);
+                    read.map_err(|e| super::prepared::in_parameter(number, &e))?
+                }
+                (value, _) => value.clone(),
+            };
+            values.push(scalar_of(&value).into());
+        }
+        plan.with_param_values(ParamValues::List(values)).map_err(internal)
+    }
+
+    /// An error of planning or running, with its place and the names that may have been meant.
+    pub(super) fn located(&self, error: &DataFusionError, catalog: &Catalog) -> Error {
+        let error = from_datafusion_at(error, &self.sql);
+        match error.message().strip_prefix("no table ") {
+            Some(name) if error.kind() == ErrorKind::NotFound => match near_type(name, catalog) {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            },
+            _ => error,
+        }
+    }
+}
+
+/// A hint for a table that is not there.
+pub(super) fn near_type(name: &str, catalog: &Catalog) -> Option<String> {
+    let names = || catalog.types().chain(catalog.views()).map(|t| t.name.as_str());
+    let exact = names().find(|known| known.eq_ignore_ascii_case(name));
+    if let Some(found) = exact {
+        return Some(format!("write {}: names in quotes keep their capitals", quoted(found)));
+    }
+    if let Some(near) = closest(name, names()) {
+        return Some(format!("did you mean {}?", quoted(near)));
+    }
+    some_of(names()).map(|names| format!("the tables are {names}"))
+}
+
+/// What stands in a list that must give one row for each row, and does not.
+fn not_of_each(plan: &LogicalPlan) -> Option<&'static str> {
+    match plan {
+        LogicalPlan::Aggregate(_) => Some("an aggregate function"),
+        LogicalPlan::Window(_) => Some("a window function"),
+        LogicalPlan::Unnest(_) => Some("a function that returns several rows"),
+        LogicalPlan::Projection(projection) => not_of_each(&projection.input),
+        LogicalPlan::Filter(filter) => not_of_each(&filter.input),
+        _ => None,
+    }
+}
+
+/// Whether rows come out in the order in which one partition reads them.
+fn keeps_order(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Limit(_)
+        | LogicalPlan::SubqueryAlias(_) => plan.inputs().into_iter().all(keeps_order),
+        LogicalPlan::TableScan(_) => true,
+        _ => false,
+    }
+}
