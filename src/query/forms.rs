@@ -319,9 +319,7 @@ fn array_of_text(literal: &str, item: &DataType) -> Result<Expr> {
     };
     let null = || Expr::Value(Value::Null.into());
     if items.trim().is_empty() {
-        // Without items it still has a type.
-        let one = Expr::Array(ast::Array { elem: vec![cast(null(), item.clone())], named: true });
-        return Ok(call("array_remove_all", vec![one, cast(null(), item.clone())]));
+        return Err(refuse("an empty array with a type", "take the items away: array_remove(ARRAY[1], 1)"));
     }
     let elem = items
         .split(',')

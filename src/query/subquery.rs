@@ -80,7 +80,7 @@ pub fn correct_condition(expr: &mut Expr, alone: bool) -> Result<()> {
                 *expr = exists_equal(&values, subquery)?;
                 return Ok(());
             }
-            let simple = !*negated || (alone && !is_constant(left));
+            let simple = !*negated || (alone && is_column(left));
             if simple { correct_value(left, false) } else { correct_value(expr, false) }
         }
         _ => correct_value(expr, false),
@@ -94,12 +94,9 @@ fn without_parentheses(expr: &Expr) -> &Expr {
     }
 }
 
-fn is_constant(expr: &Expr) -> bool {
-    let found = ast::visit_expressions(expr, |e| match e {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    found.is_continue()
+/// For another expression the planner looks at the columns in it to see whether it may be NULL.
+fn is_column(expr: &Expr) -> bool {
+    matches!(without_parentheses(expr), Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }
 
 /// `= ANY (SELECT ...)` is IN, `<> ALL (SELECT ...)` is NOT IN.

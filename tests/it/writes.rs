@@ -380,8 +380,8 @@ fn many_rows_meet_their_keys() {
     let db = Database::in_memory().unwrap();
     let session = db.session().unwrap();
     run(&session, "CREATE TABLE m (k INTEGER PRIMARY KEY, n INTEGER)").unwrap();
-    run(&session, "INSERT INTO m SELECT value * 2, 0 FROM generate_series(1, 5000)").unwrap();
-    let upsert = "INSERT INTO m SELECT value, value FROM generate_series(1, 10000) ORDER BY value \
+    run(&session, "INSERT INTO m SELECT generate_series * 2, 0 FROM generate_series(1, 5000)").unwrap();
+    let upsert = "INSERT INTO m SELECT v, v FROM generate_series(1, 10000) v ORDER BY v \
                   ON CONFLICT (k) DO UPDATE SET n = m.n - excluded.n RETURNING k, n";
     let (_, rows) = rows_of(&session, upsert);
     assert_eq!(rows.len(), 10_000);
