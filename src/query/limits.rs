@@ -82,8 +82,8 @@ impl PhysicalOptimizerRule for Rounds {
                 return Ok(Transformed::no(plan));
             };
             let counter = Counter { rounds: Arc::default(), limit, cancel: cancel.clone() };
-            let first = RoundExec::new(query.static_term(), &counter, true);
-            let further = RoundExec::new(query.recursive_term(), &counter, false);
+            let first = RoundExec::over(query.static_term(), &counter, true);
+            let further = RoundExec::over(query.recursive_term(), &counter, false);
             replace_children_if_necessary(plan, vec![first, further]).map(Transformed::yes)
         })
         .data()
@@ -116,7 +116,7 @@ struct RoundExec {
 }
 
 impl RoundExec {
-    fn new(input: &Arc<dyn ExecutionPlan>, counter: &Counter, begins: bool) -> Arc<dyn ExecutionPlan> {
+    fn over(input: &Arc<dyn ExecutionPlan>, counter: &Counter, begins: bool) -> Arc<dyn ExecutionPlan> {
         Arc::new(Self { input: Arc::clone(input), counter: counter.clone(), begins })
     }
 
@@ -184,7 +184,7 @@ impl ExecutionPlan for RoundExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> PlannerResult<Arc<dyn ExecutionPlan>> {
         let input = children.first().unwrap_or(&self.input);
-        Ok(Self::new(input, &self.counter, self.begins))
+        Ok(Self::over(input, &self.counter, self.begins))
     }
 
     fn execute(

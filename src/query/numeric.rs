@@ -143,7 +143,7 @@ fn typed_function(call: ScalarFunction, schema: &DFSchema) -> Transformed<Expr> 
         let args = call.args.into_iter().map(|e| as_float(e, schema)).collect();
         return Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(call.func, args)));
     }
-    let first = call.args.first().and_then(|e| Some(digits_of(e, &type_of(e, schema).filter(is_decimal)?)?));
+    let first = call.args.first().and_then(|e| digits_of(e, &type_of(e, schema).filter(is_decimal)?));
     let how = match name.as_str() {
         "round" => Some(Rounding::Nearest),
         "trunc" => Some(Rounding::Truncate),

@@ -345,7 +345,7 @@ fn result_begins(app: &mut App, statement: u32, cursor: CursorId, columns: Vec<R
         grid.resume(again.row, again.column);
         match app.results.replace(again.result, grid) {
             Ok(before) => gone.push(before),
-            Err(grid) => gone.extend(app.results.push(grid, true)),
+            Err(grid) => gone.extend(app.results.push(*grid, true)),
         }
         gone.into_iter().for_each(|grid| close_result(app, &grid));
         if !again.shape.is_empty() {

@@ -245,10 +245,9 @@ pub(super) fn in_overlay(app: &mut App, name: &str) {
                 "fold-all" => view.fold_all(true),
                 "unfold-all" => view.fold_all(false),
                 // What folds is folded; what does not has nothing to open.
+                "open" if view.toggle() => {}
                 "open" => {
-                    if !view.toggle() {
-                        app.overlays.pop();
-                    }
+                    app.overlays.pop();
                 }
                 "find" => {
                     let input = Input::new(InputKind::FindInCell, "find", "", "");

@@ -13,6 +13,8 @@ use super::workspace::history::HistoryList;
 
 /// A layer over the panes; the topmost takes the keys.
 #[derive(Debug)]
+// One at a time is made, and moved hardly ever.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum Overlay {
     Cell(Viewer),
     Record(RecordView),

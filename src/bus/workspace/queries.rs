@@ -208,7 +208,7 @@ mod tests {
         folders.rename(&query, "all").unwrap();
         assert!(folders.read(&query).is_err());
         let all = QueryName { name: "all".into(), ..query.clone() };
-        assert_eq!(folders.list(), [all.clone()]);
+        assert_eq!(folders.list(), std::slice::from_ref(&all));
         folders.save("other", None, "x", &Over::Nothing).unwrap();
         assert!(folders.rename(&all, "other").is_err(), "a name that is taken");
         folders.delete(&all).unwrap();

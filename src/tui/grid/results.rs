@@ -64,10 +64,10 @@ impl Results {
     }
 
     /// Puts a result in the place of another one. Returns that, or the new one where it is not there.
-    pub(in crate::tui) fn replace(&mut self, result: CursorId, grid: Grid) -> Result<Grid, Grid> {
+    pub(in crate::tui) fn replace(&mut self, result: CursorId, grid: Grid) -> Result<Grid, Box<Grid>> {
         match self.list.iter_mut().find(|own| own.result == result) {
             Some(own) => Ok(std::mem::replace(own, grid)),
-            None => Err(grid),
+            None => Err(Box::new(grid)),
         }
     }
 
