@@ -243,7 +243,7 @@ mod tests {
         use crate::query::rewrite::parse_query;
         let tamed = |depth: usize, open: &str, close: &str| {
             let sql = format!("SELECT {}n{}", open.repeat(depth), close.repeat(depth));
-            let mut statement = ast::Statement::Query(Box::new(parse_query(&sql).unwrap()));
+            let mut statement = ast::Statement::Query(Box::new(parse_query(&sql)?));
             tame(&mut statement).map(|()| statement.to_string())
         };
         assert_eq!(tamed(3, "coalesce(", ", 1)").unwrap(), "SELECT coalesce(coalesce(coalesce(n, 1), 1), 1)");

@@ -164,7 +164,7 @@ fn vectors(inspection: &Inspection) -> Vec<(&str, &[f32])> {
 fn vector_lines(inspection: &Inspection, columns: usize) -> Vec<Pieces> {
     let vectors = vectors(inspection);
     if vectors.is_empty() {
-        return vec![vec![(" no property of this record is a vector".to_owned(), "ui.null")]];
+        return vec![vec![(" no property is a vector".to_owned(), "ui.null")]];
     }
     let mut lines = Vec::new();
     for (name, vector) in vectors {

@@ -147,7 +147,7 @@ pub(super) fn command(app: &mut App, name: &str, argument: &str) -> bool {
         "recall" => history::recall(app, argument),
         "history" => history::open(app, true),
         "history-filter" => app.note(Level::Info, "history-filter is for the history: :history shows it"),
-        "find" => editing(app, Editor::begin_find),
+        "find-text" => editing(app, Editor::begin_find),
         "comment" => editing(app, Editor::toggle_comment),
         "format" => format(app),
         "edit-outside" => app.outbox.push(Effect::Edit(app.editor.text())),

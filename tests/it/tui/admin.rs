@@ -90,7 +90,7 @@ fn a_record_is_seen_four_ways() {
     });
     let mut desk = inspected((120, 40));
     desk.press("v v");
-    desk.shows("no property of this record is a vector");
+    desk.shows("no property is a vector");
     desk.press("v");
     desk.shows("▾ properties");
 }
