@@ -512,3 +512,38 @@ fn q_and_the_line_quit() {
     desk.press("q");
     assert!(desk.quit);
 }
+
+/// The commands of the screen as README.md lists them: with their keys, and where those hold.
+fn commands_with_keys() -> String {
+    use aresadb::bus::registry::{KEYS, SCREEN};
+
+    let mut table = "| group | command | keys | |\n|---|---|---|---|\n".to_owned();
+    for spec in SCREEN.iter().filter(|spec| spec.group != "move") {
+        let mut keys: Vec<(&str, Vec<&str>)> = Vec::new();
+        for key in KEYS.iter().filter(|key| key.command == spec.name) {
+            match keys.iter_mut().find(|(own, _)| *own == key.keys) {
+                Some((_, contexts)) => contexts.push(key.context),
+                None => keys.push((key.keys, vec![key.context])),
+            }
+        }
+        let shown = keys.iter().map(|(keys, contexts)| match contexts.contains(&"anywhere") {
+            true => format!("`{keys}`"),
+            false => format!("`{keys}` ({})", contexts.join(", ")),
+        });
+        let keys = shown.collect::<Vec<_>>().join(", ");
+        let usage = format!("{} {}", spec.name, spec.syntax);
+        let row = format!("| {} | `:{}` | {keys} | {} |\n", spec.group, usage.trim(), spec.help);
+        // A bar is a column's end, but for those written here.
+        table.push_str(&row.replace("[row|marked|all]", "[row\\|marked\\|all]"));
+    }
+    table
+}
+
+#[test]
+fn the_readme_lists_the_commands_with_their_keys() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&file).unwrap();
+    let (_, rest) = readme.split_once("<!-- screen -->\n").unwrap();
+    let (listed, _) = rest.split_once("<!-- /screen -->").unwrap();
+    assert_eq!(listed, commands_with_keys(), "README.md is to list the commands as on the right");
+}
