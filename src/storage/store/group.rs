@@ -20,8 +20,10 @@ use crate::storage::log::Logged;
 
 /// How many groups one leader writes at most: its own caller waits for all of them.
 const GROUPS_LED: u32 = 3;
-/// How long one who waits looks before it goes to sleep: two to three syncs of a good disk.
-const LOOKING: Duration = Duration::from_micros(300);
+/// How long one who waits for a sync looks before it goes to sleep: a few syncs of a good disk.
+const LOOKING: Duration = Duration::from_millis(1);
+/// How often one who waits for a write without a sync looks before it goes to sleep.
+const QUICK_LOOKS: u32 = 64;
 /// Letting others run has taken this long: they do work of their own, and whoever sleeps is preferred to them.
 const CROWDED: Duration = Duration::from_millis(1);
 /// For so long nobody looks after that.
@@ -128,7 +130,7 @@ impl Group {
 
     /// Waits until a slot is decided; leads where nobody does.
     pub(super) fn wait(&self, slot: &Slot, work: &impl Lead) -> Result<()> {
-        let mut looking_since = None;
+        let (mut looking_since, mut looks) = (None, 0);
         loop {
             if let Some(result) = slot.result() {
                 return result;
@@ -142,7 +144,12 @@ impl Group {
                 }
                 continue;
             }
-            if self.look_again(&mut looking_since) {
+            if !work.syncs() && looks < QUICK_LOOKS {
+                looks += 1;
+                thread::yield_now();
+                continue;
+            }
+            if work.syncs() && self.look_again(&mut looking_since) {
                 continue;
             }
             // Only one can be woken. A checkpoint that waits for another's transaction looks now and then.

@@ -92,11 +92,9 @@ pub(super) fn lines(stats: &StatsInfo) -> Vec<Line> {
             lines.push(Line::heading(&escape_control(group)));
         }
         let (value, scope) = shown(figure);
-        let unit = if ["bytes", ""].contains(&figure.unit.as_str()) {
-            String::new()
-        } else {
-            format!(" {}", escape_control(&figure.unit))
-        };
+        // What is unknown has no unit, and a position in the log says what it is by its name.
+        let bare = ["bytes", "lsn", ""].contains(&figure.unit.as_str()) || figure.value == Value::Null;
+        let unit = if bare { String::new() } else { format!(" {}", escape_control(&figure.unit)) };
         lines.push(Line::new(vec![
             (format!("  {}  ", text::fit(&escape_control(&figure.name), names, false)), "ui.text.muted"),
             (value, scope),

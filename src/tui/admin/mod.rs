@@ -28,7 +28,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Lines of the log that are kept.
 const KEPT: usize = 20_000;
 /// Transactions of the log that are read at first.
-const TRANSACTIONS: u64 = 200;
+const TRANSACTIONS: u64 = 100;
 
 /// Which screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -69,7 +69,7 @@ fn lines(app: &App, admin: &Admin, frame: &mut Frame<'_>, area: Rect) {
     if admin.lines.is_empty() {
         let (line, scope) = match &admin.failed {
             Some(why) => (why.as_str(), "ui.error"),
-            None if admin.kind == Kind::Wal => ("nothing in the log yet", "ui.null"),
+            None if admin.kind == Kind::Wal => ("reading the log …", "ui.null"),
             None => ("reading …", "ui.null"),
         };
         let room = usize::from(area.width.saturating_sub(2));
