@@ -6,8 +6,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, expr::InList};
+use datafusion::physical_plan::DisplayFormatType;
 use uuid::Uuid;
 
 use super::columns::{Columns, Source};
@@ -86,6 +88,24 @@ pub enum PlanStep {
         /// How many.
         rows: usize,
     },
+}
+
+impl QueryPlan {
+    /// As a step of the physical plan shows it: with the columns it gives.
+    pub(super) fn fmt_as(
+        &self,
+        format: DisplayFormatType,
+        schema: &Schema,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        match format {
+            DisplayFormatType::TreeRender => self.steps.iter().try_for_each(|step| writeln!(f, "{step}")),
+            _ => {
+                let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+                write!(f, "{self}, columns=[{}]", names.join(", "))
+            }
+        }
+    }
 }
 
 impl fmt::Display for QueryPlan {

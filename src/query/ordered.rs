@@ -239,16 +239,7 @@ impl fmt::Debug for OrderedExec {
 
 impl DisplayAs for OrderedExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match format {
-            DisplayFormatType::TreeRender => {
-                self.request.plan.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
-            }
-            _ => {
-                let schema = self.otherwise.schema();
-                let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-                write!(f, "{}, columns=[{}]", self.request.plan, names.join(", "))
-            }
-        }
+        self.request.plan.fmt_as(format, &self.otherwise.schema(), f)
     }
 }
 

@@ -182,19 +182,7 @@ impl fmt::Debug for ScanExec {
 
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match format {
-            DisplayFormatType::TreeRender => {
-                for step in &self.request.plan.steps {
-                    writeln!(f, "{step}")?;
-                }
-                Ok(())
-            }
-            _ => {
-                let schema = self.properties.equivalence_properties().schema();
-                let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-                write!(f, "{}, columns=[{}]", self.request.plan, names.join(", "))
-            }
-        }
+        self.request.plan.fmt_as(format, self.properties.equivalence_properties().schema(), f)
     }
 }
 

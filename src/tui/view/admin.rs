@@ -78,10 +78,8 @@ fn lines(app: &App, admin: &Admin, frame: &mut Frame<'_>, area: Rect) {
     }
     for (i, line) in admin.lines.iter().enumerate().skip(admin.top).take(usize::from(area.height)) {
         let y = area.y + u16::try_from(i - admin.top).unwrap_or(0);
-        let spans = line.pieces.iter().map(|(piece, scope)| Span::styled(piece.as_str(), theme.style(scope)));
-        let mut spans: Vec<Span<'_>> = spans.collect();
-        spans.insert(0, Span::raw(" "));
-        buffer.set_line(area.x, y, &Line::from(spans), area.width);
+        let room = area.width.saturating_sub(1);
+        buffer.set_line(area.x + 1, y, &super::styled(theme, &line.pieces), room);
         if i == admin.cursor {
             buffer.set_style(Rect { y, height: 1, ..area }, theme.style("ui.selection"));
         }

@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 
 use crate::bus::QueryPlace;
 use crate::model::{Value, escape_control};
@@ -11,7 +10,7 @@ use super::super::app::{App, Lines};
 use super::super::inspector::{InspectorRow, Section};
 use super::super::lens::{self, Lens};
 use super::super::tree::TreeRow;
-use super::{empty, foot, level_scope};
+use super::{empty, foot, level_scope, styled};
 use crate::tui::text;
 
 /// The scope of a value's colour.
@@ -171,8 +170,7 @@ fn lens_lines(app: &App, buffer: &mut Buffer, body: Rect) {
     let (columns, part) = (usize::from(body.width), (inspector.lens_top, usize::from(body.height)));
     let lines = lens::lines(inspector.lens, inspection, app.inspected_type(), columns, part);
     for (i, pieces) in lines.iter().enumerate() {
-        let spans = pieces.iter().map(|(piece, scope)| Span::styled(piece.as_str(), app.theme.style(scope)));
-        buffer.set_line(body.x, body.y + small(i), &Line::from(spans.collect::<Vec<_>>()), body.width);
+        buffer.set_line(body.x, body.y + small(i), &styled(&app.theme, pieces), body.width);
     }
 }
 

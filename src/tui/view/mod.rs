@@ -23,6 +23,7 @@ use super::keymap::{key_of, short};
 use super::layout::{Pane, SMALLEST, WIDE, inner};
 use super::overlay::Overlay;
 use crate::tui::text;
+use crate::tui::theme::Theme;
 
 pub(super) use admin::{area as admin_area, kind_at as admin_at};
 pub(super) use workspace::history_lines;
@@ -195,6 +196,11 @@ fn title(app: &App, buffer: &mut Buffer, pane: Pane, rect: Rect) {
     spans.push(Span::raw(" "));
     // Blanks before and after the name belong to the ground, not to the border.
     buffer.set_line(rect.x + 1, rect.y, &Line::from(spans), room + 2);
+}
+
+/// A line in pieces, each with the scope of its style.
+fn styled<'l>(theme: &Theme, pieces: &'l [(String, &'static str)]) -> Line<'l> {
+    pieces.iter().map(|(piece, scope)| Span::styled(piece.as_str(), theme.style(scope))).collect()
 }
 
 /// Writes at the right end of a pane's lower border.
