@@ -21,6 +21,7 @@ mod rules;
 mod slt;
 mod sql;
 mod system;
+mod terminal;
 mod transfer;
 mod tui;
 mod upkeep;

@@ -1,125 +1,14 @@
 //! The built program on a real pseudo-terminal: typed into, read from, resized, stopped.
 
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
 
 use aresadb::bus::{
     Bus, BusOptions, Client, Command, Delivery, EndLookup, EventBody, Events, ImportOptions, ImportTarget,
     OnError,
 };
 use aresadb::model::Value;
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
 
-/// Long enough for a debug build on a busy machine; no test waits for it when all is well.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-struct Shared {
-    parser: Mutex<vt100::Parser>,
-    changed: Condvar,
-}
-
-struct Pty {
-    /// Where the program keeps what is its user's.
-    home: tempfile::TempDir,
-    shared: Arc<Shared>,
-    master: Box<dyn MasterPty + Send>,
-    // Kept open so that the terminal's modes can be read after the program has ended.
-    _slave: Box<dyn SlavePty + Send>,
-    writer: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
-    cooked: u32,
-}
-
-impl Pty {
-    fn start(arguments: &[&str], columns: u16, rows: u16) -> Self {
-        Self::start_program(env!("CARGO_BIN_EXE_aresadb-tui"), arguments, columns, rows)
-    }
-
-    fn start_program(program: &str, arguments: &[&str], columns: u16, rows: u16) -> Self {
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let cooked = pair.master.get_termios().unwrap().local_flags.bits();
-        let home = tempfile::tempdir().unwrap();
-        let mut command = CommandBuilder::new(program);
-        command.env("XDG_DATA_HOME", home.path());
-        command.env("XDG_STATE_HOME", home.path().join("state"));
-        command.env("XDG_CONFIG_HOME", home.path().join("config"));
-        command.args(arguments);
-        command.env("TERM", "xterm-256color");
-        command.env_remove("ARESADB_DATABASE");
-        command.env_remove("NO_COLOR");
-        // A backtrace would push what is looked for off the screen.
-        command.env("RUST_BACKTRACE", "0");
-        let child = pair.slave.spawn_command(command).unwrap();
-        let shared = Arc::new(Shared {
-            parser: Mutex::new(vt100::Parser::new(rows, columns, 0)),
-            changed: Condvar::new(),
-        });
-        let mut reader = pair.master.try_clone_reader().unwrap();
-        let sink = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(n) = reader.read(&mut bytes) {
-                if n == 0 {
-                    break;
-                }
-                sink.parser.lock().unwrap().process(&bytes[..n]);
-                sink.changed.notify_all();
-            }
-        });
-        let writer = pair.master.take_writer().unwrap();
-        Self { home, shared, master: pair.master, _slave: pair.slave, writer, child, cooked }
-    }
-
-    fn keys(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).unwrap();
-        self.writer.flush().unwrap();
-    }
-
-    fn wait(&self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) {
-        let end = Instant::now() + PATIENCE;
-        let mut parser = self.shared.parser.lock().unwrap();
-        while !holds(parser.screen()) {
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{what:?} did not come:\n{}", parser.screen().contents());
-            parser = self.shared.changed.wait_timeout(parser, left).unwrap().0;
-        }
-    }
-
-    fn shows(&self, what: &str) {
-        self.wait(what, |screen| screen.contents().contains(what));
-    }
-
-    fn resize(&self, columns: u16, rows: u16) {
-        self.shared.parser.lock().unwrap().screen_mut().set_size(rows, columns);
-        self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.process_id().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
-    }
-
-    /// Waits for the end and checks that the terminal is as it was.
-    fn ends(&mut self, code: u32) {
-        let status = self.child.wait().unwrap();
-        self.wait("the normal screen", |screen| !screen.alternate_screen());
-        self.wait("the cursor", |screen| !screen.hide_cursor());
-        self.wait("no mouse reports", |s| s.mouse_protocol_mode() == vt100::MouseProtocolMode::None);
-        self.wait("no bracketed paste", |screen| !screen.bracketed_paste());
-        assert_eq!(self.master.get_termios().unwrap().local_flags.bits(), self.cooked, "cooked mode is back");
-        assert_eq!(status.exit_code(), code);
-    }
-}
-
-impl Drop for Pty {
-    fn drop(&mut self) {
-        // A test that failed leaves no program behind.
-        let _ = self.child.kill();
-    }
-}
+use super::terminal::Pty;
 
 /// The Debian graph: all of it where it lies beside the project, else the slice of it.
 fn debian() -> PathBuf {
@@ -241,7 +130,7 @@ fn the_debian_graph_is_asked_and_walked() {
     pty.shows("row 1 of 5");
     pty.shows("libc6");
     // Out of the editor; the first row is libc6, found by its name.
-    pty.keys("\x1b");
+    pty.escape();
     pty.shows("RESULTS");
     pty.keys("i");
     pty.shows("▾ in edges");
@@ -273,6 +162,147 @@ fn the_screen_follows_the_terminals_size() {
     pty.ends(0);
 }
 
+/// A dozen sizes, each for a moment, while results come: the last one counts.
+#[test]
+fn a_storm_of_sizes_ends_in_the_last_one() {
+    let mut pty = Pty::start(&["--demo", "--exec", "SELECT * FROM package"], 120, 40);
+    pty.shows("row 1 of");
+    // The parser of the tests does not stand such a storm: it keeps the largest size meanwhile.
+    pty.resize(250, 80);
+    let mut seed = 7_u32;
+    for _ in 0..80 {
+        seed = seed.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+        let columns = u16::try_from(1 + (seed >> 16) % 250).unwrap();
+        let rows = u16::try_from(1 + (seed >> 8) % 80).unwrap();
+        pty.resize_alone(columns, rows);
+        pty.keys("3jjkl");
+        std::thread::sleep(std::time::Duration::from_millis(4));
+    }
+    pty.resize(100, 30);
+    pty.escape();
+    pty.keys("3gg");
+    pty.wait("the status line at the bottom", |s| {
+        s.rows(0, 100).nth(29).is_some_and(|line| line.contains("RESULTS") && line.contains("row 1 of"))
+    });
+    pty.keys("q");
+    pty.ends(0);
+}
+
+#[test]
+fn a_paste_of_100_kb_is_text_and_runs_nothing() {
+    let mut pty = Pty::start(&["--demo"], 100, 30);
+    pty.shows("depends_on");
+    pty.keys("2");
+    let mut text = String::new();
+    for line in 0.. {
+        if text.len() > 100_000 {
+            break;
+        }
+        text.push_str(&format!("CREATE TABLE pasted_{line} (n INTEGER);\n"));
+    }
+    text.push_str("SELECT 40 + 2 AS answer;");
+    pty.paste(&text);
+    pty.shows("SELECT 40 + 2 AS answer;");
+    assert!(!pty.text().contains("RUNNING"));
+    // The statement under the cursor alone is run.
+    pty.keys(F5);
+    pty.shows("row 1 of 1");
+    pty.shows("42");
+    // A paste elsewhere writes into what is open there, and is no row of keys.
+    pty.escape();
+    pty.keys(":");
+    pty.paste("q\nq\n");
+    pty.shows(":qq");
+    pty.escape();
+    pty.keys(":q\r");
+    pty.ends(0);
+}
+
+/// What lies in cells reaches the terminal as text only.
+#[test]
+fn hostile_cells_never_command_the_terminal() {
+    let columns: Vec<String> = (1..=2000).map(|n| format!("{n} AS c_{n}")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let statements = folder.path().join("wide.sql");
+    std::fs::write(&statements, format!("SELECT {};", columns.join(", "))).unwrap();
+    let sql = "SELECT chr(27) || ']52;c;aGVsbG8=' || chr(7) AS clipboard, \
+               chr(27) || ']0;title' || chr(27) || chr(92) AS title, \
+               chr(27) || '[2J' || chr(27) || '[31m' || chr(155) || '32m' AS csi, \
+               chr(8238) || 'abc' || chr(8294) || 'def' AS bidi, \
+               repeat('long ', 209716) AS megabyte, 'behind' AS last";
+    let mut pty = Pty::start(&["--demo", "--exec", sql], 100, 30);
+    pty.shows("row 1 of 1");
+    pty.escape();
+    pty.keys("3i");
+    pty.shows("]52;c;aGVsbG8=");
+    // Each cell looked at in the grid and in the viewer, the long one to its end.
+    for _ in 0..6 {
+        pty.keys("\r");
+        pty.shows("wrap");
+        pty.keys("G");
+        pty.escape();
+        pty.wait("no viewer", |s| !s.contents().contains("wrap"));
+        pty.keys("l");
+    }
+    pty.shows("behind");
+    pty.keys("K");
+    pty.shows("megabyte");
+    pty.escape();
+    // Two thousand columns, pasted, run and walked to the last one and back.
+    pty.keys("2\x01\x7f");
+    pty.paste(&std::fs::read_to_string(&statements).unwrap());
+    pty.keys(F5);
+    pty.shows("c_1 ");
+    pty.escape();
+    pty.keys("3$");
+    pty.shows("c_2000");
+    pty.keys("0");
+    pty.shows("c_1 ");
+    pty.keys(":q!\r");
+    pty.ends(0);
+    let came = pty.received();
+    let has = |bytes: &[u8]| came.windows(bytes.len()).any(|part| part == bytes);
+    assert!(!has(b"\x1b]"), "an operating system command");
+    assert!(!has("\u{9b}".as_bytes()), "a control of eight bits");
+    assert!(!has("\u{202e}".as_bytes()) && !has("\u{2066}".as_bytes()), "a turn of direction");
+    assert!(!has(b"\x07"), "a bell");
+}
+
+#[test]
+fn a_recorded_session_is_run_again_by_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (first, second, record) = (at("first"), at("second"), at("session.rec"));
+    let mut pty = Pty::start(&["--record", &record, &first], 100, 30);
+    pty.shows("Make an empty database");
+    pty.keys("y");
+    pty.shows("none yet");
+    pty.keys("2CREATE TABLE package (name TEXT PRIMARY KEY, size INTEGER);");
+    pty.keys(F5);
+    pty.shows("CREATE TABLE: 0 rows");
+    pty.keys("\x01\x7fINSERT INTO package VALUES ('tmux', 1), ('vim', 2);");
+    pty.keys(F5);
+    pty.shows("INSERT: 2 rows");
+    pty.keys("\x01\x7f");
+    pty.escape();
+    pty.keys(":q\r");
+    pty.ends(0);
+    let run = |words: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_aresadb"))
+            .env_remove("ARESADB_DATABASE")
+            .args(words)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["init", &second]);
+    run(&["-d", &second, "--file", &record]);
+    let rows =
+        run(&["-d", &second, "--format", "csv", "--exec", "SELECT name, size FROM package ORDER BY 1"]);
+    assert_eq!(rows, "name,size\ntmux,1\nvim,2\n");
+}
+
 #[test]
 fn a_signal_gives_the_terminal_back() {
     let mut pty = Pty::start(&["--demo"], 80, 24);
@@ -296,7 +326,7 @@ fn an_open_transaction_shows_in_the_status_line_and_quitting_asks() {
     let mut pty = Pty::start(&["--exec", "BEGIN; CREATE TABLE t (n INTEGER)", ":memory:"], 100, 30);
     pty.shows("CREATE TABLE: 0 rows");
     // The next key clears the note.
-    pty.keys("\x1b");
+    pty.escape();
     pty.shows("Tx: open");
     pty.keys(":q\r");
     pty.shows("A transaction is open");
@@ -308,7 +338,7 @@ fn an_open_transaction_shows_in_the_status_line_and_quitting_asks() {
     pty.ends(0);
     let mut pty = Pty::start(&["--exec", "BEGIN; CREATE TABLE t (n INTEGER); COMMIT", ":memory:"], 100, 30);
     pty.shows("COMMIT: 0 rows");
-    pty.keys("\x1b");
+    pty.escape();
     pty.shows("Tx: auto");
     pty.keys(":q\r");
     pty.ends(0);

@@ -1,9 +1,10 @@
 //! Group commit: those who wait for the disk at one time share one write and one sync.
 //!
 //! Whoever finds no leader leads: takes all that is queued, writes and syncs it, publishes the state
-//! after it, and wakes every member. Those who come meanwhile queue up. A leader goes on with what has been
-//! queued a few times before it goes its way: the disk then never waits for a thread to wake up. Before each
-//! group it waits a part of a sync's time for those who committed with the last one: they are on their way.
+//! after it, and wakes every member. Those who come meanwhile queue up, and one of them leads next: a leader
+//! that wrote their group as well would not be in it with a transaction of its own. Only where those who wait
+//! sleep does it write a few more: the disk then never waits for a thread to wake up. Before each group it
+//! waits a part of a sync's time for those who committed with the last one: they are on their way.
 //!
 //! To sleep and be woken costs more processor time than the commit itself. Whoever waits first looks again and
 //! again, and lets other threads run between two looks; it sleeps when that has taken [`LOOKING`], or when the
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use crate::model::{Error, Result};
 use crate::storage::log::Logged;
 
-/// How many groups one leader writes at most: its own caller waits for all of them.
+/// How many groups one leader writes at most while nobody looks: its own caller waits for all of them.
 const GROUPS_LED: u32 = 3;
 /// How long one who waits for a sync looks before it goes to sleep: a few syncs of a good disk.
 const LOOKING: Duration = Duration::from_millis(1);
@@ -167,7 +168,8 @@ impl Group {
     /// Writes a few groups, and lets another one lead.
     fn lead(&self, work: &impl Lead) {
         let _ended = Ended { group: self, work };
-        for _ in 0..GROUPS_LED {
+        let groups = if self.is_crowded() || !work.syncs() { GROUPS_LED } else { 1 };
+        for _ in 0..groups {
             self.gather(work);
             let members = work.queued();
             let began = self.now();

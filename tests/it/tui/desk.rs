@@ -11,7 +11,7 @@ use aresadb::tui::theme::{ColorDepth, Theme};
 use aresadb::tui::{App, Effect, Event, Options, Ticket, update, view};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+use ratatui::backend::{Backend, TestBackend};
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
@@ -238,6 +238,12 @@ impl Desk {
         self.terminal.backend_mut().resize(columns, rows);
         self.take(Event::Resize(columns, rows));
         self.settle();
+    }
+
+    /// Draws once on a terminal: for the benches.
+    #[allow(dead_code)]
+    pub fn draw_on<B: Backend>(&self, terminal: &mut Terminal<B>) -> Result<(), B::Error> {
+        terminal.draw(|frame| view(&self.app, frame)).map(|_| ())
     }
 
     fn buffer(&mut self) -> Buffer {
