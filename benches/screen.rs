@@ -69,7 +69,8 @@ fn debian(folder: &Path) -> PathBuf {
         assert!(command.status().unwrap().success(), "{words:?}");
     };
     let file = |name: &str| data.join(format!("{name}.csv.gz")).to_str().unwrap().to_owned();
-    run(&["init"]);
+    let mut init = Process::new(env!("CARGO_BIN_EXE_aresadb"));
+    assert!(init.arg("init").arg(&database).stderr(std::process::Stdio::null()).status().unwrap().success());
     for nodes in ["package", "section", "tag"] {
         run(&["import", &file(nodes)]);
     }
@@ -244,7 +245,7 @@ fn memory(rows: u64) {
     let mut resident = Vec::new();
     for rows in [1_000, rows] {
         let sql = format!(
-            "SELECT value AS n, value * 7 AS seven, 'row ' || value AS name, value % 10 AS digit FROM generate_series(1, {rows})"
+            "SELECT n, n * 7 AS seven, 'row ' || n AS name, n % 10 AS digit FROM generate_series(1, {rows}) AS s(n)"
         );
         let mut pty = program(&["--demo", "--exec", &sql]);
         pty.shows("row 1 of");

@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use crate::model::{CancelToken, Error, PropertyType, Result, Value};
 use crate::query::{
     CommandResult, Outcome, SessionTransaction, SqlOptions, SqlSession, TransactionState, property_type_of,
+    stopped,
 };
 use crate::storage::{Transaction, View};
 
@@ -24,9 +25,6 @@ use super::executor::from_panic;
 
 /// Batches that may wait for the reader.
 const QUEUED_BATCHES: usize = 2;
-/// How often it is looked whether a statement was cancelled.
-const CANCEL_CHECK: Duration = Duration::from_millis(10);
-
 /// An SQL session on a database. One statement runs at a time; a second one waits for the first
 /// one's plan, not for its rows. The last clone dropped rolls an open transaction back.
 #[derive(Clone)]
@@ -115,16 +113,11 @@ impl RowStream {
 
 /// Tells the reader of a stream once its statement is cancelled. Ends with the reader.
 async fn watch(cancel: CancelToken, mut stop: oneshot::Sender<Error>) {
-    let mut ticks = tokio::time::interval(CANCEL_CHECK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.closed() => return,
-            _ = ticks.tick() => if cancel.is_cancelled() {
-                // A reader that is gone needs no word.
-                let _ = stop.send(cancel.error());
-                return;
-            }
+    tokio::select! {
+        () = stop.closed() => {}
+        () = stopped(cancel.clone()) => {
+            // A reader that is gone needs no word.
+            let _ = stop.send(cancel.error());
         }
     }
 }

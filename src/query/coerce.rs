@@ -197,6 +197,19 @@ pub fn typed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let made = Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right });
             Ok(Transformed::new_transformed(made, changed))
         }
+        // NULL is equal to nothing, for these functions it is equal to NULL: without those on one side those on
+        // the other find nothing.
+        Expr::ScalarFunction(mut call) if ["array_has_all", "array_has_any"].contains(&call.func.name()) => {
+            let compact = datafusion::functions_nested::array_compact::array_compact_udf();
+            match call.args.first_mut() {
+                Some(within) if within.get_type(schema).is_ok_and(|t| t.is_list()) => {
+                    let given = std::mem::replace(within, Expr::Literal(ScalarValue::Null, None));
+                    *within = Expr::ScalarFunction(ScalarFunction::new_udf(compact, vec![given]));
+                    Ok(Transformed::yes(Expr::ScalarFunction(call)))
+                }
+                _ => Ok(Transformed::no(Expr::ScalarFunction(call))),
+            }
+        }
         Expr::BinaryExpr(binary) => typed_binary(binary, schema),
         Expr::ScalarFunction(ScalarFunction { func, args })
             if ["concat", "concat_ws"].contains(&func.name()) =>

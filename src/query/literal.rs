@@ -195,7 +195,8 @@ pub fn parse_text(target: PropertyType, text: &str) -> Result<Value> {
             if float.is_infinite() && !named {
                 return Err(wrong());
             }
-            Value::Float(float)
+            // There is one zero.
+            Value::Float(float + 0.0)
         }
         PropertyType::Timestamp => Value::Timestamp(parse_timestamp(text)?),
         PropertyType::Date => Value::Date(parse_date(text)?),

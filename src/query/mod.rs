@@ -80,6 +80,7 @@ pub use checks::Conditions;
 pub use edit_source::{EditSource, edit_source};
 pub use error::from_datafusion_at as error_from;
 pub use intent::{Intent, Loss, Lost, format_statement, statement_intents};
+pub use rows::stopped;
 pub use session::{CommandResult, Outcome, SqlOptions, SqlSession};
 pub use signatures::{Signature, function_signatures};
 pub use statement::{relocate, split_statements, statement_at};

@@ -230,6 +230,8 @@ impl Run {
                     let read = parse_text(target, text);
                     read.map_err(|e| super::prepared::in_parameter(number, &e))?
                 }
+                // There is one zero.
+                (Value::Float(float), _) => Value::Float(float + 0.0),
                 (value, _) => value.clone(),
             };
             values.push(scalar_of(&value).into());

@@ -242,7 +242,7 @@ impl Rewriter<'_> {
         let coalesced = self.enter_body(&mut query.body)?;
         if let Some(ast::OrderBy { kind: ast::OrderByKind::Expressions(orders), .. }) = &mut query.order_by {
             for order in orders {
-                no_text(&order.expr, "ORDER BY")?;
+                no_constant(&order.expr, "ORDER BY")?;
                 joined::replace_in_order(&mut order.expr, &query.body, &coalesced);
                 subquery::correct_value(&mut order.expr, true)?;
             }
@@ -290,7 +290,7 @@ impl Rewriter<'_> {
     fn enter_select(&mut self, select: &mut Select) -> Result<Vec<joined::Coalesced>> {
         semantics::check_select(select)?;
         if let ast::GroupByExpr::Expressions(keys, _) = &select.group_by {
-            keys.iter().try_for_each(|key| no_text(key, "GROUP BY"))?;
+            keys.iter().try_for_each(|key| no_constant(key, "GROUP BY"))?;
         }
         windows::write_out(select)?;
         lists_as_selects(select);
@@ -633,15 +633,21 @@ fn widen_decimals(body: &mut SetExpr) {
     }
 }
 
-/// Refuses a text as a key: neither a column nor the place of one.
-fn no_text(key: &Expr, clause: &str) -> Result<()> {
-    match key {
-        Expr::Value(value) if matches!(value.value, ast::Value::SingleQuotedString(_)) => {
-            Err(Error::bad_input(format!("a text in {clause} means no column"))
-                .with_hint("names are written without quotes or in double quotes"))
+/// Refuses a constant as a key that is neither a column nor the place of one.
+/// Among keys an integer is a column's number; another constant says nothing about the rows.
+fn no_constant(key: &Expr, clause: &str) -> Result<()> {
+    let Expr::Value(value) = key else { return Ok(()) };
+    let what = match &value.value {
+        ast::Value::SingleQuotedString(_) => {
+            return Err(Error::bad_input(format!("a text in {clause} means no column"))
+                .with_hint("names are written without quotes or in double quotes"));
         }
-        _ => Ok(()),
-    }
+        ast::Value::Boolean(_) | ast::Value::Null => value.value.to_string().to_uppercase(),
+        ast::Value::Number(digits, _) if digits.parse::<u64>().is_err() => digits.clone(),
+        _ => return Ok(()),
+    };
+    Err(Error::bad_input(format!("{what} in {clause} means no column"))
+        .with_hint("name a column, or give its number in the list of columns"))
 }
 
 /// HAVING without GROUP BY makes one group of all rows.

@@ -4,7 +4,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -12,7 +11,6 @@ use datafusion::common::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::physical_plan::memory::MemoryStream;
 use futures::Stream;
-use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::model::{CancelToken, Result};
 
@@ -23,14 +21,16 @@ use super::rewrite::shown_name;
 use super::session::{CommandResult, Outcome};
 use super::system::Running;
 
-/// How often a statement that waits looks whether it was cancelled.
-const CANCEL_CHECK: Duration = Duration::from_millis(10);
-
-/// Tells when to look whether a statement was cancelled.
-pub(super) fn ticks() -> Interval {
-    let mut ticks = interval(CANCEL_CHECK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    ticks
+/// Waits until a statement is to stop: it was cancelled, or its time is up. The latter may be told late while
+/// statements keep all workers busy, and timers with them.
+pub async fn stopped(cancel: CancelToken) {
+    match cancel.deadline() {
+        Some(at) => tokio::select! {
+            () = cancel.raised() => {}
+            () = tokio::time::sleep_until(at.into()) => {}
+        },
+        None => cancel.raised().await,
+    }
 }
 
 /// The columns under the names that are shown.
@@ -66,7 +66,8 @@ pub(super) struct Guarded {
     sql: String,
     cancel: CancelToken,
     limit: Option<RowLimit>,
-    ticks: Interval,
+    /// Wakes the reader once the statement is to stop.
+    stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Shows the statement as running.
     running: Option<Arc<Running>>,
 }
@@ -81,8 +82,8 @@ impl Guarded {
         cancel: CancelToken,
     ) -> Self {
         let schema = shown_schema(&inner.schema());
-        let (inner, ticks) = (Some(inner), ticks());
-        Self { state, number, schema, inner, sql, cancel, limit: None, ticks, running: None }
+        let stop = Box::pin(stopped(cancel.clone()));
+        Self { state, number, schema, inner: Some(inner), sql, cancel, limit: None, stop, running: None }
     }
 
     /// As what a statement gives its caller.
@@ -137,11 +138,13 @@ impl Stream for Guarded {
                 this.end();
                 Poll::Ready(None)
             }
-            Poll::Pending => {
-                // Wake up now and then to look at the token.
-                while this.ticks.poll_tick(context).is_ready() {}
-                Poll::Pending
-            }
+            Poll::Pending => match this.stop.as_mut().poll(context) {
+                Poll::Ready(()) => {
+                    this.end();
+                    Poll::Ready(Some(Err(to_datafusion(this.cancel.error()))))
+                }
+                Poll::Pending => Poll::Pending,
+            },
         }
     }
 }

@@ -42,13 +42,13 @@ use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result as DataFusionResult};
+use datafusion::common::{DFSchema, Result as DataFusionResult, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr as PlanExpr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
@@ -316,7 +316,7 @@ impl ScalarUDFImpl for Checked {
         }?;
         check_range(&result, left, right)?;
         check_underflow(self.operator, &result, [left, right], rows)?;
-        Ok(result)
+        positive_zeros(result)
     }
 }
 
@@ -404,6 +404,41 @@ fn check_underflow(
     Ok(())
 }
 
+/// A result in which zero has no sign. Arrow orders floats by IEEE 754's total order, in which -0.0 is less than
+/// 0.0, for people and in SQL they are one number: computed floats have the one zero, as stored ones do.
+fn positive_zeros(result: ColumnarValue) -> DataFusionResult<ColumnarValue> {
+    use datafusion::arrow::array::AsArray;
+    use datafusion::arrow::datatypes::Float64Type;
+    let negative = |value: f64| value == 0.0 && value.is_sign_negative();
+    Ok(match result {
+        ColumnarValue::Scalar(ScalarValue::Float64(Some(value))) if negative(value) => {
+            ColumnarValue::Scalar(ScalarValue::Float64(Some(0.0)))
+        }
+        ColumnarValue::Array(array) => match array.as_primitive_opt::<Float64Type>() {
+            Some(floats) if floats.values().iter().any(|value| negative(*value)) => {
+                // -0.0 + 0.0 is 0.0; every other number stays as it is.
+                ColumnarValue::Array(Arc::new(floats.unary::<_, Float64Type>(|value| value + 0.0)))
+            }
+            _ => ColumnarValue::Array(array),
+        },
+        other => other,
+    })
+}
+
+/// Functions that give floats and may give -0.0 where none went in.
+const SIGNED_ZEROS: [&str; 4] = ["round", "ceil", "trunc", "json_get_float"];
+
+/// Whether a float may be -0.0 though no float below it is.
+fn may_be_negative_zero(expr: &PlanExpr, schema: &DFSchema) -> bool {
+    let made = match expr {
+        PlanExpr::Cast(cast) => type_of(&cast.expr, schema).is_ok_and(|t| t.is_string()),
+        PlanExpr::TryCast(cast) => type_of(&cast.expr, schema).is_ok_and(|t| t.is_string()),
+        PlanExpr::ScalarFunction(call) => SIGNED_ZEROS.contains(&call.func.name()),
+        _ => false,
+    };
+    made && expr.get_type(schema).is_ok_and(|t| t == DataType::Float64)
+}
+
 /// The type of an expression whose parts were made checked already: a checked operation has the
 /// type of its left side, which need not be derived level by level.
 fn type_of(expr: &PlanExpr, schema: &DFSchema) -> DataFusionResult<DataType> {
@@ -465,14 +500,21 @@ impl CheckedArithmetic {
 
     fn check(&self, expr: PlanExpr, schema: &DFSchema) -> DataFusionResult<Transformed<PlanExpr>> {
         let PlanExpr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
+            let call = |function: &Arc<ScalarUDF>, left: PlanExpr, right: PlanExpr| {
+                let call = ScalarFunction::new_udf(Arc::clone(function), vec![left, right]);
+                Ok(Transformed::yes(PlanExpr::ScalarFunction(call)))
+            };
             if let PlanExpr::Negative(inner) = &expr
-                && type_of(inner, schema).is_ok_and(|t| t == DataType::Int64)
-                && !matches!(inner.as_ref(), PlanExpr::Literal(..))
+                && !matches!(inner.as_ref(), PlanExpr::Literal(value, _) if *value != ScalarValue::Float64(Some(0.0)))
             {
-                let zero = datafusion::logical_expr::lit(0i64);
-                let arguments = vec![zero, inner.as_ref().clone()];
-                let call = ScalarFunction::new_udf(Arc::clone(&self.subtract), arguments);
-                return Ok(Transformed::yes(PlanExpr::ScalarFunction(call)));
+                match type_of(inner, schema) {
+                    Ok(DataType::Int64) => return call(&self.subtract, lit(0_i64), inner.as_ref().clone()),
+                    Ok(DataType::Float64) => return call(&self.subtract, lit(0.0), inner.as_ref().clone()),
+                    _ => {}
+                }
+            }
+            if may_be_negative_zero(&expr, schema) {
+                return call(&self.add, expr, lit(0.0));
             }
             return Ok(Transformed::no(expr));
         };

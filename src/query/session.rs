@@ -19,7 +19,7 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::registry::FunctionRegistry as _;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use sqlparser::ast;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::model::{CancelToken, Config, Error, ErrorKind, Result, Value};
 use crate::storage::{Store, View};
@@ -36,7 +36,7 @@ use super::point::{PointPlans, PointRows};
 use super::prepared::Prepared;
 use super::provider::{CATALOG, SCHEMA, StatementState, TypeCatalog};
 use super::rewrite::parse_query;
-use super::rows::ticks;
+use super::rows::stopped;
 use super::scan::BATCH_ROWS;
 use super::semantics::CheckedArithmetic;
 use super::settings::{Name, RECURSION_LIMIT, SHOW_ALL, Setting, Settings};
@@ -232,21 +232,18 @@ impl SqlSession {
         let writes = Arc::clone(&run.writes);
         // A task of its own: planning cannot be interrupted, but its caller need not wait for it.
         let mut task = AbortOnDrop(tokio::spawn(run.statement()));
-        let mut ticks = ticks();
-        loop {
-            tokio::select! {
-                joined = &mut task.0 => {
-                    return joined.unwrap_or_else(|e| Err(Error::internal(format!("the statement was stopped: {e}"))));
-                }
-                _ = ticks.tick() => {
-                    // Once it writes, it alone knows whether it committed.
-                    if cancel.is_cancelled() && !writes.load(Ordering::SeqCst) {
-                        return Err(cancel.error());
-                    }
-                }
-            }
+        tokio::select! {
+            biased;
+            joined = &mut task.0 => return finished(joined),
+            () = stopped(cancel.clone()) => {}
         }
+        // Once it writes, it alone knows whether it committed.
+        if writes.load(Ordering::SeqCst) { finished((&mut task.0).await) } else { Err(cancel.error()) }
     }
+}
+
+fn finished(joined: std::result::Result<Result<Outcome>, JoinError>) -> Result<Outcome> {
+    joined.unwrap_or_else(|e| Err(Error::internal(format!("the statement was stopped: {e}"))))
 }
 
 /// A task that ends at its next pause when nobody waits for it any more.

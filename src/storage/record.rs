@@ -174,7 +174,8 @@ fn store(value: Value, compress: bool) -> Result<StoredValue> {
         Value::Null => StoredValue::Null,
         Value::Bool(b) => StoredValue::Bool(b),
         Value::Integer(i) => StoredValue::Integer(i),
-        Value::Float(f) => StoredValue::Float(f),
+        // There is one zero: -0.0 + 0.0 is 0.0.
+        Value::Float(f) => StoredValue::Float(f + 0.0),
         Value::String(s) => match compress.then(|| compressed(s.as_bytes())).flatten() {
             Some((length, lz4)) => StoredValue::CompressedString { length, lz4 },
             None => StoredValue::String(s),

@@ -11,6 +11,7 @@ use super::lookup;
 use super::overlay::{Consent, Overlay, Question};
 use super::plan;
 use super::text;
+use super::upkeep;
 use super::workspace;
 
 /// Takes an event of the bus in; one that nobody waits for any more is dropped.
@@ -123,6 +124,7 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
         (Purpose::Shape { result }, body) => grid::answers::shape(app, ticket, *result, body),
         (Purpose::Find { result }, body) => grid::answers::find(app, *result, body),
         (Purpose::Copy { what }, body) => grid::answers::copy(app, what, body),
+        (Purpose::Chore(chore), body) => upkeep::answer(app, *chore, body),
         (Purpose::Export, body) => grid::answers::export(app, body),
         (Purpose::Apply { result }, body) => grid::answers::apply(app, *result, body),
         (Purpose::Indexes, EventBody::Indexes(indexes)) => {

@@ -26,6 +26,7 @@ use super::overlay::Overlay;
 use super::plan::PlanPane;
 use super::theme::Theme;
 use super::tree::Tree;
+use super::upkeep::Chore;
 use super::viewer::Viewer;
 use super::workspace::{self, Errand, Folders, Workspace};
 use crate::tui::graph::{GraphOutcome, GraphPane};
@@ -116,6 +117,7 @@ pub(super) enum Purpose {
     Apply { result: CursorId },
     Indexes,
     Close,
+    Chore(Chore),
     Workspace(Errand),
 }
 
@@ -347,6 +349,11 @@ impl App {
         ticket
     }
 
+    /// Whether an answer to such a request is still to come.
+    pub(super) fn waits_for(&self, kind: impl Fn(&Purpose) -> bool) -> bool {
+        self.pending.values().any(kind)
+    }
+
     /// Drops the answers still due to requests of a kind.
     pub(super) fn supersede(&mut self, kind: impl Fn(&Purpose) -> bool) {
         self.pending.retain(|_, purpose| !kind(purpose));
@@ -431,8 +438,13 @@ impl App {
                 let works = |p: &Purpose| {
                     matches!(
                         p,
-                        Purpose::Shape { .. } | Purpose::Find { .. } | Purpose::Copy { .. } | Purpose::Export
-                    ) || matches!(p, Purpose::Apply { .. })
+                        Purpose::Shape { .. }
+                            | Purpose::Find { .. }
+                            | Purpose::Copy { .. }
+                            | Purpose::Export
+                            | Purpose::Apply { .. }
+                            | Purpose::Chore(_)
+                    )
                 };
                 let tickets: Vec<Ticket> =
                     self.pending.iter().filter(|(_, p)| works(p)).map(|(ticket, _)| *ticket).collect();

@@ -18,6 +18,7 @@ use super::preview;
 use super::record::RecordView;
 use super::text;
 use super::tree::{TreeRow, quote_name};
+use super::upkeep;
 use super::viewer::Viewer;
 use super::workspace;
 use crate::tui::graph::GraphAction;
@@ -57,6 +58,7 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
         || pane_command(app, name)
         || grid::actions::command(app, name, argument)
         || workspace::command(app, name, argument)
+        || upkeep::command(app, name, argument)
     {
         return;
     }
@@ -103,8 +105,7 @@ pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
             app.refresh();
             app.note(Level::Info, "types and counts are read again");
         }
-        "next-row" | "previous-row" | "next-form" | "fold-all" | "unfold-all" | "commit" | "accept"
-        | "set-null" => {
+        "next-row" | "previous-row" | "next-form" | "fold-all" | "unfold-all" | "accept" | "set-null" => {
             app.note(Level::Info, "this is for what lies over the rows: Enter, K or Ctrl-S opens that")
         }
         "theme" => preview::choose(app, argument),

@@ -37,6 +37,7 @@ mod terminal;
 mod text;
 mod tree;
 mod update;
+mod upkeep;
 mod view;
 mod viewer;
 mod workspace;

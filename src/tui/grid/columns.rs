@@ -7,10 +7,14 @@
 use std::collections::BTreeSet;
 
 use crate::bus::{ResultColumn, contains_text};
-use crate::model::{PropertyType, escape_control};
+use crate::model::{PropertyType, Value, escape_control};
 
 use crate::tui::text;
 
+use super::cell_text;
+
+/// Integers with more digits than a year has are hard to read without separators.
+const LONG: u64 = 10_000;
 /// The widest a column grows by itself.
 pub(in crate::tui) const MAX_COLUMN: usize = 48;
 /// The widest `=` makes one.
@@ -25,6 +29,8 @@ struct Width {
     measured: bool,
     /// Set by the user: cells do not change it.
     fixed: bool,
+    /// It has long integers: all are shown with separators.
+    separated: bool,
 }
 
 /// A column on the screen.
@@ -63,6 +69,7 @@ impl Columns {
         let width = |name: &String| Width {
             columns: text::width(name).clamp(1, MAX_COLUMN),
             measured: false,
+            separated: false,
             fixed: false,
         };
         let widths = names.iter().map(width).collect();
@@ -184,8 +191,22 @@ impl Columns {
 
     pub(super) fn set_width(&mut self, column: usize, columns: usize) {
         if let Some(width) = self.widths.get_mut(column) {
-            *width = Width { columns: columns.clamp(1, MAX_FIT), measured: true, fixed: true };
+            (width.measured, width.fixed) = (true, true);
+            width.columns = columns.clamp(1, MAX_FIT);
         }
+    }
+
+    /// Whether the column's integers have separators.
+    pub(in crate::tui) fn separated(&self, column: usize) -> bool {
+        self.widths.get(column).is_some_and(|width| width.separated)
+    }
+
+    /// Takes a cell in.
+    pub(super) fn take(&mut self, column: usize, value: &Value) {
+        if let Some(width) = self.widths.get_mut(column) {
+            width.separated |= matches!(value, Value::Integer(n) if n.unsigned_abs() >= LONG);
+        }
+        self.grow(column, text::width(&cell_text(value, self.separated(column))));
     }
 
     /// Takes a cell's width in.

@@ -38,15 +38,15 @@ const SAMPLE_ROWS: usize = 128;
 const SHOWN_BYTES: usize = 1_600;
 const PAGE: u64 = PAGE_ROWS as u64;
 
-/// A value as a cell shows it: ids by their ends, which tell them apart.
-pub(super) fn cell_text(value: &Value) -> String {
+/// A value as a cell shows it: ids by their ends, which tell them apart; integers with separators where the
+/// column has long ones. Years and other short numbers read better without.
+pub(super) fn cell_text(value: &Value, separated: bool) -> String {
     match value {
         Value::Uuid(id) => {
             let text = id.hyphenated().to_string();
             format!("{}…{}", text.get(..8).unwrap_or_default(), text.get(32..).unwrap_or_default())
         }
-        // Years and other short numbers read better without separators.
-        Value::Integer(n) if n.unsigned_abs() >= 10_000 => {
+        Value::Integer(n) if separated => {
             format!("{}{}", if *n < 0 { "-" } else { "" }, text::count(n.unsigned_abs()))
         }
         other => text::one_line(other),
@@ -214,7 +214,7 @@ impl Grid {
                 if !self.columns.grows(column) {
                     break;
                 }
-                self.columns.grow(column, text::width(&cell_text(&page.start(row, column, SHOWN_BYTES))));
+                self.columns.take(column, &page.start(row, column, SHOWN_BYTES));
             }
         }
         self.pages.insert(page.first_row(), page);
@@ -239,7 +239,7 @@ impl Grid {
                     if !self.columns.grows(column) {
                         break;
                     }
-                    self.columns.grow(column, text::width(&cell_text(&page.start(row, column, SHOWN_BYTES))));
+                    self.columns.take(column, &page.start(row, column, SHOWN_BYTES));
                 }
             }
         }
@@ -564,9 +564,11 @@ impl Grid {
         let column = self.column();
         let mut widest =
             text::width(self.columns.name(column)) + 2 * usize::from(self.shape.mark(column).is_some());
+        let separated = self.columns.separated(column);
         for page in self.pages.values() {
             for row in 0..page.rows() {
-                widest = widest.max(text::width(&cell_text(&page.start(row, column, SHOWN_BYTES))));
+                let shown = cell_text(&page.start(row, column, SHOWN_BYTES), separated);
+                widest = widest.max(text::width(&shown));
             }
         }
         self.columns.set_width(column, widest);

@@ -209,7 +209,7 @@ fn cell(
     let theme = &app.theme;
     let Some(value) = value else { return ("…".to_owned(), theme.style("ui.null")) };
     let mut style = theme.style(value_scope(value));
-    let mut shown = grid::cell_text(value);
+    let mut shown = grid::cell_text(value, grid.columns.separated(column));
     match kind {
         RowKind::Deleted => style = style.patch(theme.style("ui.error")).crossed_out(),
         RowKind::New if !grid.is_staged(row, column) => {

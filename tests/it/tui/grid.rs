@@ -308,7 +308,7 @@ fn a_text_is_found_in_every_row_and_the_search_goes_round() {
     // Given up, the cursor is where it was.
     desk.press("g g /");
     desk.type_text("row 5000");
-    desk.shows("  5,000 │   5000 │ row 5000");
+    desk.shows("  5,000 │  5,000 │ row 5000");
     desk.press("Esc");
     desk.shows("row 1 of 100,000");
 }
