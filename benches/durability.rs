@@ -529,36 +529,57 @@ fn readers(pace: Pace) -> Result<()> {
     while ids.len() < ROWS_READ {
         ids.extend(ares.insert_many(5_000)?);
     }
-    let (mut alone, mut beside, mut written) = (Vec::new(), Vec::new(), Vec::new());
+    // Writing elsewhere takes as much of the machine and shares nothing with the reader.
+    let other = Ares::new(options(SyncMode::Full))?;
+    other.insert()?;
+    let (mut alone, mut beside, mut apart) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut written, mut written_apart) = (Vec::new(), Vec::new());
     for round in 0..=pace.rounds {
         let quiet = gets_per_second(&ares.store, &ids, pace.block)?;
-        let stop = AtomicBool::new(false);
-        let (busy, commits) = std::thread::scope(|scope| -> Result<(f64, u64)> {
-            let writer = scope.spawn(|| -> Result<u64> {
-                let mut commits = 0;
-                while !stop.load(Ordering::Relaxed) {
-                    ares.insert()?;
-                    commits += 1;
-                }
-                Ok(commits)
-            });
-            let busy = gets_per_second(&ares.store, &ids, pace.block);
-            stop.store(true, Ordering::Relaxed);
-            let commits = writer.join().unwrap_or_else(|_| Err(Error::internal("the writer panicked")))?;
-            Ok((busy?, commits))
-        })?;
+        let (away, commits_apart) = gets_beside(&ares.store, &ids, &other, pace.block)?;
+        let (busy, commits) = gets_beside(&ares.store, &ids, &ares, pace.block)?;
         if round > 0 {
             alone.push(quiet);
             beside.push(busy);
-            written.push(commits as f64 / pace.block.as_secs_f64());
+            apart.push(away);
+            written.push(commits);
+            written_apart.push(commits_apart);
         }
     }
     println!("\nreading one node by id, one reader");
     println!("| | gets/s |\n|---|--:|");
     println!("| alone | {:.0} |", median(&alone));
+    println!(
+        "| beside a writer of another database ({:.0} commits/s) | {:.0} |",
+        median(&written_apart),
+        median(&apart)
+    );
     println!("| beside a writer ({:.0} commits/s) | {:.0} |", median(&written), median(&beside));
-    println!("a reader beside a writer reads at {:.2} of its speed", median(&beside) / median(&alone));
+    println!(
+        "a reader beside a writer reads at {:.2} of its speed, {:.2} of that beside a writer of another database",
+        median(&beside) / median(&alone),
+        median(&beside) / median(&apart)
+    );
     Ok(())
+}
+
+/// How fast one reads while another one commits, and how fast that one does.
+fn gets_beside(store: &Arc<Store>, ids: &[NodeId], writer: &Ares, block: Duration) -> Result<(f64, f64)> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| -> Result<u64> {
+            let mut commits = 0;
+            while !stop.load(Ordering::Relaxed) {
+                writer.insert()?;
+                commits += 1;
+            }
+            Ok(commits)
+        });
+        let gets = gets_per_second(store, ids, block);
+        stop.store(true, Ordering::Relaxed);
+        let commits = writing.join().unwrap_or_else(|_| Err(Error::internal("the writer panicked")))?;
+        Ok((gets?, commits as f64 / block.as_secs_f64()))
+    })
 }
 
 /// Each get takes the latest state, as a program would.

@@ -21,7 +21,7 @@ struct Arguments {
     /// Refuse every write
     #[arg(long)]
     readonly: bool,
-    /// Colours: dusk (dark) or paper (light)
+    /// The colours: a theme by its name, `:theme` in the program shows them all
     #[arg(long, value_name = "NAME")]
     theme: Option<String>,
     /// The editor's keys

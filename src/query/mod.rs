@@ -61,6 +61,7 @@ mod set_operation;
 mod settings;
 mod signatures;
 mod statement;
+mod stoppable;
 mod strict;
 mod subquery;
 mod sum;

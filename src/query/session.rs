@@ -41,6 +41,7 @@ use super::scan::BATCH_ROWS;
 use super::semantics::CheckedArithmetic;
 use super::settings::{Name, RECURSION_LIMIT, SHOW_ALL, Setting, Settings};
 use super::statement::{self, Statement};
+use super::stoppable::StoppableJoins;
 use super::sum::checked_aggregates;
 use super::system::{Running, SessionEntry, Surroundings, System};
 use super::transaction::{Control, SessionTransaction, read_only_session};
@@ -289,6 +290,7 @@ pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> Data
         .with_analyzer_rule(Arc::new(CheckedArithmetic::default()))
         .with_physical_optimizer_rule(Arc::new(IndexOrder))
         .with_physical_optimizer_rule(Arc::new(Rounds::new(state)))
+        .with_physical_optimizer_rule(Arc::new(StoppableJoins::new(state)))
         .build();
     let mut context = SessionContext::new_with_state(session);
     datafusion_functions_json::register_all(&mut context)?;

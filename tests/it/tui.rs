@@ -8,6 +8,7 @@ mod editor;
 mod fake;
 mod grid;
 mod real;
+mod states;
 
 use aresadb::bus::{Command, EventBody};
 use aresadb::model::{Error, Value};

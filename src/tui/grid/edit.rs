@@ -16,6 +16,8 @@ use super::staged::{Source, Statement, Target, parse_typed};
 pub(in crate::tui) struct Review {
     pub(in crate::tui) result: crate::bus::CursorId,
     pub(in crate::tui) type_name: String,
+    /// Its rows are nodes: a deleted one takes its edges along.
+    pub(in crate::tui) has_edges: bool,
     pub(in crate::tui) statements: Vec<Statement>,
     /// Known once they were asked for.
     pub(in crate::tui) indexes: Option<Vec<IndexInfo>>,
@@ -47,11 +49,12 @@ impl Review {
         lines
     }
 
-    /// `2 rows updated, 1 row deleted; indexes by_name, by_size`.
+    /// `2 rows updated, 1 row deleted with all edges · indexes by_name, by_size touched`.
     pub(in crate::tui) fn summary(&self) -> String {
         let count = |verb: &str| self.statements.iter().filter(|s| s.verb == verb).count();
         let rows = |n: usize| if n == 1 { "1 row".to_owned() } else { format!("{n} rows") };
-        let parts: Vec<String> = [("UPDATE", "updated"), ("DELETE", "deleted"), ("INSERT", "inserted")]
+        let deleted = if self.has_edges { "deleted with all edges" } else { "deleted" };
+        let parts: Vec<String> = [("UPDATE", "updated"), ("DELETE", deleted), ("INSERT", "inserted")]
             .into_iter()
             .filter(|(verb, _)| count(verb) > 0)
             .map(|(verb, word)| format!("{} {word}", rows(count(verb))))
@@ -259,9 +262,13 @@ pub(in crate::tui) fn review(app: &mut App) {
     let Some(grid) = app.results.active().filter(|grid| !grid.staged.is_empty()) else {
         return app.note(Level::Info, "nothing is staged: c edits a cell, o adds a row, dd deletes one");
     };
+    let type_name = grid.staged.source.as_ref().map(|s| s.type_name.clone()).unwrap_or_default();
+    let types = app.tree.catalog.as_ref().map(|catalog| catalog.types.as_slice()).unwrap_or_default();
     let review = Review {
         result: grid.result,
-        type_name: grid.staged.source.as_ref().map(|s| s.type_name.clone()).unwrap_or_default(),
+        has_edges: types.iter().any(|info| info.is_edge)
+            && types.iter().any(|info| info.name == type_name && !info.is_edge),
+        type_name,
         statements: grid.staged.statements(),
         indexes: None,
         selected: 0,

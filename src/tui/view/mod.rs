@@ -228,7 +228,11 @@ fn status(app: &App, buffer: &mut Buffer) {
     }
     let left = status_left(app);
     if let Some((level, notice)) = &app.notice {
-        let mode = Line::from(left.spans.into_iter().take(1).collect::<Vec<_>>());
+        let mut mode = Line::from(left.spans.into_iter().take(1).collect::<Vec<_>>());
+        // An open transaction is never out of sight.
+        if app.in_transaction {
+            mode.push_span(Span::styled("  Tx: open", theme.style("ui.warning")));
+        }
         let used = u16::try_from(mode.width()).unwrap_or(0);
         buffer.set_line(rect.x, rect.y, &mode, rect.width);
         let room = usize::from(rect.width.saturating_sub(used + 3));
