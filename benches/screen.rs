@@ -6,6 +6,9 @@
 //! Times are from the write of a key to the moment the parsed screen holds its effect, so the
 //! terminal's own parsing is counted against the program.
 
+// It stops at whatever goes wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::disallowed_methods)]
+
 #[allow(dead_code)]
 #[path = "../tests/it/terminal.rs"]
 mod terminal;
@@ -283,7 +286,7 @@ fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

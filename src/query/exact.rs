@@ -11,16 +11,17 @@
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprSchemable, JoinType, LogicalPlan, Operator, Subquery, Union,
+    BinaryExpr, Expr, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, Union,
 };
 use sqlparser::ast;
 
@@ -32,11 +33,53 @@ use crate::model::{Error, Result};
 /// Digits that a decimal has.
 const DECIMAL_DIGITS: usize = 38;
 
+/// `(SELECT ... correlated ...) IN (SELECT ...)` in a condition: the left side becomes a column of its own below
+/// it. IN becomes a join, and DataFusion does not look for subqueries in the conditions of joins.
+fn with_left_sides(
+    node: LogicalPlan,
+    columns: &Cell<usize>,
+) -> Result<Transformed<LogicalPlan>, DataFusionError> {
+    let LogicalPlan::Filter(filter) = &node else { return Ok(Transformed::no(node)) };
+    let mut sides = Vec::new();
+    let predicate = filter.predicate.clone().transform_down(|expr| match expr {
+        Expr::InSubquery(InSubquery { expr, subquery, negated }) if has_correlated_subquery(&expr) => {
+            columns.set(columns.get() + 1);
+            // No identifier of a statement: nothing else has this name.
+            let name = format!("left side {}", columns.get());
+            sides.push(expr.alias(&name));
+            let expr = Box::new(Expr::Column(Column::from_name(name)));
+            let found = Expr::InSubquery(InSubquery { expr, subquery, negated });
+            Ok(Transformed::new(found, true, TreeNodeRecursion::Jump))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    if sides.is_empty() {
+        return Ok(Transformed::no(node));
+    }
+    let shown: Vec<Expr> = filter.input.schema().columns().into_iter().map(Expr::Column).collect();
+    let input = Arc::unwrap_or_clone(Arc::clone(&filter.input));
+    let plan = LogicalPlanBuilder::from(input)
+        .project(shown.iter().cloned().chain(sides))?
+        .filter(predicate.data)?
+        .project(shown)?
+        .build()?;
+    Ok(Transformed::yes(plan))
+}
+
+fn has_correlated_subquery(expr: &Expr) -> bool {
+    let found = expr.exists(|expr| {
+        Ok(matches!(expr, Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty()))
+    });
+    found.unwrap_or(false)
+}
+
 /// Refuses what would be answered wrong, and makes literals exact.
 ///
 /// # Errors
 /// `Unsupported` with the way out.
 pub fn checked(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let columns = Cell::new(0);
+    let plan = plan.transform_up_with_subqueries(|node| with_left_sides(node, &columns))?.data;
     plan.apply_with_subqueries(|node| {
         let checked = check_node(node).and_then(|()| coerce::check_node(node));
         checked.and_then(|()| strict::check_node(node)).map_err(super::error::to_datafusion)?;

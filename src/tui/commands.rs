@@ -53,6 +53,10 @@ pub(super) fn run_line(app: &mut App, line: &str) {
 
 /// Runs a command by the registry's name.
 pub(super) fn dispatch(app: &mut App, name: &str, argument: &str) {
+    // What could stand at the cursor is asked about no longer.
+    if name != "complete" {
+        app.work.popup = None;
+    }
     if admin_command(app, name)
         || movement(app, name)
         || pane_command(app, name)

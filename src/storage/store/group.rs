@@ -32,7 +32,7 @@ const CROWDED_FOR: Duration = Duration::from_millis(50);
 /// A leader waits for the members of the last group for at most this part of a sync's time, ...
 const GATHERING_PART: u64 = 2;
 /// ... and no longer than this, in nanoseconds.
-const GATHERING_MAX: u64 = 60_000;
+const GATHERING_MAX: u64 = 120_000;
 
 /// How often a second waiter of a slot looks.
 const LOOK_AGAIN: Duration = Duration::from_micros(200);

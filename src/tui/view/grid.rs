@@ -21,6 +21,10 @@ fn small(n: usize) -> u16 {
 
 pub(super) fn rows(app: &App, buffer: &mut Buffer, rect: Rect, inside: Rect, focused: bool) {
     let Some(grid) = app.results.active() else {
+        if app.running.is_some() {
+            let ways = [("cancel", "cancels the statement")];
+            return empty(app, buffer, inside, "The first rows are on their way.", &ways);
+        }
         let ways = [("browse", "on a type shows its rows"), ("run", "in the editor runs a statement")];
         return empty(app, buffer, inside, "No rows yet.", &ways);
     };

@@ -80,7 +80,7 @@ fn refresh(app: &mut App, asked: bool) {
         let dot = text.get(..found.from).is_some_and(|head| head.ends_with('.'));
         let enough = dot || typed.chars().count() >= LETTERS;
         // A word that is whole already needs no list: Tab and arrows are the editor's again.
-        let whole = found.items.first().is_some_and(|item| item.text.eq_ignore_ascii_case(typed));
+        let whole = found.items.iter().any(|item| item.text.eq_ignore_ascii_case(typed));
         if !enough || whole {
             return;
         }

@@ -172,6 +172,27 @@ fn completion_follows_what_is_typed_and_takes_nothing_unasked() {
 }
 
 #[test]
+fn completion_ends_with_a_whole_word_and_with_a_command() {
+    let folder = folder();
+    let mut program = Program::new(folder.path());
+    people(&mut program);
+    let desk = &mut program.desk;
+    desk.type_text("CREATE TABLE t (description TEXT);");
+    desk.press("F5 Ctrl-A Backspace");
+    // A keyword is whole though a longer property begins with it.
+    desk.type_text("SELECT description FROM t ORDER BY description DES");
+    desk.shows("· description");
+    desk.type_text("C");
+    desk.hides("· description");
+    desk.press("Ctrl-A Backspace");
+    desk.type_text("SELECT * FROM per");
+    desk.shows("person");
+    desk.press("F5 Esc");
+    // The list was closed by F5: Esc left the editor, for what F5 said.
+    desk.shows(" MESSAGES ");
+}
+
+#[test]
 fn completion_closes_with_escape_and_in_vim_ends_insert_mode() {
     for (keys, mode) in [(KeyPreset::Standard, "EDIT"), (KeyPreset::Vim, "NORMAL")] {
         let folder = folder();
