@@ -51,9 +51,19 @@ const REPEATED: char = '\u{1}';
 /// PostgreSQL does not: repeated ones get a number that [`shown_name`] takes away again.
 pub(super) fn name_columns(query: &mut Query) {
     const LONGEST: usize = 64;
-    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let ordered = query.order_by.is_some();
+    // The first of the queries that UNION and the like put together gives the names.
+    let mut body = query.body.as_mut();
+    while let SetExpr::SetOperation { left, .. } = body {
+        body = left;
+    }
+    let select = match body {
+        SetExpr::Select(select) => select,
+        SetExpr::Query(inner) => return name_columns(inner),
+        _ => return,
+    };
     // The planner would not know the expression of ORDER BY again under its new name.
-    let keep = select.distinct.is_some() && query.order_by.is_some();
+    let keep = select.distinct.is_some() && ordered;
     let mut names: Vec<String> = Vec::new();
     for item in &mut select.projection {
         let (expr, name, plain) = match item {

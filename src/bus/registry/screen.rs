@@ -507,6 +507,13 @@ mod tests {
                 "messages",
                 "open-query",
                 "history",
+                // What goes far is typed.
+                "begin",
+                "rollback",
+                "savepoint",
+                "checkpoint",
+                "verify",
+                "backup",
             ]
             .contains(&spec.name);
             assert!(has_key || typed, "{} has no key", spec.name);

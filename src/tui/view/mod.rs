@@ -305,6 +305,7 @@ fn status_left(app: &App) -> Line<'static> {
     } else if let Some(grid) = app.results.active()
         && app.tab == Tab::Results
         && app.focus != Pane::Inspector
+        && app.admin.is_none()
     {
         // On a narrow screen it stands on the grid's lower border.
         if app.size.0 >= WIDE {

@@ -23,7 +23,7 @@ pub(in crate::tui) fn run(app: &mut App, sql: String, offset: Option<usize>, kin
         None => app.run(sql, offset, kind),
         Some((lines, wanted)) => {
             let deed = Deed::Run { sql, offset, kind };
-            let title = "This cannot be taken back";
+            let title = if app.in_transaction { "Are you sure?" } else { "This cannot be taken back" };
             let ask = match wanted {
                 Some(name) => Ask::sure(title, lines, &name, deed),
                 None => Ask::question("Are you sure?", lines, "do it", deed),
