@@ -113,6 +113,28 @@ pub fn typed(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }
 }
 
+/// The decimal that holds the values of all, where some are decimals, the others integers or NULL, and they are not
+/// of one type yet.
+fn common_decimal<'e>(exprs: impl Iterator<Item = &'e Expr>, schema: &DFSchema) -> Option<DataType> {
+    let mut types = exprs.map(|e| type_of(e, schema)).collect::<Option<Vec<_>>>()?;
+    types.retain(|t| *t != DataType::Null);
+    if !types.iter().any(is_decimal) || types.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
+        return None;
+    }
+    let (mut whole, mut fraction) = (0, 0);
+    for data_type in &types {
+        let (precision, scale) = match data_type {
+            DataType::Decimal128(precision, scale) => (i16::from(*precision), i16::from(*scale)),
+            t if t.is_integer() => (19, 0),
+            _ => return None,
+        };
+        whole = whole.max(precision - scale);
+        fraction = fraction.max(scale);
+    }
+    let precision = u8::try_from((whole + fraction).min(38)).ok()?;
+    Some(DataType::Decimal128(precision, i8::try_from(fraction).ok()?))
+}
+
 fn typed_case(case: Case, schema: &DFSchema) -> Transformed<Expr> {
     let float = |e: Box<Expr>| Box::new(as_float(*e, schema));
     let Case { mut expr, mut when_then_expr, mut else_expr } = case;
@@ -128,6 +150,18 @@ fn typed_case(case: Case, schema: &DFSchema) -> Transformed<Expr> {
         changed = true;
         when_then_expr = when_then_expr.into_iter().map(|(when, then)| (when, float(then))).collect();
         else_expr = else_expr.map(float);
+    }
+    // The planner takes the type of the first branch for that of all until it has made them one, and what is
+    // computed with the CASE would be rounded to that one's digits.
+    let branches = when_then_expr.iter().map(|(_, then)| &**then).chain(else_expr.as_deref());
+    if let Some(common) = common_decimal(branches, schema) {
+        let same = |e: Box<Expr>| match type_of(&e, schema) {
+            Some(t) if t == common || t == DataType::Null => e,
+            _ => Box::new(Expr::Cast(Cast::new(e, common.clone()))),
+        };
+        changed = true;
+        when_then_expr = when_then_expr.into_iter().map(|(when, then)| (when, same(then))).collect();
+        else_expr = else_expr.map(same);
     }
     let made = Expr::Case(Case { expr, when_then_expr, else_expr });
     Transformed::new_transformed(made, changed)
