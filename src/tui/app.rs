@@ -390,6 +390,7 @@ impl App {
             return;
         }
         self.editor.mark_error(None);
+        self.work.popup = None;
         let delivery = match kind {
             RunKind::Plan => Delivery::Stream { limit: None },
             _ => Delivery::Cursor { page_rows: PAGE_ROWS },
