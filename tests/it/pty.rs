@@ -423,6 +423,8 @@ fn ctrl_c_stops_a_running_statement_and_the_repl_goes_on() {
     pty.keys("\x03");
     pty.shows("error: cancelled");
     pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb>"));
+    // What is typed in the moment in which the terminal is made ready for the prompt may be lost.
+    std::thread::sleep(std::time::Duration::from_millis(300));
     pty.keys("SET statement_timeout = '50ms';\r");
     pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\nSET\naresadb>"));
     pty.keys("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b;\r");
