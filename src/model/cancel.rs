@@ -77,7 +77,7 @@ impl CancelToken {
     /// Whether the stop was asked for, or the time is up.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.flag.raised.load(Ordering::Acquire) || self.deadline.is_some_and(|(at, _)| Instant::now() >= at)
+        self.flag.raised.load(Ordering::SeqCst) || self.deadline.is_some_and(|(at, _)| Instant::now() >= at)
     }
 
     /// For use with `?` inside loops.
@@ -92,7 +92,7 @@ impl CancelToken {
     #[must_use]
     pub fn error(&self) -> Error {
         match self.deadline {
-            Some((_, timeout)) if !self.flag.raised.load(Ordering::Acquire) => Error::new(
+            Some((_, timeout)) if !self.flag.raised.load(Ordering::SeqCst) => Error::new(
                 super::ErrorKind::TimedOut,
                 format!("the statement was stopped by its timeout of {}", shown(timeout)),
             )

@@ -27,6 +27,7 @@ use sqlparser::ast;
 
 use super::arrow_value::is_uuid;
 use super::error::refuse;
+use super::rewrite::REPEATED;
 use super::{coerce, interval, numeric, regex, strict, untyped};
 use crate::model::{Error, Result};
 
@@ -44,8 +45,8 @@ fn with_left_sides(
     let predicate = filter.predicate.clone().transform_down(|expr| match expr {
         Expr::InSubquery(InSubquery { expr, subquery, negated }) if has_correlated_subquery(&expr) => {
             columns.set(columns.get() + 1);
-            // No identifier of a statement: nothing else has this name.
-            let name = format!("left side {}", columns.get());
+            // Nothing else has this name: what a statement names holds no control characters.
+            let name = format!("left side{REPEATED}{}", columns.get());
             sides.push(expr.alias(&name));
             let expr = Box::new(Expr::Column(Column::from_name(name)));
             let found = Expr::InSubquery(InSubquery { expr, subquery, negated });

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::stats::Precision;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{ExecutionPlan, displayable};
@@ -139,6 +140,10 @@ pub(super) async fn as_json(run: &Run, query: ast::Statement, analyze: bool, vie
 }
 
 fn step(plan: &dyn ExecutionPlan, figures: &StatisticsContext, analyze: bool) -> Json {
+    // It only passes on what its input gives.
+    if let Some(cooperative) = plan.downcast_ref::<CooperativeExec>() {
+        return step(cooperative.input().as_ref(), figures, analyze);
+    }
     let line = displayable(plan).one_line().to_string();
     let line = line.trim();
     let (name, details) = match line.split_once(": ") {

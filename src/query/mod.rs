@@ -42,6 +42,7 @@ mod literal;
 mod merge;
 mod numeric;
 mod ordered;
+mod plain_filter;
 mod planning;
 mod plans;
 mod point;

@@ -45,13 +45,22 @@ pub fn rewrite(statement: &mut ast::Statement, catalog: &Arc<Catalog>) -> Result
 }
 
 /// What stands between a result column's name and the number that keeps it apart from an equal one.
-const REPEATED: char = '\u{1}';
+pub(super) const REPEATED: char = '\u{1}';
 
 /// Names the result columns of a query: an expression by its text. DataFusion refuses equal names,
 /// PostgreSQL does not: repeated ones get a number that [`shown_name`] takes away again.
 pub(super) fn name_columns(query: &mut Query) {
+    name_items(query, true);
+}
+
+/// Names the expressions among the columns of a query in FROM or WITH as [`name_columns`] does. Equal columns
+/// stay equal: what reads one of them is refused as ambiguous.
+fn name_expressions(query: &mut Query) {
+    name_items(query, false);
+}
+
+fn name_items(query: &mut Query, all: bool) {
     const LONGEST: usize = 64;
-    let ordered = query.order_by.is_some();
     // The first of the queries that UNION and the like put together gives the names.
     let mut body = query.body.as_mut();
     while let SetExpr::SetOperation { left, .. } = body {
@@ -59,11 +68,11 @@ pub(super) fn name_columns(query: &mut Query) {
     }
     let select = match body {
         SetExpr::Select(select) => select,
-        SetExpr::Query(inner) => return name_columns(inner),
+        SetExpr::Query(inner) => return name_items(inner, all),
         _ => return,
     };
     // The planner would not know the expression of ORDER BY again under its new name.
-    let keep = select.distinct.is_some() && ordered;
+    let keep = select.distinct.is_some() && !order_by_number(query.order_by.as_mut(), select);
     let mut names: Vec<String> = Vec::new();
     for item in &mut select.projection {
         let (expr, name, plain) = match item {
@@ -87,13 +96,32 @@ pub(super) fn name_columns(query: &mut Query) {
             }
             _ => name.clone(),
         };
-        if repeated > 0 {
+        if repeated > 0 && (all || !plain) {
             *item = SelectItem::ExprWithAlias { expr, alias: ident(&format!("{shown}{REPEATED}{repeated}")) };
         } else if !plain && !keep {
             *item = SelectItem::ExprWithAlias { expr, alias: ident(&shown) };
         }
         names.push(name);
     }
+}
+
+/// Replaces expressions of ORDER BY that are those of a SELECT DISTINCT by their numbers; false where one is left.
+fn order_by_number(order: Option<&mut ast::OrderBy>, select: &Select) -> bool {
+    let Some(order) = order else { return true };
+    let ast::OrderByKind::Expressions(orders) = &mut order.kind else { return true };
+    let item = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
+    if !matches!(select.distinct, Some(ast::Distinct::Distinct)) || !select.projection.iter().all(item) {
+        return orders.is_empty();
+    }
+    for order in orders.iter_mut() {
+        let same = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(expr) if *expr == order.expr);
+        if matches!(order.expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)) {
+            continue;
+        }
+        let Some(place) = select.projection.iter().position(same) else { return false };
+        order.expr = Expr::value(ast::Value::Number((place + 1).to_string(), false));
+    }
+    true
 }
 
 /// A result column's name without the number [`name_columns`] may have added.
@@ -191,6 +219,13 @@ impl VisitorMut for Rewriter<'_> {
         ControlFlow::Continue(())
     }
 
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        if let TableFactor::Derived { subquery, .. } = factor {
+            name_expressions(subquery);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         flow(semantics::correct_expression(expr).and_then(|()| {
             if let Some(corrected) = forms::corrected(expr)? {
@@ -239,6 +274,7 @@ impl Rewriter<'_> {
                 if let ControlFlow::Break(error) = visited {
                     return Err(error);
                 }
+                name_expressions(&mut cte.query);
                 if own.0 != own.1 {
                     cte.alias.name = ident(&own.1);
                 }

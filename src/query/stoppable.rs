@@ -1,8 +1,12 @@
 //! Joins that stop when their statement does.
 //!
-//! An operator is stopped where it gives way, which is where it gives a batch. A join whose condition few pairs
-//! fulfil looks at pairs for minutes before it has one. Its condition is evaluated every few thousand pairs:
-//! there the statement's token is looked at, and a raised one ends the join with an error.
+//! A task is stopped where it gives way to others. The planner sees to that at the leaves of a plan; a join makes
+//! millions of rows of a few thousand, and what reads them (an aggregate, a filter) asks for the next batch without
+//! ever giving way. So every join gives way behind some of its batches.
+//!
+//! A join whose condition few pairs fulfil looks at pairs for minutes before it has a batch. Its condition is
+//! evaluated every few thousand pairs: there the statement's token is looked at, and a raised one ends the join
+//! with an error.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -17,15 +21,19 @@ use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
-use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder};
+use datafusion::physical_plan::joins::{
+    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder, SortMergeJoinExec,
+};
 
 use crate::model::CancelToken;
 
 use super::error::to_datafusion;
 use super::provider::StatementState;
 
-/// Puts the look at the token into the conditions of joins. To stand behind all rules that read those.
+/// Makes joins give way, and puts the look at the token into their conditions. To stand behind all rules that
+/// read those.
 pub struct StoppableJoins(Arc<StatementState>);
 
 impl StoppableJoins {
@@ -50,21 +58,28 @@ impl PhysicalOptimizerRule for StoppableJoins {
     ) -> PlannerResult<Arc<dyn ExecutionPlan>> {
         let Some(cancel) = self.0.cancel() else { return Ok(plan) };
         plan.transform_up(|plan| {
-            if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>()
-                && let Some(filter) = join.filter()
-            {
-                let filter = looking(filter, &cancel);
-                let join = NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?;
-                return Ok(Transformed::yes(Arc::new(join) as _));
-            }
-            if let Some(join) = plan.downcast_ref::<HashJoinExec>()
-                && let Some(filter) = join.filter()
-            {
-                let filter = looking(filter, &cancel);
-                let join = join.builder().with_filter(Some(filter)).build()?;
-                return Ok(Transformed::yes(Arc::new(join) as _));
-            }
-            Ok(Transformed::no(plan))
+            let join: Arc<dyn ExecutionPlan> = if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
+                match join.filter() {
+                    Some(filter) => {
+                        let filter = looking(filter, &cancel);
+                        Arc::new(NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?)
+                    }
+                    None => plan,
+                }
+            } else if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+                match join.filter() {
+                    Some(filter) => {
+                        let filter = looking(filter, &cancel);
+                        Arc::new(join.builder().with_filter(Some(filter)).build()?)
+                    }
+                    None => plan,
+                }
+            } else if plan.is::<CrossJoinExec>() || plan.is::<SortMergeJoinExec>() {
+                plan
+            } else {
+                return Ok(Transformed::no(plan));
+            };
+            Ok(Transformed::yes(Arc::new(CooperativeExec::new(join)) as _))
         })
         .data()
     }

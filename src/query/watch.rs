@@ -18,9 +18,11 @@ use datafusion::physical_optimizer::{PhysicalOptimizerContext, PhysicalOptimizer
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::error::to_datafusion;
+use super::plain_filter::{MOVES_PROJECTIONS, PlainFilters};
 use super::provider::StatementState;
 
-/// Puts the looks into a session's planner: its rules are the default ones, watched.
+/// Puts the looks into a session's planner: its rules are the default ones, watched, and what one of them needs
+/// before it.
 pub fn watched(builder: SessionStateBuilder, state: &Arc<StatementState>) -> SessionStateBuilder {
     let analyzer = Analyzer::new().rules.into_iter().map(|rule| {
         let rule: Arc<dyn AnalyzerRule + Send + Sync> = Arc::new(Watched { rule, state: Arc::clone(state) });
@@ -30,10 +32,13 @@ pub fn watched(builder: SessionStateBuilder, state: &Arc<StatementState>) -> Ses
         let rule: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Watched { rule, state: Arc::clone(state) });
         rule
     });
-    let physical = PhysicalOptimizer::new().rules.into_iter().map(|rule| {
+    let physical = PhysicalOptimizer::new().rules.into_iter().flat_map(|rule| {
+        let plain = rule.name() == MOVES_PROJECTIONS;
+        let before: Option<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
+            plain.then(|| Arc::new(PlainFilters) as _);
         let rule: Arc<dyn PhysicalOptimizerRule + Send + Sync> =
             Arc::new(Watched { rule, state: Arc::clone(state) });
-        rule
+        before.into_iter().chain([rule])
     });
     builder
         .with_analyzer_rules(analyzer.collect())

@@ -444,13 +444,19 @@ impl App {
                             | Purpose::Copy { .. }
                             | Purpose::Export
                             | Purpose::Apply { .. }
-                            | Purpose::Chore(_)
+                            | Purpose::Chore(Chore::Verify | Chore::Backup)
                     )
                 };
                 let tickets: Vec<Ticket> =
                     self.pending.iter().filter(|(_, p)| works(p)).map(|(ticket, _)| *ticket).collect();
                 self.outbox.extend(tickets.iter().map(|ticket| Effect::Cancel(*ticket)));
-                !tickets.is_empty()
+                let checkpoint = self.waits_for(|p| *p == Purpose::Chore(Chore::Checkpoint));
+                if !tickets.is_empty() {
+                    self.note(Level::Info, "cancelling …");
+                } else if checkpoint {
+                    self.note(Level::Info, "a checkpoint cannot be stopped: it ends by itself");
+                }
+                checkpoint || !tickets.is_empty()
             }
         }
     }

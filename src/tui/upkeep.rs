@@ -59,7 +59,8 @@ fn start(app: &mut App, chore: Chore, command: Command) {
         return;
     }
     if app.waits_for(|purpose| *purpose == Purpose::Chore(chore)) {
-        app.note(Level::Info, &format!("{} is under way: Ctrl-C stops it", chore.noun()));
+        let stops = if chore == Chore::Checkpoint { "" } else { ": Ctrl-C stops it" };
+        app.note(Level::Info, &format!("{} is under way{stops}", chore.noun()));
         return;
     }
     app.send(Purpose::Chore(chore), command);
@@ -88,7 +89,8 @@ fn done(app: &mut App, chore: Chore, summary: &Summary, elapsed: Duration) {
     let span = text::span(elapsed);
     let said = match (chore, &summary.note) {
         // What it found was told already.
-        (Chore::Verify, _) => return,
+        (Chore::Verify, None) => return,
+        (Chore::Verify, Some(note)) => return app.message(Level::Info, note, &[]),
         (Chore::Checkpoint, Some(note)) => format!("{note} ({span})"),
         (Chore::Checkpoint, None) => format!("all that is committed is in the tables ({span})"),
         (Chore::Backup, note) => {

@@ -81,21 +81,25 @@ fn every_operator_stops_when_it_is_asked_to() {
 /// A join whose condition no pair fulfils gives no batch: it stops all the same, and the threads it ran on are free
 /// for the statements after it.
 #[test]
-fn a_join_without_rows_stops_and_leaves_its_threads() {
+fn a_stopped_join_leaves_its_threads() {
     let database = database();
     let session = database.session().unwrap();
-    let pairs = "FROM generate_series(1, 200000) a(i), generate_series(1, 200000) b(j)";
-    let hashed =
-        "FROM generate_series(1, 200000) a(i) JOIN generate_series(1, 200000) b(j) ON a.i % 2 = b.j % 2";
-    // Each holds as many threads as the machine has cores: left running, twenty of them would hold all.
-    for round in 0..20 {
-        let sql = match round % 2 {
-            0 => format!("SELECT count(*) {pairs} WHERE a.i * 3 < b.j - 1000000"),
-            _ => format!("SELECT count(*) {hashed} AND a.i * 3 < b.j - 1000000"),
-        };
-        assert_eq!(stopped(&session, &sql, &CancelToken::new()).kind(), ErrorKind::Cancelled, "{sql}");
+    let (a, b) = ("generate_series(1, 200000) a(i)", "generate_series(1, 200000) b(j)");
+    let joins = [
+        format!("SELECT count(*) FROM {a}, {b} WHERE a.i * 3 < b.j - 1000000"),
+        format!("SELECT count(*) FROM {a} JOIN {b} ON a.i % 2 = b.j % 2 AND a.i * 3 < b.j - 1000000"),
+        format!("SELECT sum(a.i * 1.0e0 * b.j) FROM {a}, {b}"),
+        format!("SELECT count(b.j) FROM {a} LEFT JOIN {b} ON true"),
+        format!("SELECT sum(a.i * 1.0e0 * b.j) FROM {a} JOIN {b} ON a.i % 2 = b.j % 2"),
+        format!("SELECT count(*) FROM (SELECT a.i + b.j AS v FROM {a}, {b}) x WHERE v < 0"),
+    ];
+    // Each holds as many threads as the machine has cores: left running, ten of them would hold all.
+    for sql in &joins {
+        for _ in 0..10 {
+            assert_eq!(stopped(&session, sql, &CancelToken::new()).kind(), ErrorKind::Cancelled, "{sql}");
+        }
+        assert_eq!(run(&session, "SELECT 1", &CancelToken::new()).unwrap(), 1, "{sql}");
     }
-    assert_eq!(run(&session, "SELECT 1", &CancelToken::new()).unwrap(), 1);
 }
 
 #[test]
