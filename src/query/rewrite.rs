@@ -109,7 +109,8 @@ fn name_items(query: &mut Query, all: bool) {
 fn order_by_number(order: Option<&mut ast::OrderBy>, select: &Select) -> bool {
     let Some(order) = order else { return true };
     let ast::OrderByKind::Expressions(orders) = &mut order.kind else { return true };
-    let item = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
+    let item =
+        |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
     if !matches!(select.distinct, Some(ast::Distinct::Distinct)) || !select.projection.iter().all(item) {
         return orders.is_empty();
     }

@@ -427,10 +427,26 @@ fn positive_zeros(result: ColumnarValue) -> DataFusionResult<ColumnarValue> {
     })
 }
 
-/// Functions of floats that never give -0.0 where none went in. Others may: `tan(0 - 1e-320)` and the like.
+/// Functions of floats that never give -0.0 where none went in. Others may: `power(-1e-200, 3)` and the like.
 const POSITIVE_ZEROS: [&str; 18] = [
-    "abs", "acos", "acosh", "arrow_cast", "coalesce", "cosh", "exp", "greatest", "least", "ln", "log10", "log2",
-    "nullif", "nvl", "pi", "random", "signum", "sqrt",
+    "abs",
+    "acos",
+    "acosh",
+    "arrow_cast",
+    "coalesce",
+    "cosh",
+    "exp",
+    "greatest",
+    "least",
+    "ln",
+    "log10",
+    "log2",
+    "nullif",
+    "nvl",
+    "pi",
+    "random",
+    "signum",
+    "sqrt",
 ];
 
 /// Whether a float may be -0.0 though no float below it is.
