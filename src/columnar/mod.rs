@@ -2,6 +2,8 @@
 //!
 //! Invariant: a value that goes into a column of its type and comes out again is equal to what it was.
 
+mod chunks;
+mod source;
 mod value;
 
 use std::borrow::Cow;
@@ -13,6 +15,8 @@ use arrow::datatypes::Schema;
 use crate::model::{Error, PropertyType, Result, Value};
 use crate::storage::ValueRef;
 
+pub use chunks::{ChunkStats, Chunks, Column};
+pub use source::Source;
 pub use value::{
     ColumnBuilder, LOGICAL_TYPE, UTC, data_type_of, field_of, is_uuid, property_type_of, scalar_of, value_at,
 };

@@ -344,6 +344,8 @@ pub fn scalar_of(value: &Value) -> ScalarValue {
 pub struct ColumnBuilder {
     property_type: PropertyType,
     kind: Kind,
+    /// Of texts and the like since the last `finish`.
+    bytes: usize,
 }
 
 enum Kind {
@@ -394,13 +396,20 @@ impl ColumnBuilder {
                 }
             }
         };
-        Self { property_type, kind }
+        Self { property_type, kind, bytes: 0 }
     }
 
     /// A builder for row handles.
     #[must_use]
     pub fn rows(rows: usize) -> Self {
-        Self { property_type: PropertyType::Integer, kind: Kind::Row(UInt64Builder::with_capacity(rows)) }
+        let kind = Kind::Row(UInt64Builder::with_capacity(rows));
+        Self { property_type: PropertyType::Integer, kind, bytes: 0 }
+    }
+
+    /// Bytes of texts, binaries and vectors that were appended.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Appends a row handle; only for a builder made by [`ColumnBuilder::rows`].
@@ -415,6 +424,7 @@ impl ColumnBuilder {
         if let Kind::Text(builder) = &mut self.kind {
             let mut buffer = Uuid::encode_buffer();
             builder.append_value(id.hyphenated().encode_lower(&mut buffer));
+            self.bytes += uuid::fmt::Hyphenated::LENGTH;
         }
     }
 
@@ -427,6 +437,12 @@ impl ColumnBuilder {
             self.push_json(value);
             return Ok(());
         }
+        self.bytes += match value {
+            ValueRef::String(text) => text.len(),
+            ValueRef::Bytes(bytes) => bytes.len(),
+            ValueRef::Other(Value::Vector(vector)) => size_of_val(vector.as_slice()),
+            _ => 0,
+        };
         match (&mut self.kind, value) {
             (_, ValueRef::Null) => self.push_null(),
             (Kind::Boolean(b), ValueRef::Bool(v)) => b.append_value(*v),
@@ -472,7 +488,11 @@ impl ColumnBuilder {
         if let Kind::Text(builder) = &mut self.kind {
             match value {
                 ValueRef::Null => builder.append_null(),
-                other => builder.append_value(other.clone().to_value().to_json().to_string()),
+                other => {
+                    let text = other.clone().to_value().to_json().to_string();
+                    self.bytes += text.len();
+                    builder.append_value(text);
+                }
             }
         }
     }
@@ -502,6 +522,7 @@ impl ColumnBuilder {
 
     /// The array of what was appended; the builder is empty afterwards.
     pub fn finish(&mut self) -> ArrayRef {
+        self.bytes = 0;
         match &mut self.kind {
             Kind::Boolean(b) => ArrayBuilder::finish(b),
             Kind::Integer(b) => ArrayBuilder::finish(b),

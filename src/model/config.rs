@@ -212,8 +212,20 @@ impl Config {
     /// The part of the cache budget that goes to the pages of the tables' file, in bytes.
     #[must_use]
     pub fn page_cache_bytes(&self) -> u64 {
-        const SHARE: u64 = 2;
-        self.cache.max_size_mb.saturating_mul(1 << 20) / SHARE
+        self.cache_bytes() / Self::PAGES_SHARE
+    }
+
+    /// The part of the cache budget that goes to the columns of chunks, in bytes.
+    #[must_use]
+    pub fn chunk_cache_bytes(&self) -> u64 {
+        self.cache_bytes() - self.page_cache_bytes()
+    }
+
+    /// One part in so many of the cache budget is for pages.
+    const PAGES_SHARE: u64 = 4;
+
+    fn cache_bytes(&self) -> u64 {
+        self.cache.max_size_mb.saturating_mul(1 << 20)
     }
 
     /// What a setting is for; nothing for a name that there is not.

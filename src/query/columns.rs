@@ -9,32 +9,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::model::{PropertyId, PropertyType, Result, RowId, TypeDef};
-use crate::storage::RecordView;
+use crate::model::TypeDef;
 
-use super::arrow_value::{ColumnBuilder, field_of};
+pub use crate::columnar::Source;
+
+use super::arrow_value::field_of;
 
 /// The hidden column of row handles.
 pub const ROW: &str = "_row";
-
-/// Where a column's cells come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// A property.
-    Property(PropertyId, PropertyType),
-    /// The record's id.
-    Id,
-    /// When it was inserted.
-    CreatedAt,
-    /// When it was last changed.
-    UpdatedAt,
-    /// The id of the node an edge leaves.
-    FromId,
-    /// The id of the node an edge enters.
-    ToId,
-    /// The record's handle.
-    Row,
-}
 
 const NODE_SYSTEM: [(&str, &str, Source); 3] = [
     ("id", "_id", Source::Id),
@@ -152,50 +134,9 @@ pub fn system_source(def: &TypeDef, name: &str) -> Option<Source> {
         .map(|(_, _, source)| *source)
 }
 
-impl Source {
-    fn property_type(self) -> PropertyType {
-        match self {
-            Source::Property(_, property_type) => property_type,
-            Source::Id | Source::FromId | Source::ToId => PropertyType::Uuid,
-            Source::CreatedAt | Source::UpdatedAt => PropertyType::Timestamp,
-            Source::Row => PropertyType::Integer,
-        }
-    }
-
-    /// A builder for its cells.
-    #[must_use]
-    pub fn builder(self, rows: usize) -> ColumnBuilder {
-        match self {
-            Source::Row => ColumnBuilder::rows(rows),
-            other => ColumnBuilder::new(other.property_type(), rows),
-        }
-    }
-
-    /// Appends a record's cell.
-    ///
-    /// # Errors
-    /// `Corrupt` for a damaged record.
-    pub fn append(self, builder: &mut ColumnBuilder, row: RowId, record: &RecordView<'_>) -> Result<()> {
-        use crate::storage::ValueRef;
-        match self {
-            Source::Property(id, _) => return builder.push(&record.property(id)?),
-            Source::Id => builder.push_uuid(record.id()),
-            Source::CreatedAt => return builder.push(&ValueRef::Timestamp(record.created_at())),
-            Source::UpdatedAt => return builder.push(&ValueRef::Timestamp(record.updated_at())),
-            Source::FromId | Source::ToId => match record.ends() {
-                Some(ends) if self == Source::FromId => builder.push_uuid(ends.from.0),
-                Some(ends) => builder.push_uuid(ends.to.0),
-                None => return builder.push(&ValueRef::Null),
-            },
-            Source::Row => builder.push_row(row.0),
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::model::{EdgeEnds, PropertyDef, TypeId, TypeKind};
+    use crate::model::{EdgeEnds, PropertyDef, PropertyId, PropertyType, TypeId, TypeKind};
 
     use super::*;
 

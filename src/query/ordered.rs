@@ -27,15 +27,14 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use tokio::sync::mpsc;
 
 use crate::model::Result;
 
 use super::access::{Access, PlanStep, QueryPlan};
 use super::columns::Source;
-use super::error::{from_datafusion, to_datafusion};
+use super::error::to_datafusion;
 use super::indexed::{self, OrderBy, Ordered, ROW_COST};
-use super::scan::{BATCH_ROWS, Reader, ScanExec, ScanRequest};
+use super::scan::{Reader, ScanExec, ScanRequest};
 
 /// More rows than this are sorted.
 const MOST_ROWS: usize = 10_000;
@@ -177,12 +176,10 @@ fn first_rows(
     ordered: &Ordered,
     (read_schema, scanned): (SchemaRef, SchemaRef),
     most: u64,
-    metrics: BaselineMetrics,
+    metrics: &BaselineMetrics,
 ) -> Result<Option<Vec<RecordBatch>>> {
     let wanted = request.limit.unwrap_or_default();
-    // It never has to wait: the rows are few.
-    let (sender, mut batches) = mpsc::channel(wanted / BATCH_ROWS + 4);
-    let mut reader = Reader::new(request, read_schema, scanned, sender, metrics);
+    let mut reader = Reader::new(request, read_schema, scanned);
     let (mut entries, mut evaluate_at) = (0u64, FIRST_ROWS.max(wanted as u64));
     for range in &ordered.ranges {
         let mut visit = |row| {
@@ -190,17 +187,12 @@ fn first_rows(
             if entries > most {
                 return Ok(ControlFlow::Break(()));
             }
-            let mut flow = ControlFlow::Continue(());
-            request.view.read(row, &mut |record| {
-                flow = reader.add(row, record)?;
-                Ok(())
-            })?;
+            request.view.read(row, &mut |record| reader.add(row, record))?;
             if !request.filters.is_empty() && entries == evaluate_at {
                 evaluate_at = evaluate_at.saturating_mul(2);
                 reader.flush()?;
-                flow = if reader.is_done() { ControlFlow::Break(()) } else { flow };
             }
-            Ok(flow)
+            Ok(if reader.is_done() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         };
         match ordered.back {
             true => request.view.indexed_back(range, &mut visit)?,
@@ -214,10 +206,8 @@ fn first_rows(
         return Ok(None);
     }
     reader.finish()?;
-    let mut found = Vec::new();
-    while let Ok(batch) = batches.try_recv() {
-        found.push(batch.map_err(|e| from_datafusion(&e))?);
-    }
+    let found: Vec<RecordBatch> = std::iter::from_fn(|| reader.take()).collect();
+    metrics.record_output(found.iter().map(RecordBatch::num_rows).sum());
     Ok(Some(found))
 }
 
@@ -288,7 +278,7 @@ impl ExecutionPlan for OrderedExec {
             let walk = tokio::task::spawn_blocking(move || {
                 let timer = metrics.elapsed_compute().clone();
                 let _timer = timer.timer();
-                first_rows(&request, &ordered, schemas, most, metrics)
+                first_rows(&request, &ordered, schemas, most, &metrics)
             });
             let walked = walk.await.map_err(|e| DataFusionError::External(Box::new(e)))?;
             match walked.map_err(to_datafusion)? {

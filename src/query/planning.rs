@@ -7,6 +7,7 @@ use datafusion::common::{DataFusionError, ParamValues};
 use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::Statement as PlannerStatement;
@@ -180,6 +181,8 @@ impl Run {
         let Planned { session, plan, number } = planned;
         let failed = |e: DataFusionError| self.located(&e, view.catalog());
         let inner = execute_stream(plan, Arc::new(TaskContext::from(&session))).map_err(failed)?;
+        // In a task of its own: what it computes between two batches keeps nobody from hearing of a stop.
+        let inner = spawn_buffered(inner, 1);
         let (sql, cancel) = (self.sql.clone(), self.cancel.clone());
         Ok(Guarded::new(inner, Arc::clone(&self.shared.state), number, sql, cancel))
     }

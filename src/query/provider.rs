@@ -15,6 +15,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use parking_lot::{Mutex, RwLock};
 
+use crate::columnar::Chunks;
 use crate::model::{CancelToken, TypeDef, TypeId};
 use crate::storage::View;
 
@@ -117,6 +118,11 @@ impl StatementState {
     pub fn surround(&self, around: Arc<Surroundings>) {
         // It is told by the session's making alone.
         let _ = self.around.set(around);
+    }
+
+    /// The columns that the sessions of the database share.
+    fn chunks(&self) -> Option<Arc<Chunks>> {
+        self.around.get().map(|around| Arc::clone(&around.system.chunks))
     }
 
     /// What system tables are made from.
@@ -239,11 +245,11 @@ impl TableProvider for TypeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let reading = state
-            .config()
-            .get_extension::<StatementState>()
-            .and_then(|statement| statement.reading())
-            .ok_or_else(|| DataFusionError::Internal("a scan outside a statement".to_owned()))?;
+        let statement = state.config().get_extension::<StatementState>();
+        let (reading, chunks) =
+            statement
+                .and_then(|statement| statement.reading().zip(statement.chunks()))
+                .ok_or_else(|| DataFusionError::Internal("a scan outside a statement".to_owned()))?;
         let live_rows = reading.view.live_rows(self.type_id).map_err(to_datafusion)?;
         let (access, fulfilled) = self.access(&reading, filters, live_rows).map_err(to_datafusion)?;
         let filters: Vec<Expr> = filters
@@ -271,6 +277,7 @@ impl TableProvider for TypeTable {
             limit,
             ordered: reading.ordered,
             cancel: reading.cancel,
+            chunks,
             plan,
         };
         let partitions = state.config().target_partitions();

@@ -1,43 +1,48 @@
 //! Reading rows: the physical operator that runs an access plan over a view and streams Arrow batches.
 //!
-//! The work is done on blocking threads, one a partition. It stops when the consumer is gone or
-//! the statement was cancelled; both are looked at at least once in [`CHECK_ROWS`] rows.
+//! A batch is made when it is asked for, on the thread that asks. Whole types are read from column chunks
+//! (`chunk_scan`), single rows from their records. The statement's request to stop is looked at at least once in
+//! [`CHECK_ROWS`] records.
 
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::{BatchCoalescer, filter_record_batch, prep_null_mask_filter};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{ColumnStatistics, DataFusionError, Statistics};
+use datafusion::common::{ColumnStatistics, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::StatisticsArgs;
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use tokio::sync::mpsc::Sender;
 use uuid::Uuid;
 
-use crate::model::{CancelToken, PropertyType, Result, RowId, TypeId};
-use crate::storage::{RecordView, View};
+use crate::columnar::Chunks;
+use crate::model::{CancelToken, Error, PropertyType, Result, RowId, TypeId};
+use crate::storage::{CHUNK_ROWS, RecordView, View};
 
 use super::access::{Access, QueryPlan};
 use super::arrow_value::{ColumnBuilder, scalar_of};
+use super::chunk_scan::ChunkScan;
 use super::columns::{Columns, Source};
 use super::error::to_datafusion;
 use super::indexed;
+use super::output::{Conditions, Output, arrow_error};
 
 /// Rows of a batch.
 pub const BATCH_ROWS: usize = 8192;
+/// Texts of a batch take little more than this many bytes.
+pub const BATCH_BYTES: usize = 16 << 20;
 /// How often a reader looks whether it should stop.
 const CHECK_ROWS: usize = 1024;
-/// Types with more rows than this are read in two partitions.
+/// Types with more rows than this are read in several partitions.
 const SPLIT_ROWS: u64 = 4 * BATCH_ROWS as u64;
 
 /// Of types this small nothing but the rows is counted.
@@ -68,6 +73,8 @@ pub struct ScanRequest {
     pub ordered: bool,
     /// The statement's request to stop.
     pub cancel: CancelToken,
+    /// The columns of chunks that are kept.
+    pub chunks: Arc<Chunks>,
     /// For EXPLAIN.
     pub plan: QueryPlan,
 }
@@ -91,8 +98,7 @@ impl ScanExec {
     /// `Corrupt` or `Io` when the type's figures cannot be read; `Internal` for a column that is not there.
     pub fn new(request: ScanRequest, partitions: usize) -> Result<Self> {
         let live_rows = request.view.live_rows(request.type_id)?;
-        let internal =
-            |e| crate::model::Error::internal(format!("a scan of columns that are not there: {e}"));
+        let internal = |e| Error::internal(format!("a scan of columns that are not there: {e}"));
         let schema = request.columns.schema();
         let read_schema = Arc::new(schema.project(&request.read).map_err(internal)?);
         let shown = request.read.get(..request.shown).unwrap_or_default();
@@ -103,7 +109,7 @@ impl ScanExec {
             && partitions > 1
             && live_rows > SPLIT_ROWS
             && request.limit.is_none();
-        let ranges = if split { vec![(0, end / 2), (end / 2, end)] } else { vec![(0, end)] };
+        let ranges = if split { split_chunks(end, partitions as u64) } else { vec![(0, end)] };
         let properties = PlanProperties::new(
             EquivalenceProperties::new(out_schema),
             Partitioning::UnknownPartitioning(ranges.len()),
@@ -174,6 +180,14 @@ impl ScanExec {
     }
 }
 
+/// Sequences up to `end` in so many parts, whole chunks each.
+fn split_chunks(end: u64, parts: u64) -> Vec<(u64, u64)> {
+    let chunks = end.div_ceil(CHUNK_ROWS);
+    let parts = parts.clamp(1, chunks.max(1));
+    let cut = |part: u64| (chunks * part / parts * CHUNK_ROWS).min(end);
+    (0..parts).map(|part| (cut(part), cut(part + 1))).collect()
+}
+
 impl fmt::Debug for ScanExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScanExec").field("plan", &self.request.plan).finish_non_exhaustive()
@@ -225,24 +239,24 @@ impl ExecutionPlan for ScanExec {
     ) -> datafusion::common::Result<SendableRecordBatchStream> {
         let range = self.ranges.get(partition).copied().unwrap_or_default();
         let schema = self.schema();
-        let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&schema), 2);
-        let mut reader = Reader::new(
-            &self.request,
-            Arc::clone(&self.read_schema),
-            schema,
-            stream.tx(),
-            BaselineMetrics::new(&self.metrics, partition),
-        );
-        let request = self.request.clone();
-        stream.spawn_blocking(move || {
-            let timer = reader.metrics.elapsed_compute().clone();
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let mut rows: Box<dyn Batches> = match &self.request.access {
+            Access::Scan => Box::new(
+                ChunkScan::new(&self.request, &self.read_schema, &schema, range).map_err(to_datafusion)?,
+            ),
+            _ => Box::new(RowScan::new(&self.request, &self.read_schema, &schema)),
+        };
+        let batches = std::iter::from_fn(move || {
+            let timer = metrics.elapsed_compute().clone();
             let _timer = timer.timer();
-            match read(&request, range, &mut reader) {
-                Ok(()) => Ok(()),
-                Err(e) => Err(to_datafusion(e)),
+            let batch = rows.next().transpose()?;
+            if let Ok(batch) = &batch {
+                metrics.record_output(batch.num_rows());
             }
+            Some(batch.map_err(to_datafusion))
         });
-        Ok(stream.build())
+        let stream = RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches));
+        Ok(Box::pin(cooperative(stream)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -280,27 +294,82 @@ impl ExecutionPlan for ScanExec {
     }
 }
 
-/// Runs a request's access and hands every row to the reader.
-fn read(request: &ScanRequest, (from, to): (u64, u64), reader: &mut Reader) -> Result<()> {
-    let view = &request.view;
-    match &request.access {
-        Access::Scan => {
-            view.scan(request.type_id, from, to, &mut |row, record| reader.add(row, record))?;
-        }
-        Access::Ids(ids) => {
-            let mut rows = Vec::with_capacity(ids.len());
-            for id in ids {
-                rows.extend(view.row_of(*id)?.filter(|row| row.type_id() == request.type_id));
-            }
-            read_rows(request, rows, reader)?;
-        }
-        Access::EdgesAt { outgoing, nodes } => {
-            let rows = edges_at(request, nodes, *outgoing)?;
-            read_rows(request, rows, reader)?;
-        }
-        Access::Index(found) => read_rows(request, found.rows.clone(), reader)?,
+/// Batches that are made one after the other.
+pub trait Batches: Send {
+    /// The next batch; nothing at the end, and behind an error.
+    ///
+    /// # Errors
+    /// `Cancelled`, `TimedOut`; `Corrupt` for a damaged record; `Io`; what a condition fails with.
+    fn next(&mut self) -> Result<Option<RecordBatch>>;
+}
+
+/// Rows whose handles are looked up.
+struct RowScan {
+    request: ScanRequest,
+    reader: Reader,
+    /// What is left of them, once they are known.
+    rows: Option<std::vec::IntoIter<RowId>>,
+    done: bool,
+}
+
+impl RowScan {
+    fn new(request: &ScanRequest, read_schema: &SchemaRef, out_schema: &SchemaRef) -> Self {
+        let reader = Reader::new(request, Arc::clone(read_schema), Arc::clone(out_schema));
+        Self { request: request.clone(), reader, rows: None, done: false }
     }
-    reader.finish()
+
+    fn handles(&self) -> Result<Vec<RowId>> {
+        let request = &self.request;
+        let mut rows = match &request.access {
+            Access::Scan => return Err(Error::internal("a scan without handles")),
+            Access::Ids(ids) => {
+                let mut rows = Vec::with_capacity(ids.len());
+                for id in ids {
+                    rows.extend(request.view.row_of(*id)?.filter(|row| row.type_id() == request.type_id));
+                }
+                rows
+            }
+            Access::EdgesAt { outgoing, nodes } => edges_at(request, nodes, *outgoing)?,
+            Access::Index(found) => found.rows.clone(),
+        };
+        rows.sort_unstable();
+        rows.dedup();
+        Ok(rows)
+    }
+
+    fn read(&mut self) -> Result<Option<RecordBatch>> {
+        if self.rows.is_none() {
+            self.rows = Some(self.handles()?.into_iter());
+        }
+        let Self { request, reader, rows, done } = self;
+        loop {
+            if let Some(batch) = reader.take() {
+                return Ok(Some(batch));
+            }
+            if *done {
+                return Ok(None);
+            }
+            match rows.as_mut().and_then(Iterator::next) {
+                Some(row) if !reader.is_done() => {
+                    request.view.read(row, &mut |record| reader.add(row, record))?;
+                }
+                _ => {
+                    reader.finish()?;
+                    *done = true;
+                }
+            }
+        }
+    }
+}
+
+impl Batches for RowScan {
+    fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let read = self.read();
+        if read.is_err() {
+            (self.rows, self.done) = (Some(Vec::new().into_iter()), true);
+        }
+        read
+    }
 }
 
 fn edges_at(request: &ScanRequest, nodes: &[Uuid], outgoing: bool) -> Result<Vec<RowId>> {
@@ -316,86 +385,51 @@ fn edges_at(request: &ScanRequest, nodes: &[Uuid], outgoing: bool) -> Result<Vec
     Ok(rows)
 }
 
-fn read_rows(request: &ScanRequest, mut rows: Vec<RowId>, reader: &mut Reader) -> Result<()> {
-    rows.sort_unstable();
-    rows.dedup();
-    for row in rows {
-        let mut flow = ControlFlow::Continue(());
-        request.view.read(row, &mut |record| {
-            flow = reader.add(row, record)?;
-            Ok(())
-        })?;
-        if flow.is_break() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Turns records into batches that are filtered and sent.
+/// Turns records into batches that are filtered.
 pub struct Reader {
     columns: Vec<(Source, ColumnBuilder)>,
     pending: usize,
     batch_rows: usize,
     read_schema: SchemaRef,
-    out_schema: SchemaRef,
-    filters: Vec<Arc<dyn PhysicalExpr>>,
-    remaining: usize,
-    coalescer: Option<BatchCoalescer>,
-    sender: Sender<datafusion::common::Result<RecordBatch>>,
+    conditions: Conditions,
+    output: Output,
     cancel: CancelToken,
-    metrics: BaselineMetrics,
-    stopped: bool,
 }
 
 impl Reader {
-    /// A reader of a request, which sends what is shown.
-    pub fn new(
-        request: &ScanRequest,
-        read_schema: SchemaRef,
-        out_schema: SchemaRef,
-        sender: Sender<datafusion::common::Result<RecordBatch>>,
-        metrics: BaselineMetrics,
-    ) -> Self {
+    /// A reader of a request, which gives what is shown.
+    pub fn new(request: &ScanRequest, read_schema: SchemaRef, out_schema: SchemaRef) -> Self {
         let limit = request.limit.unwrap_or(usize::MAX);
-        let batch_rows = if request.filters.is_empty() { limit.clamp(1, BATCH_ROWS) } else { BATCH_ROWS };
+        let conditions = Conditions::new(&request.filters);
+        let batch_rows = if conditions.is_empty() { limit.clamp(1, BATCH_ROWS) } else { BATCH_ROWS };
         let columns = request
             .read
             .iter()
             .filter_map(|index| request.columns.source(*index))
             .map(|source| (source, source.builder(batch_rows)))
             .collect();
-        // Filters leave small batches; a batch without columns has nothing to gather.
-        let coalescer = (!request.filters.is_empty() && !out_schema.fields().is_empty())
-            .then(|| BatchCoalescer::new(Arc::clone(&out_schema), BATCH_ROWS));
-        Self {
-            columns,
-            pending: 0,
-            batch_rows,
-            read_schema,
-            out_schema,
-            filters: request.filters.clone(),
-            remaining: limit,
-            coalescer,
-            sender,
-            cancel: request.cancel.clone(),
-            metrics,
-            stopped: limit == 0,
-        }
+        let output = Output::new(out_schema, limit, !conditions.is_empty());
+        let cancel = request.cancel.clone();
+        Self { columns, pending: 0, batch_rows, read_schema, conditions, output, cancel }
     }
 
     /// Whether it needs no more rows.
     pub fn is_done(&self) -> bool {
-        self.stopped
+        self.output.remaining() == 0
     }
 
-    /// Adds a row; breaks where no more are needed.
+    /// The next batch that is ready.
+    pub fn take(&mut self) -> Option<RecordBatch> {
+        self.output.take()
+    }
+
+    /// Adds a row.
     ///
     /// # Errors
     /// `Cancelled`; `Corrupt` for a damaged record; what a filter fails with.
-    pub fn add(&mut self, row: RowId, record: &RecordView<'_>) -> Result<ControlFlow<()>> {
-        if self.stopped {
-            return Ok(ControlFlow::Break(()));
+    pub fn add(&mut self, row: RowId, record: &RecordView<'_>) -> Result<()> {
+        if self.is_done() {
+            return Ok(());
         }
         for (source, builder) in &mut self.columns {
             source.append(builder, row, record)?;
@@ -403,12 +437,12 @@ impl Reader {
         self.pending += 1;
         if self.pending.is_multiple_of(CHECK_ROWS) {
             self.cancel.check()?;
-            self.stopped |= self.sender.is_closed();
         }
-        if self.pending >= self.batch_rows {
+        let bytes = self.columns.iter().map(|(_, builder)| builder.bytes()).sum::<usize>();
+        if self.pending >= self.batch_rows || bytes >= BATCH_BYTES {
             self.flush()?;
         }
-        Ok(if self.stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(())
     }
 
     /// Passes on what is left.
@@ -417,20 +451,8 @@ impl Reader {
     /// As [`Reader::add`].
     pub fn finish(&mut self) -> Result<()> {
         self.cancel.check()?;
-        if !self.stopped {
-            self.flush()?;
-        }
-        let last = match &mut self.coalescer {
-            Some(coalescer) => {
-                coalescer.finish_buffered_batch().map_err(arrow_error)?;
-                coalescer.next_completed_batch()
-            }
-            None => None,
-        };
-        if let Some(batch) = last {
-            self.send(batch);
-        }
-        Ok(())
+        self.flush()?;
+        self.output.finish()
     }
 
     /// Filters and passes on what is pending.
@@ -445,55 +467,10 @@ impl Reader {
         let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|(_, builder)| builder.finish()).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.pending));
         self.pending = 0;
-        let mut batch = RecordBatch::try_new_with_options(Arc::clone(&self.read_schema), arrays, &options)
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.read_schema), arrays, &options)
             .map_err(arrow_error)?;
-        // One after the other: a later predicate never sees a row that an earlier one refused.
-        for filter in &self.filters {
-            if batch.num_rows() == 0 {
-                return Ok(());
-            }
-            let mask = filter
-                .evaluate(&batch)
-                .and_then(|value| value.into_array(batch.num_rows()))
-                .map_err(|e| super::error::from_datafusion(&e))?;
-            batch = filter_record_batch(&batch, &as_mask(&mask)?).map_err(arrow_error)?;
-        }
-        let shown: Vec<usize> = (0..self.out_schema.fields().len()).collect();
-        let mut batch = batch.project(&shown).map_err(arrow_error)?;
-        if batch.num_rows() >= self.remaining {
-            batch = batch.slice(0, self.remaining);
-            self.stopped = true;
-        }
-        self.remaining -= batch.num_rows();
-        match &mut self.coalescer {
-            Some(coalescer) => {
-                coalescer.push_batch(batch).map_err(arrow_error)?;
-                while let Some(full) = self.coalescer.as_mut().and_then(BatchCoalescer::next_completed_batch)
-                {
-                    self.send(full);
-                }
-            }
-            None if batch.num_rows() > 0 => self.send(batch),
-            None => {}
-        }
-        Ok(())
+        let mask = self.conditions.mask(&batch)?;
+        let shown: Vec<usize> = (0..self.output.schema().fields().len()).collect();
+        self.output.push(batch.project(&shown).map_err(arrow_error)?, mask.as_ref())
     }
-
-    fn send(&mut self, batch: RecordBatch) {
-        self.metrics.record_output(batch.num_rows());
-        if self.sender.blocking_send(Ok(batch)).is_err() {
-            self.stopped = true;
-        }
-    }
-}
-
-fn as_mask(mask: &ArrayRef) -> Result<BooleanArray> {
-    let mask = mask
-        .as_boolean_opt()
-        .ok_or_else(|| crate::model::Error::internal("a filter that is neither true nor false"))?;
-    Ok(if mask.null_count() == 0 { mask.clone() } else { prep_null_mask_filter(mask) })
-}
-
-fn arrow_error(error: arrow::error::ArrowError) -> crate::model::Error {
-    super::error::from_datafusion(&DataFusionError::from(error))
 }

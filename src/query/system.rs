@@ -13,6 +13,7 @@ mod tables;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
@@ -26,6 +27,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
+use crate::columnar::Chunks;
 use crate::model::{Config, Error, PropertyType, Result, Value};
 use crate::storage::{Store, View};
 
@@ -47,13 +49,17 @@ pub struct System {
     pub path: Option<PathBuf>,
     /// Its sessions.
     pub sessions: Sessions,
+    /// The columns of its chunks.
+    pub chunks: Arc<Chunks>,
 }
 
 impl System {
     /// What the sessions of a database share.
     #[must_use]
     pub fn new(config: Config, path: Option<PathBuf>) -> Arc<Self> {
-        Arc::new(Self { config, path, sessions: Sessions::default() })
+        let idle = Duration::from_secs(config.cache.ttl_seconds);
+        let chunks = Arc::new(Chunks::new(config.chunk_cache_bytes(), idle));
+        Arc::new(Self { config, path, sessions: Sessions::default(), chunks })
     }
 }
 

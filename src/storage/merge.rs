@@ -118,6 +118,35 @@ pub(crate) fn scan(
     walk(sources, table, range, Direction::Ascending, visit)
 }
 
+/// What a visit of changed entries calls: a key, and its new value or `None` where it was deleted.
+pub(crate) type ChangeVisitor<'v> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<ControlFlow<()>> + 'v;
+
+/// Visits the entries of a key range that lie over the snapshot, ascending, deleted ones included.
+///
+/// # Errors
+/// What the visitor fails with.
+pub(crate) fn scan_upper(
+    sources: Sources<'_>,
+    table: Table,
+    range: (Bound<&[u8]>, Bound<&[u8]>),
+    visit: &mut ChangeVisitor<'_>,
+) -> Result<()> {
+    if is_empty_range(range) || (sources.layers.is_empty() && sources.memtables.is_empty()) {
+        return Ok(());
+    }
+    let guard = memtable::pin();
+    let ascending = Direction::Ascending;
+    let mut upper =
+        Upper::over(sources.layers, sources.memtables, sources.lsn, table, range, ascending, &guard);
+    while let Some((key, change)) = upper.head {
+        if visit(key, change)?.is_break() {
+            break;
+        }
+        upper.advance();
+    }
+    Ok(())
+}
+
 /// Visits the entries of a key range, descending.
 ///
 /// # Errors

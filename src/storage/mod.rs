@@ -14,6 +14,7 @@
 mod backend;
 mod blocks;
 mod catalog;
+mod chunks;
 mod contain;
 mod disk;
 mod folder;
@@ -36,6 +37,7 @@ mod write;
 
 pub use backend::{BackendStats, Batch, Changes, Put, Snapshot, StorageBackend, Table, TableStats};
 pub use catalog::{Catalog, closest};
+pub use chunks::CHUNK_ROWS;
 pub(crate) use contain::contain;
 pub use contain::panic_is_contained;
 pub use disk::{Disk, OsDisk, RawFile};

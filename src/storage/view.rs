@@ -19,6 +19,7 @@ use crate::model::{Edge, EdgeId, Node, NodeId, Result, RowId, TypeId, Value};
 
 use super::backend::{Snapshot, Table, Visitor};
 use super::catalog::Catalog;
+use super::chunks::ChunkVersions;
 use super::index_key::{IndexKey, IndexRange};
 use super::keys::{self, Counter};
 use super::memtable::Memtable;
@@ -41,6 +42,8 @@ pub(crate) struct Tree {
     pub(crate) snapshot: Arc<dyn Snapshot>,
     /// What is not in them yet, newest last.
     pub(crate) memtables: Vec<Arc<Memtable>>,
+    /// Which flush last changed each part of the tables.
+    pub(crate) chunks: Arc<ChunkVersions>,
 }
 
 /// What a transaction does to a type's counter.
@@ -166,15 +169,68 @@ impl View {
         to: u64,
         visit: &mut dyn FnMut(RowId, &RecordView<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        let Some(table) = self.record_table(type_id) else { return Ok(()) };
-        if from > RowId::MAX_SEQUENCE || from >= to {
-            return Ok(());
-        }
-        let start = RowId::new(type_id, from).to_bytes();
-        let last = RowId::new(type_id, (to - 1).min(RowId::MAX_SEQUENCE)).to_bytes();
-        self.scan_raw(table, (Bound::Included(&start), Bound::Included(&last)), &mut |key, value| {
+        let Some((table, first, last)) = self.rows_between(type_id, from, to) else { return Ok(()) };
+        self.scan_raw(table, (Bound::Included(&first), Bound::Included(&last)), &mut |key, value| {
             visit(keys::row_from(key)?, &RecordView::new(value)?)
         })
+    }
+
+    /// The version of the chunk that a row is in, as [`View::scan_flushed`] reads it: chunks of equal versions have
+    /// equal flushed rows.
+    #[must_use]
+    pub fn chunk_version(&self, row: RowId) -> u64 {
+        self.tree.chunks.of(row)
+    }
+
+    /// As [`View::scan`], over the rows as they were at the last flush.
+    ///
+    /// # Errors
+    /// As [`View::scan`].
+    pub fn scan_flushed(
+        &self,
+        type_id: TypeId,
+        from: u64,
+        to: u64,
+        visit: &mut dyn FnMut(RowId, &RecordView<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let Some((table, first, last)) = self.rows_between(type_id, from, to) else { return Ok(()) };
+        let range = (Bound::Included(first.as_slice()), Bound::Included(last.as_slice()));
+        self.tree
+            .snapshot
+            .scan(table, range, &mut |key, value| visit(keys::row_from(key)?, &RecordView::new(value)?))
+    }
+
+    /// Visits the rows of a type that were written since the last flush, in order of their handles; those that
+    /// were deleted without a record.
+    ///
+    /// # Errors
+    /// As [`View::scan`].
+    pub fn scan_unflushed(
+        &self,
+        type_id: TypeId,
+        from: u64,
+        to: u64,
+        visit: &mut dyn FnMut(RowId, Option<&RecordView<'_>>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let Some((table, first, last)) = self.rows_between(type_id, from, to) else { return Ok(()) };
+        let range = (Bound::Included(first.as_slice()), Bound::Included(last.as_slice()));
+        merge::scan_upper(self.sources(), table, range, &mut |key, change| {
+            let row = keys::row_from(key)?;
+            match change {
+                Some(bytes) => visit(row, Some(&RecordView::new(bytes)?)),
+                None => visit(row, None),
+            }
+        })
+    }
+
+    fn rows_between(&self, type_id: TypeId, from: u64, to: u64) -> Option<(Table, [u8; 8], [u8; 8])> {
+        let table = self.record_table(type_id)?;
+        if from > RowId::MAX_SEQUENCE || from >= to {
+            return None;
+        }
+        let first = RowId::new(type_id, from).to_bytes();
+        let last = RowId::new(type_id, (to - 1).min(RowId::MAX_SEQUENCE)).to_bytes();
+        Some((table, first, last))
     }
 
     /// The node at a handle.

@@ -3,6 +3,7 @@
 
 mod backup;
 mod bus;
+mod chunks;
 mod cli;
 mod differential;
 #[cfg(debug_assertions)]

@@ -23,7 +23,15 @@ pub(super) const TABLES: &[SystemTable] = &[
     SystemTable {
         schema: SYSTEM_SCHEMA,
         name: "cache",
-        columns: &[("name", TEXT), ("bytes", NUMBER), ("capacity_bytes", NUMBER), ("description", TEXT)],
+        columns: &[
+            ("name", TEXT),
+            ("entries", NUMBER),
+            ("bytes", NUMBER),
+            ("capacity_bytes", NUMBER),
+            ("hits", NUMBER),
+            ("misses", NUMBER),
+            ("description", TEXT),
+        ],
         rows: cache,
     },
     SystemTable {
@@ -405,19 +413,22 @@ fn storage(facts: &Facts) -> Result<Rows> {
 
 fn cache(facts: &Facts) -> Result<Rows> {
     let (store, system) = (&facts.around.store, &facts.around.system);
-    let mut rows = vec![vec![
-        text("pages"),
-        Value::Null,
-        number(system.config.page_cache_bytes()),
-        text("pages of the tables' file"),
-    ]];
+    let (pages, chunks) = (system.config.page_cache_bytes(), system.chunks.stats());
+    let row = |name, figures: [Option<u64>; 5], description| {
+        let figures = figures.into_iter().map(|figure| figure.map_or(Value::Null, number));
+        std::iter::once(text(name)).chain(figures).chain([text(description)]).collect::<Vec<_>>()
+    };
+    let mut rows = vec![
+        row("pages", [None, None, Some(pages), None, None], "pages of the tables' file"),
+        row(
+            "chunks",
+            [chunks.columns, chunks.bytes, chunks.max_bytes, chunks.hits, chunks.misses].map(Some),
+            "columns of what is in the tables, 8192 sequences each",
+        ),
+    ];
     if let Some(log) = store.log_stats() {
-        rows.push(vec![
-            text("memtables"),
-            number(log.memtable_bytes),
-            Value::Null,
-            text("what is committed and not in the tables yet"),
-        ]);
+        let bytes = [None, Some(log.memtable_bytes), None, None, None];
+        rows.push(row("memtables", bytes, "what is committed and not in the tables yet"));
     }
     Ok(rows)
 }

@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::model::{Error, ErrorKind, Result};
 use crate::storage::backend::{Changes, Put, Table};
 use crate::storage::catalog::Catalog;
+use crate::storage::chunks::Touched;
 use crate::storage::keys::meta;
 use crate::storage::log::{LogEntry, Position};
 use crate::storage::memtable::Memtable;
@@ -36,6 +37,14 @@ pub struct Checkpointed {
 struct Flush<'m> {
     memtables: &'m [Arc<Memtable>],
     facts: Vec<(&'static [u8], Vec<u8>)>,
+    /// What the last visit wrote to.
+    touched: Mutex<Touched>,
+}
+
+impl<'m> Flush<'m> {
+    fn new(memtables: &'m [Arc<Memtable>], facts: Vec<(&'static [u8], Vec<u8>)>) -> Self {
+        Self { memtables, facts, touched: Mutex::default() }
+    }
 }
 
 impl Changes for Flush<'_> {
@@ -44,7 +53,13 @@ impl Changes for Flush<'_> {
         for (name, value) in &self.facts {
             put(Table::Meta, name, Some(value))?;
         }
-        merge::newest(self.memtables, put)
+        let mut touched = Touched::default();
+        merge::newest(self.memtables, &mut |table, key, value| {
+            touched.add(table, key);
+            put(table, key, value)
+        })?;
+        *self.touched.lock() = touched;
+        Ok(())
     }
 }
 
@@ -98,8 +113,8 @@ impl Shared {
         if let Some(log) = self.log.as_ref().filter(|_| self.options.planted.has(Bug::DeleteSegmentsEarly)) {
             log.delete_until(lsn, u64::MAX);
         }
-        self.write_tables(&memtables, lsn, position)?;
-        self.swap(&memtables)?;
+        let touched = self.write_tables(&memtables, lsn, position)?;
+        self.swap(&memtables, &touched, lsn)?;
         let needed = position.map_or(0, |position| position.segment);
         let before = self.flushed_lsn.swap(lsn, Ordering::AcqRel);
         self.checkpointed_micros.store(self.options.clock.now_micros(), Ordering::Relaxed);
@@ -128,7 +143,12 @@ impl Shared {
         }
     }
 
-    fn write_tables(&self, memtables: &[Arc<Memtable>], lsn: u64, position: Option<Position>) -> Result<()> {
+    fn write_tables(
+        &self,
+        memtables: &[Arc<Memtable>],
+        lsn: u64,
+        position: Option<Position>,
+    ) -> Result<Touched> {
         let catalog = Arc::clone(self.published.load().catalog());
         let mut facts = self.catalog_facts(&catalog);
         if !self.options.planted.has(Bug::ForgetFlushedLsn) {
@@ -137,16 +157,18 @@ impl Shared {
         }
         facts.sort();
         if self.options.planted.has(Bug::FlushedLsnFirst) {
-            self.backend.apply(&Flush { memtables: &[], facts: facts.clone() })?;
+            self.backend.apply(&Flush::new(&[], facts.clone()))?;
         }
-        self.backend.apply(&Flush { memtables, facts }).inspect_err(|error| {
+        let flush = Flush::new(memtables, facts);
+        self.backend.apply(&flush).inspect_err(|error| {
             if self.backend.sync_failed() {
                 self.poison(error);
             } else {
                 // Reads go on, from the state before. That this fails too is told by the next one.
                 let _ = self.recover_backend();
             }
-        })
+        })?;
+        Ok(flush.touched.into_inner())
     }
 
     /// The facts that go with a catalog.
@@ -168,13 +190,14 @@ impl Shared {
     }
 
     /// Puts the tables as they are now in the place of what was flushed.
-    fn swap(&self, flushed: &[Arc<Memtable>]) -> Result<()> {
+    fn swap(&self, flushed: &[Arc<Memtable>], touched: &Touched, lsn: u64) -> Result<()> {
         let snapshot = self.backend.snapshot()?;
         let mut writer = self.writer.lock();
         let is_flushed = |memtable: &Arc<Memtable>| flushed.iter().any(|f| Arc::ptr_eq(f, memtable));
         writer.frozen.retain(|frozen| !is_flushed(&frozen.memtable));
         self.change_tree(&mut writer, |tree| {
             tree.snapshot = snapshot;
+            tree.chunks = Arc::new(tree.chunks.after(touched, lsn));
             tree.memtables.retain(|memtable| !is_flushed(memtable));
         });
         Ok(())

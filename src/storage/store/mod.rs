@@ -470,7 +470,7 @@ impl Shared {
         }
         let memtables = frozen.iter().map(|f: &Frozen| Arc::clone(&f.memtable));
         let memtables = memtables.chain([Arc::clone(&active)]).collect();
-        let tree = Arc::new(Tree { snapshot, memtables });
+        let tree = Arc::new(Tree { snapshot, memtables, chunks: Arc::default() });
         let view = View::committed(Arc::clone(&tree), Arc::new(recovered.catalog), end.lsn);
         let writer = Writer {
             appended: view.clone(),

@@ -1,0 +1,67 @@
+//! Where the cells of a column come from: the properties and the system's facts of a record.
+
+use crate::model::{PropertyId, PropertyType, Result, RowId};
+use crate::storage::{RecordView, ValueRef};
+
+use super::value::ColumnBuilder;
+
+/// Where a column's cells come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A property.
+    Property(PropertyId, PropertyType),
+    /// The record's id.
+    Id,
+    /// When it was inserted.
+    CreatedAt,
+    /// When it was last changed.
+    UpdatedAt,
+    /// The id of the node an edge leaves.
+    FromId,
+    /// The id of the node an edge enters.
+    ToId,
+    /// The record's handle.
+    Row,
+}
+
+impl Source {
+    /// The type of its cells; handles have none of their own.
+    #[must_use]
+    pub fn property_type(self) -> PropertyType {
+        match self {
+            Source::Property(_, property_type) => property_type,
+            Source::Id | Source::FromId | Source::ToId => PropertyType::Uuid,
+            Source::CreatedAt | Source::UpdatedAt => PropertyType::Timestamp,
+            Source::Row => PropertyType::Integer,
+        }
+    }
+
+    /// A builder for its cells.
+    #[must_use]
+    pub fn builder(self, rows: usize) -> ColumnBuilder {
+        match self {
+            Source::Row => ColumnBuilder::rows(rows),
+            other => ColumnBuilder::new(other.property_type(), rows),
+        }
+    }
+
+    /// Appends a record's cell.
+    ///
+    /// # Errors
+    /// `Corrupt` for a damaged record.
+    pub fn append(self, builder: &mut ColumnBuilder, row: RowId, record: &RecordView<'_>) -> Result<()> {
+        match self {
+            Source::Property(id, _) => return builder.push(&record.property(id)?),
+            Source::Id => builder.push_uuid(record.id()),
+            Source::CreatedAt => return builder.push(&ValueRef::Timestamp(record.created_at())),
+            Source::UpdatedAt => return builder.push(&ValueRef::Timestamp(record.updated_at())),
+            Source::FromId | Source::ToId => match record.ends() {
+                Some(ends) if self == Source::FromId => builder.push_uuid(ends.from.0),
+                Some(ends) => builder.push_uuid(ends.to.0),
+                None => return builder.push(&ValueRef::Null),
+            },
+            Source::Row => builder.push_row(row.0),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,400 @@
+//! A scan of a whole type, chunk by chunk: the columns of what is flushed, and over them what was written since.
+//!
+//! Conditions are evaluated over their own columns; the others of a chunk are not even made where no row fulfils
+//! them, and a chunk is not looked at where the bounds of its columns say so. A chunk whose texts are too large to
+//! be kept is read from its records, a few at a time.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::interleave;
+use arrow::datatypes::{Schema, SchemaRef, UInt64Type};
+use datafusion::common::pruning::PruningStatistics;
+use datafusion::common::{Column as ColumnName, ScalarValue};
+use datafusion::physical_expr::utils::{collect_columns, conjunction, reassign_expr_columns};
+use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
+
+use crate::columnar::Column;
+use crate::model::{Error, Result, RowId};
+use crate::storage::CHUNK_ROWS;
+
+use super::arrow_value::ColumnBuilder;
+use super::columns::Source;
+use super::error::from_datafusion;
+use super::output::{Conditions, Output, arrow_error};
+use super::scan::{Batches, ScanRequest};
+
+/// So few rows are read from their records: whole chunks would be made for them.
+const FEW_ROWS: usize = 1024;
+/// How many records at a time are read of a chunk that is too large.
+const LARGE_STEP: u64 = 16;
+/// How often the reading of records looks whether it should stop.
+const CHECK_ROWS: usize = 1024;
+
+/// The rows of a range of sequences.
+pub struct ChunkScan {
+    request: ScanRequest,
+    read_schema: SchemaRef,
+    /// Of the columns read.
+    sources: Vec<Source>,
+    conditions: Conditions,
+    /// The same over the columns that they look at, which these are among those read.
+    early: Option<(Conditions, Vec<usize>, SchemaRef)>,
+    output: Output,
+    /// The next sequence, and one past the last.
+    at: u64,
+    to: u64,
+    /// Chunks that no flushed row fulfils the conditions in, by their first sequence.
+    skipped: HashSet<u64>,
+    done: bool,
+}
+
+/// What was written to a chunk since the last flush.
+struct Unflushed {
+    /// The handles written, and whether the row is there; in order.
+    rows: Vec<(RowId, bool)>,
+    /// The columns of those that are.
+    arrays: Vec<ArrayRef>,
+}
+
+impl ChunkScan {
+    /// A scan of the sequences of a range.
+    ///
+    /// # Errors
+    /// `Internal` for conditions over columns that are not read.
+    pub fn new(
+        request: &ScanRequest,
+        read_schema: &SchemaRef,
+        out_schema: &SchemaRef,
+        (from, to): (u64, u64),
+    ) -> Result<Self> {
+        let sources: Vec<Source> =
+            request.read.iter().filter_map(|index| request.columns.source(*index)).collect();
+        let conditions = Conditions::new(&request.filters);
+        let limit = request.limit.unwrap_or(usize::MAX);
+        let mut scan = Self {
+            output: Output::new(Arc::clone(out_schema), limit, !conditions.is_empty()),
+            request: request.clone(),
+            read_schema: Arc::clone(read_schema),
+            sources,
+            conditions,
+            early: None,
+            at: from,
+            to,
+            skipped: HashSet::new(),
+            done: false,
+        };
+        if !request.filters.is_empty() {
+            scan.prepare_conditions()?;
+        }
+        Ok(scan)
+    }
+
+    fn prepare_conditions(&mut self) -> Result<()> {
+        let mut looked_at: Vec<usize> =
+            self.request.filters.iter().flat_map(collect_columns).map(|column| column.index()).collect();
+        looked_at.sort_unstable();
+        looked_at.dedup();
+        let schema = Arc::new(self.read_schema.project(&looked_at).map_err(arrow_error)?);
+        let own = self.request.filters.iter().map(|filter| {
+            reassign_expr_columns(Arc::clone(filter), &schema).map_err(|e| from_datafusion(&e))
+        });
+        let own = own.collect::<Result<Vec<_>>>()?;
+        // What cannot be said of bounds is evaluated.
+        let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&schema));
+        if let Some(predicate) = builder.build(conjunction(own.clone())) {
+            self.skipped = self.skipped_by(&predicate, &schema, &looked_at);
+        }
+        if looked_at.len() < self.sources.len() {
+            self.early = Some((Conditions::new(&own), looked_at, schema));
+        }
+        Ok(())
+    }
+
+    /// The chunks whose bounds say that no flushed row fulfils the conditions.
+    fn skipped_by(
+        &self,
+        predicate: &PruningPredicate,
+        schema: &SchemaRef,
+        looked_at: &[usize],
+    ) -> HashSet<u64> {
+        let mut firsts = Vec::new();
+        let mut columns: Vec<Vec<Option<Arc<Column>>>> = vec![Vec::new(); looked_at.len()];
+        for first in (self.at..self.to).step_by(CHUNK_ROWS as usize) {
+            firsts.push(first);
+            let row = RowId::new(self.request.type_id, first);
+            for (known, place) in columns.iter_mut().zip(looked_at) {
+                let source = self.sources.get(*place).copied();
+                known.push(source.and_then(|s| self.request.chunks.cached(&self.request.view, row, s)));
+            }
+        }
+        let bounds = Bounds { schema: Arc::clone(schema), columns, chunks: firsts.len() };
+        match predicate.prune(&bounds) {
+            Ok(kept) => {
+                firsts.into_iter().zip(kept).filter_map(|(first, kept)| (!kept).then_some(first)).collect()
+            }
+            Err(_) => HashSet::new(),
+        }
+    }
+
+    fn batch(&self, schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options).map_err(arrow_error)
+    }
+
+    /// Passes on the rows of all columns read.
+    fn pass(&mut self, arrays: Vec<ArrayRef>, rows: usize) -> Result<()> {
+        let batch = self.batch(&self.read_schema, arrays, rows)?;
+        let mask = self.conditions.mask(&batch)?;
+        let shown: Vec<usize> = (0..self.output.schema().fields().len()).collect();
+        self.output.push(batch.project(&shown).map_err(arrow_error)?, mask.as_ref())
+    }
+
+    /// Reads the next stretch of sequences.
+    fn step(&mut self) -> Result<()> {
+        self.request.cancel.check()?;
+        let first = self.at / CHUNK_ROWS * CHUNK_ROWS;
+        let end = (first + CHUNK_ROWS).min(self.to);
+        let few = self.request.filters.is_empty() && self.output.remaining() <= FEW_ROWS;
+        if few && !self.is_cached(first) {
+            let step = self.output.remaining().max(LARGE_STEP as usize) as u64;
+            return self.read_records((self.at + step).min(end));
+        }
+        if self.at > first {
+            return self.read_records((self.at + LARGE_STEP).min(end));
+        }
+        let unflushed = self.unflushed(first, end)?;
+        let Some(unflushed) = unflushed else { return self.read_records((self.at + LARGE_STEP).min(end)) };
+        let read = match unflushed.rows.is_empty() {
+            true if self.skipped.contains(&first) => Some(()),
+            true => self.read_flushed(first)?,
+            false => self.read_merged(first, &unflushed)?,
+        };
+        match read {
+            Some(()) => self.at = end,
+            None => self.read_records((self.at + LARGE_STEP).min(end))?,
+        }
+        Ok(())
+    }
+
+    fn is_cached(&self, first: u64) -> bool {
+        let row = RowId::new(self.request.type_id, first);
+        let cached = |source: &Source| self.request.chunks.cached(&self.request.view, row, *source).is_some();
+        self.sources.iter().all(cached)
+    }
+
+    /// Columns of the chunk, and how many rows they have.
+    fn columns(&self, first: u64, sources: &[Source]) -> Result<Option<(Vec<ArrayRef>, usize)>> {
+        let (request, row) = (&self.request, RowId::new(self.request.type_id, first));
+        let read = |sources: &[Source]| request.chunks.read(&request.view, row, sources, &request.cancel);
+        // Some column has to say how many rows there are.
+        let arrays = if sources.is_empty() { read(&[Source::Row])? } else { read(sources)? };
+        let Some(mut arrays) = arrays else { return Ok(None) };
+        let rows = arrays.first().map_or(0, |array| array.len());
+        arrays.truncate(sources.len());
+        Ok(Some((arrays, rows)))
+    }
+
+    /// Reads a chunk that nobody wrote to since the last flush; nothing where it is too large.
+    fn read_flushed(&mut self, first: u64) -> Result<Option<()>> {
+        let Some((conditions, looked_at, schema)) = &self.early else {
+            let Some((arrays, rows)) = self.columns(first, &self.sources)? else { return Ok(None) };
+            return self.pass(arrays, rows).map(Some);
+        };
+        let own: Vec<Source> =
+            looked_at.iter().filter_map(|place| self.sources.get(*place).copied()).collect();
+        let Some((arrays, rows)) = self.columns(first, &own)? else { return Ok(None) };
+        let mask = conditions.mask(&self.batch(schema, arrays, rows)?)?;
+        if rows == 0 || mask.as_ref().is_some_and(|mask| mask.true_count() == 0) {
+            return Ok(Some(()));
+        }
+        let shown = self.sources.get(..self.output.schema().fields().len()).unwrap_or_default();
+        let Some((arrays, rows)) = self.columns(first, shown)? else { return Ok(None) };
+        let batch = self.batch(self.output.schema(), arrays, rows)?;
+        self.output.push(batch, mask.as_ref()).map(Some)
+    }
+
+    /// What was written to a chunk; nothing where it is too large.
+    fn unflushed(&self, first: u64, end: u64) -> Result<Option<Unflushed>> {
+        let request = &self.request;
+        let mut builders: Vec<(Source, ColumnBuilder)> = Vec::new();
+        let (mut rows, mut bytes) = (Vec::new(), 0_usize);
+        request.view.scan_unflushed(request.type_id, first, end, &mut |row, record| {
+            if rows.is_empty() {
+                builders = self.sources.iter().map(|source| (*source, source.builder(0))).collect();
+            }
+            rows.push((row, record.is_some()));
+            if let Some(record) = record {
+                for (source, builder) in &mut builders {
+                    source.append(builder, row, record)?;
+                }
+                bytes = builders.iter().map(|(_, builder)| builder.bytes()).sum();
+            }
+            if rows.len().is_multiple_of(CHECK_ROWS) {
+                request.cancel.check()?;
+            }
+            Ok(if bytes > super::scan::BATCH_BYTES {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+        let arrays = builders.into_iter().map(|(_, mut builder)| builder.finish()).collect();
+        Ok((bytes <= super::scan::BATCH_BYTES).then_some(Unflushed { rows, arrays }))
+    }
+
+    /// Reads a chunk and what was written to it since, in the order of the rows; nothing where it is too large.
+    fn read_merged(&mut self, first: u64, unflushed: &Unflushed) -> Result<Option<()>> {
+        let mut sources = self.sources.clone();
+        sources.push(Source::Row);
+        let Some((mut flushed, _)) = self.columns(first, &sources)? else { return Ok(None) };
+        let handles = flushed.pop();
+        let Some(handles) = handles.as_ref().and_then(|array| array.as_primitive_opt::<UInt64Type>()) else {
+            return Err(Error::internal("handles that are no numbers"));
+        };
+        // Each row of the result: of what is flushed (0) or was written since (1), and which.
+        let mut places: Vec<(usize, usize)> = Vec::with_capacity(handles.len() + unflushed.rows.len());
+        let (mut next, mut written) = (0_usize, 0_usize);
+        for (row, is_there) in &unflushed.rows {
+            while let Some(handle) = handles.values().get(next).filter(|handle| **handle <= row.0) {
+                if *handle < row.0 {
+                    places.push((0, next));
+                }
+                next += 1;
+            }
+            if *is_there {
+                places.push((1, written));
+                written += 1;
+            }
+        }
+        places.extend((next..handles.len()).map(|place| (0, place)));
+        let arrays = flushed
+            .iter()
+            .zip(&unflushed.arrays)
+            .map(|(old, new)| interleave(&[old.as_ref(), new.as_ref()], &places).map_err(arrow_error));
+        let arrays = arrays.collect::<Result<Vec<_>>>()?;
+        self.pass(arrays, places.len()).map(Some)
+    }
+
+    /// Reads the rows up to a sequence from their records.
+    fn read_records(&mut self, end: u64) -> Result<()> {
+        let mut builders: Vec<(Source, ColumnBuilder)> =
+            self.sources.iter().map(|source| (*source, source.builder(0))).collect();
+        let mut rows = 0_usize;
+        let request = &self.request;
+        request.view.scan(request.type_id, self.at, end, &mut |row, record| {
+            for (source, builder) in &mut builders {
+                source.append(builder, row, record)?;
+            }
+            rows += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.at = end;
+        let arrays = builders.into_iter().map(|(_, mut builder)| builder.finish()).collect();
+        self.pass(arrays, rows)
+    }
+
+    /// Goes to the next row that there is, where the chunk at hand is not known: many sequences may be of rows
+    /// that were deleted.
+    fn skip_empty(&mut self) -> Result<()> {
+        if self.is_cached(self.at / CHUNK_ROWS * CHUNK_ROWS) {
+            return Ok(());
+        }
+        let mut found = None;
+        self.request.view.scan(self.request.type_id, self.at, self.to, &mut |row, _| {
+            found = Some(row.sequence());
+            Ok(ControlFlow::Break(()))
+        })?;
+        match found {
+            None => self.at = self.to,
+            Some(row) if row / CHUNK_ROWS > self.at / CHUNK_ROWS => self.at = row / CHUNK_ROWS * CHUNK_ROWS,
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.output.take() {
+                return Ok(Some(batch));
+            }
+            if self.done {
+                return Ok(None);
+            }
+            if self.at < self.to && self.output.remaining() > 0 {
+                self.skip_empty()?;
+            }
+            if self.at < self.to && self.output.remaining() > 0 {
+                self.step()?;
+            } else {
+                self.output.finish()?;
+                self.done = true;
+            }
+        }
+    }
+}
+
+impl Batches for ChunkScan {
+    fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let read = self.read();
+        if read.is_err() {
+            (self.done, self.at) = (true, self.to);
+        }
+        read
+    }
+}
+
+/// What is known of the columns that conditions look at, chunk by chunk.
+struct Bounds {
+    schema: Arc<Schema>,
+    /// By column, then by chunk.
+    columns: Vec<Vec<Option<Arc<Column>>>>,
+    chunks: usize,
+}
+
+impl Bounds {
+    fn of(&self, column: &ColumnName, low: bool) -> Option<ArrayRef> {
+        let place = self.schema.index_of(&column.name).ok()?;
+        let none = ScalarValue::try_from(self.schema.field(place).data_type()).ok()?;
+        let bound = |column: &Option<Arc<Column>>| match column.as_ref().and_then(|column| column.bounds()) {
+            Some((lowest, highest)) => if low { lowest } else { highest }.clone(),
+            None => none.clone(),
+        };
+        ScalarValue::iter_to_array(self.columns.get(place)?.iter().map(bound)).ok()
+    }
+
+    fn count(&self, column: &ColumnName, count: impl Fn(&ArrayRef) -> usize) -> Option<ArrayRef> {
+        let place = self.schema.index_of(&column.name).ok()?;
+        let counts = self.columns.get(place)?.iter();
+        let counts = counts.map(|column| Some(count(column.as_ref()?.array()?) as u64));
+        Some(Arc::new(counts.collect::<arrow::array::UInt64Array>()))
+    }
+}
+
+impl PruningStatistics for Bounds {
+    fn min_values(&self, column: &ColumnName) -> Option<ArrayRef> {
+        self.of(column, true)
+    }
+
+    fn max_values(&self, column: &ColumnName) -> Option<ArrayRef> {
+        self.of(column, false)
+    }
+
+    fn num_containers(&self) -> usize {
+        self.chunks
+    }
+
+    fn null_counts(&self, column: &ColumnName) -> Option<ArrayRef> {
+        self.count(column, |array| array.null_count())
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        None
+    }
+
+    fn contained(&self, _column: &ColumnName, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}

@@ -1,0 +1,223 @@
+//! Column chunks give what the records hold: under commits, flushes, uncommitted writes, views of the past and a
+//! cache that is too small, every answer is that of a model.
+
+use std::collections::BTreeMap;
+
+use aresadb::columnar::value_at;
+use aresadb::{Database, OpenOptions, Session, Value};
+
+/// Numbers that look random, the same for a seed (xorshift64*).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n.max(1)
+    }
+}
+
+/// What a row holds beside its key.
+type Row = (Option<i64>, String);
+type Model = BTreeMap<i64, Row>;
+
+fn rows(session: &Session, sql: &str) -> Vec<Vec<Value>> {
+    let batches = session.database().executor().block_on(session.query(sql, &[]));
+    let batches = batches.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let row = |batch: &arrow::array::RecordBatch, row| {
+        let schema = batch.schema();
+        let cells = batch.columns().iter().zip(schema.fields().iter());
+        cells.map(|(array, field)| value_at(array, field, row)).collect::<Vec<_>>()
+    };
+    batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |at| row(batch, at))).collect()
+}
+
+fn execute(session: &Session, sql: &str) {
+    session
+        .database()
+        .executor()
+        .block_on(session.execute(sql, &[]))
+        .unwrap_or_else(|e| panic!("{sql}: {e}"));
+}
+
+/// Text of one of three sizes: within a view, beyond it, and some that fill chunks.
+fn text(random: &mut Random, large: bool) -> String {
+    let word = ["ash", "birch", "cedar", "a tree with a longer name", ""][random.below(5) as usize];
+    if large && random.below(4) == 0 { word.repeat(400) } else { word.to_owned() }
+}
+
+/// A statement that writes, done to the model too.
+fn write(session: &Session, model: &mut Model, random: &mut Random, large: bool) {
+    let next = model.last_key_value().map_or(0, |(k, _)| k + 1) + random.below(3) as i64;
+    let low = random.below(next.max(1) as u64) as i64;
+    let high = low + random.below(900) as i64;
+    match random.below(5) {
+        0 | 1 => {
+            let count = 1 + random.below(if large { 60 } else { 4_000 }) as i64;
+            let s = text(random, large);
+            execute(
+                session,
+                &format!(
+                    "INSERT INTO t SELECT i, CASE WHEN i % 7 = 0 THEN NULL ELSE i * 3 END, '{s}' FROM generate_series({next}, {}) AS g(i)",
+                    next + count - 1
+                ),
+            );
+            model.extend((next..next + count).map(|i| (i, ((i % 7 != 0).then_some(i * 3), s.clone()))));
+        }
+        2 => {
+            let s = text(random, large);
+            execute(session, &format!("UPDATE t SET v = v + 1, s = '{s}' WHERE k BETWEEN {low} AND {high}"));
+            for (_, row) in model.range_mut(low..=high) {
+                *row = (row.0.map(|v| v + 1), s.clone());
+            }
+        }
+        3 => {
+            execute(session, &format!("DELETE FROM t WHERE k BETWEEN {low} AND {high} AND k % 3 <> 1"));
+            model.retain(|k, _| !(low..=high).contains(k) || k % 3 == 1);
+        }
+        _ => {
+            execute(session, &format!("UPDATE t SET v = NULL WHERE k = {low}"));
+            if let Some(row) = model.get_mut(&low) {
+                row.0 = None;
+            }
+        }
+    }
+}
+
+fn cells(model: &Model) -> impl Iterator<Item = Vec<Value>> {
+    let or_null = |v: &Option<i64>| v.map_or(Value::Null, Value::Integer);
+    model.iter().map(move |(k, (v, s))| vec![Value::Integer(*k), or_null(v), Value::from(s.as_str())])
+}
+
+fn agrees(session: &Session, model: &Model, random: &mut Random, told: &str) {
+    let all: Vec<Vec<Value>> = cells(model).collect();
+    let mut found = rows(session, "SELECT k, v, s FROM t");
+    if found != all {
+        found.sort_by_key(|row| row[0].to_text().parse::<i64>().unwrap());
+        let wrong = found.iter().zip(&all).find(|(a, b)| a != b);
+        panic!("{told}: {} rows against {}, {wrong:?}", found.len(), all.len());
+    }
+    let bound = random.below(60_000) as i64;
+    let above: Vec<i64> = model.values().filter_map(|(v, _)| *v).filter(|v| *v > bound).collect();
+    let sum = if above.is_empty() { Value::Null } else { Value::Integer(above.iter().sum()) };
+    let sql = format!("SELECT count(*), sum(v) FROM t WHERE v > {bound}");
+    assert_eq!(rows(session, &sql), [[Value::Integer(above.len() as i64), sum]], "{told}: {sql}");
+    let (low, high) = (bound / 3, bound / 3 + 50);
+    let cedars =
+        model.range(low..high).filter(|(_, (_, s))| s == "cedar").map(|(k, _)| vec![Value::Integer(*k)]);
+    // Two columns, so that no index over the key answers alone.
+    let sql = format!("SELECT k FROM t WHERE k + 0 >= {low} AND k + 0 < {high} AND s = 'cedar' ORDER BY k");
+    assert_eq!(rows(session, &sql), cedars.collect::<Vec<_>>(), "{told}: {sql}");
+    let nulls = model.values().filter(|(v, _)| v.is_none()).count() as i64;
+    assert_eq!(rows(session, "SELECT count(*) FROM t WHERE v IS NULL"), [[Value::Integer(nulls)]], "{told}");
+    let first = all.iter().take(7).cloned().collect::<Vec<_>>();
+    assert_eq!(rows(session, "SELECT * FROM t LIMIT 7"), first, "{told}");
+}
+
+fn mixed(seed: u64, cache_mb: &str, large: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let options = OpenOptions { create: true, ..OpenOptions::default() };
+        Database::open(folder.path().join("db"), options).unwrap()
+    };
+    open().set_config("cache.max_size_mb", cache_mb).unwrap();
+    let mut db = open();
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut model = Model::new();
+    let mut session = db.session().unwrap();
+    execute(&session, "CREATE TABLE t (k INT PRIMARY KEY, v INT, s TEXT)");
+    let mut readers: Vec<(Session, Model)> = Vec::new();
+    for step in 0..40 {
+        let told = format!("seed {seed}, step {step}");
+        match random.below(10) {
+            0..=4 => write(&session, &mut model, &mut random, large),
+            5 => drop(db.store().checkpoint().unwrap()),
+            6 => {
+                let reader = db.session().unwrap();
+                execute(&reader, "BEGIN");
+                // The view is taken with the first look.
+                rows(&reader, "SELECT 1 FROM t LIMIT 1");
+                readers.push((reader, model.clone()));
+            }
+            7 => {
+                if let Some((reader, own)) = readers.last_mut() {
+                    write(reader, own, &mut random, large);
+                }
+            }
+            8 => {
+                if !readers.is_empty() {
+                    let at = random.below(readers.len() as u64) as usize;
+                    let (reader, own) = readers.swap_remove(at);
+                    agrees(&reader, &own, &mut random, &format!("{told}, a view of the past"));
+                    execute(&reader, "ROLLBACK");
+                }
+            }
+            _ if step % 3 == 0 => {
+                readers.clear();
+                drop((session, db));
+                db = open();
+                session = db.session().unwrap();
+            }
+            _ => {}
+        }
+        agrees(&session, &model, &mut random, &told);
+        if let Some((reader, own)) = readers.first() {
+            agrees(reader, own, &mut random, &format!("{told}, the oldest view"));
+        }
+    }
+}
+
+#[test]
+fn chunks_give_what_the_records_hold() {
+    for seed in 1..=2 {
+        mixed(seed, "256", false);
+    }
+}
+
+#[test]
+fn a_cache_that_is_too_small_changes_no_answer() {
+    mixed(5, "1", false);
+    mixed(6, "1", true);
+}
+
+#[test]
+fn texts_that_are_too_large_for_a_chunk_are_read_in_order() {
+    let db = Database::in_memory().unwrap();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE big (k INT, s TEXT)");
+    execute(
+        &session,
+        "INSERT INTO big SELECT i, repeat(chr(97 + i % 26), 1000000) FROM generate_series(0, 79) AS g(i)",
+    );
+    db.store().checkpoint().unwrap();
+    for _ in 0..2 {
+        let sizes = rows(&session, "SELECT k, length(s), left(s, 1) FROM big");
+        let letter = |k: i64| char::from(b'a' + (k % 26) as u8).to_string();
+        let expected =
+            (0..80).map(|k| vec![Value::Integer(k), Value::Integer(1_000_000), Value::from(letter(k))]);
+        assert_eq!(sizes, expected.collect::<Vec<_>>());
+        assert_eq!(rows(&session, "SELECT sum(k) FROM big"), [[Value::Integer(3160)]]);
+        assert_eq!(rows(&session, "SELECT k FROM big WHERE s LIKE 'ccc%'").len(), 3);
+        execute(&session, "UPDATE big SET s = s WHERE k % 9 = 0");
+    }
+}
+
+#[test]
+fn rows_that_are_gone_cost_no_chunks() {
+    let db = Database::in_memory().unwrap();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE t (k INT)");
+    for round in 0..5 {
+        execute(&session, "INSERT INTO t SELECT i FROM generate_series(1, 30000) AS g(i)");
+        db.store().checkpoint().unwrap();
+        if round < 4 {
+            execute(&session, "DELETE FROM t");
+            db.store().checkpoint().unwrap();
+        }
+    }
+    assert_eq!(
+        rows(&session, "SELECT count(*), sum(k) FROM t WHERE k > 0"),
+        [[Value::Integer(30_000), Value::Integer(450_015_000)]]
+    );
+}
