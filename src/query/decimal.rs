@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array};
+use datafusion::arrow::compute::kernels::arity::{binary, try_binary};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, i256};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
@@ -39,9 +40,8 @@ fn power_of_ten(exponent: i32) -> Option<i128> {
     10i128.checked_pow(u32::try_from(exponent).ok()?)
 }
 
-fn too_large<T>() -> Result<T> {
-    let why = "a decimal has at most 38 digits".to_owned();
-    Err(ArrowError::ArithmeticOverflow(why).into())
+fn too_large() -> ArrowError {
+    ArrowError::ArithmeticOverflow("a decimal has at most 38 digits".to_owned())
 }
 
 /// A number of digits as a precision.
@@ -97,7 +97,33 @@ impl Arithmetic {
         decimal_type(self.result)
     }
 
-    fn apply(&self, a: i128, b: i128) -> Result<i128> {
+    /// What the operation gives where its type says that no digit can be lost; `None` where that is to be looked
+    /// at for each pair.
+    fn exact(&self) -> Option<impl Fn(i128, i128) -> i128 + use<>> {
+        let ((p1, s1), (p2, s2), scale) = (self.left, self.right, self.result.1);
+        let operator = self.operator;
+        let fits = match operator {
+            Operator::Plus | Operator::Minus => {
+                let whole = (i16::from(p1) - i16::from(s1)).max(i16::from(p2) - i16::from(s2));
+                whole + 1 + i16::from(scale) <= i16::from(DIGITS)
+            }
+            Operator::Multiply => p1 + p2 <= DIGITS && i16::from(s1) + i16::from(s2) == i16::from(scale),
+            _ => false,
+        };
+        let unit = |own: i8| power_of_ten(i32::from(scale) - i32::from(own));
+        let (left, right) = match operator {
+            Operator::Multiply => (1, 1),
+            _ => unit(s1).zip(unit(s2))?,
+        };
+        // Within the digits of the types nothing of it wraps.
+        fits.then_some(move |a: i128, b: i128| match operator {
+            Operator::Plus => a.wrapping_mul(left).wrapping_add(b.wrapping_mul(right)),
+            Operator::Minus => a.wrapping_mul(left).wrapping_sub(b.wrapping_mul(right)),
+            _ => a.wrapping_mul(b),
+        })
+    }
+
+    fn apply(&self, a: i128, b: i128) -> std::result::Result<i128, ArrowError> {
         let (s1, s2, scale) = (self.left.1, self.right.1, self.result.1);
         let at_scale = |value: i128, own: i8| {
             power_of_ten(i32::from(scale - own)).and_then(|unit| value.checked_mul(unit))
@@ -106,21 +132,59 @@ impl Arithmetic {
             Operator::Plus => at_scale(a, s1).zip(at_scale(b, s2)).and_then(|(a, b)| a.checked_add(b)),
             Operator::Minus => at_scale(a, s1).zip(at_scale(b, s2)).and_then(|(a, b)| a.checked_sub(b)),
             Operator::Multiply => product(a, b, i32::from(s1) + i32::from(s2) - i32::from(scale)),
-            _ if b == 0 => return Err(ArrowError::DivideByZero.into()),
+            _ if b == 0 => return Err(ArrowError::DivideByZero),
             Operator::Divide => quotient((a, s1), (b, s2), scale),
             _ => at_scale(a, s1).zip(at_scale(b, s2)).and_then(|(a, b)| a.checked_rem(b)),
         };
-        match found.filter(|value| value.unsigned_abs() < 10u128.pow(DIGITS.into())) {
-            Some(value) => Ok(value),
-            None => too_large(),
+        found.filter(|value| value.unsigned_abs() < 10u128.pow(DIGITS.into())).ok_or_else(too_large)
+    }
+
+    /// The operation on all rows; on one row if both sides are one value.
+    fn of(&self, left: &Operand, right: &Operand) -> Result<Decimal128Array> {
+        if let Some(exact) = self.exact() {
+            return Ok(match (left, right) {
+                (Operand::Many(a), Operand::Many(b)) => binary(a, b, exact)?,
+                (Operand::Many(a), Operand::One(b)) => a.unary(|a| exact(a, *b)),
+                (Operand::One(a), Operand::Many(b)) => b.unary(|b| exact(*a, b)),
+                (Operand::One(a), Operand::One(b)) => Decimal128Array::from_value(exact(*a, *b), 1),
+            });
         }
+        Ok(match (left, right) {
+            (Operand::Many(a), Operand::Many(b)) => try_binary(a, b, |a, b| self.apply(a, b))?,
+            (Operand::Many(a), Operand::One(b)) => a.try_unary(|a| self.apply(a, *b))?,
+            (Operand::One(a), Operand::Many(b)) => b.try_unary(|b| self.apply(*a, b))?,
+            (Operand::One(a), Operand::One(b)) => Decimal128Array::from_value(self.apply(*a, *b)?, 1),
+        })
+    }
+}
+
+/// A side of an operation: one value for all rows, or one for each.
+enum Operand {
+    One(i128),
+    Many(Decimal128Array),
+}
+
+impl Operand {
+    /// A side as decimals of its type; `None` where it is NULL in all rows.
+    fn new(side: &ColumnarValue, digits: Digits) -> Result<Option<Self>> {
+        Ok(match side {
+            ColumnarValue::Array(array) => Some(Operand::Many(at(array, digits)?)),
+            ColumnarValue::Scalar(scalar) => {
+                let one = at(&scalar.to_array()?, digits)?;
+                one.iter().next().flatten().map(Operand::One)
+            }
+        })
     }
 }
 
 /// `a * b / 10^dropped`, rounded half away from zero.
 fn product(a: i128, b: i128, dropped: i32) -> Option<i128> {
     if dropped <= 0 {
-        return a.checked_mul(b);
+        // Of two short numbers it fits; to look is dear.
+        return match (i64::try_from(a), i64::try_from(b)) {
+            (Ok(_), Ok(_)) => Some(a.wrapping_mul(b)),
+            _ => a.checked_mul(b),
+        };
     }
     let whole = i256::from_i128(a).checked_mul(i256::from_i128(b))?;
     divided(whole, i256::from_i128(power_of_ten(dropped)?))
@@ -217,15 +281,11 @@ impl ScalarUDFImpl for Arithmetic {
             return internal_err!("{} takes two arguments", self.name);
         };
         let scalar = matches!((left, right), (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)));
-        let rows = if scalar { 1 } else { rows };
-        let (left, right) = (left.clone().into_array(rows)?, right.clone().into_array(rows)?);
-        let (left, right) = (at(&left, self.left)?, at(&right, self.right)?);
-        let values = left.iter().zip(right.iter()).map(|pair| match pair {
-            (Some(a), Some(b)) => self.apply(a, b).map(Some),
-            _ => Ok(None),
-        });
-        let made = values.collect::<Result<Decimal128Array>>()?.with_data_type(self.result());
-        let made: ArrayRef = Arc::new(made);
+        let made = match (Operand::new(left, self.left)?, Operand::new(right, self.right)?) {
+            (Some(left), Some(right)) => self.of(&left, &right)?,
+            _ => Decimal128Array::new_null(if scalar { 1 } else { rows }),
+        };
+        let made: ArrayRef = Arc::new(made.with_data_type(self.result()));
         if scalar {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?));
         }
@@ -306,10 +366,8 @@ impl Rounded {
         } else {
             power_of_ten(-scale).map(|unit| kept / unit)
         };
-        match found.filter(|value| value.unsigned_abs() < 10u128.pow(DIGITS.into())) {
-            Some(value) => Ok(value),
-            None => too_large(),
-        }
+        let fits = found.filter(|value| value.unsigned_abs() < 10u128.pow(DIGITS.into()));
+        Ok(fits.ok_or_else(too_large)?)
     }
 }
 

@@ -101,9 +101,17 @@ enum Way {
     DataFusion,
 }
 
-fn way_of_sum(distinct: bool, result: &DataType) -> Way {
+/// Sums of decimals with so many digits stay within 38 of them for the first 10^10 values.
+const SHORT_DIGITS: u8 = 28;
+
+fn way_of_sum(distinct: bool, argument: Option<&DataType>, result: &DataType) -> Way {
     match result {
         _ if distinct => Way::DataFusion,
+        DataType::Decimal128(..)
+            if matches!(argument, Some(DataType::Decimal128(digits, _)) if *digits <= SHORT_DIGITS) =>
+        {
+            Way::DataFusion
+        }
         DataType::Int64 => Way::Units(Finish::Integer),
         DataType::Decimal128(precision, scale) => Way::Units(Finish::Decimal(*precision, *scale)),
         DataType::Float64 => Way::Floats { average: false },
@@ -185,12 +193,13 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let way = way_of_sum(args.is_distinct, args.return_field.data_type());
+        let way = way_of_sum(args.is_distinct, argument(&args).as_ref(), args.return_field.data_type());
         accumulator(&way, false).map_or_else(|| self.0.accumulator(args), Ok)
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let way = way_of_sum(args.is_distinct, args.return_type());
+        let given = args.input_fields.first().map(|field| field.data_type().clone());
+        let way = way_of_sum(args.is_distinct, given.as_ref(), args.return_type());
         state_fields(&way, args.name).map_or_else(|| self.0.state_fields(args), Ok)
     }
 
@@ -199,12 +208,12 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        let way = way_of_sum(args.is_distinct, args.return_field.data_type());
+        let way = way_of_sum(args.is_distinct, argument(&args).as_ref(), args.return_field.data_type());
         groups(&way).map_or_else(|| self.0.create_groups_accumulator(args), Ok)
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let way = way_of_sum(args.is_distinct, args.return_field.data_type());
+        let way = way_of_sum(args.is_distinct, argument(&args).as_ref(), args.return_field.data_type());
         accumulator(&way, true).map_or_else(|| self.0.create_sliding_accumulator(args), Ok)
     }
 
@@ -290,14 +299,42 @@ fn first<'a>(arrays: &'a [ArrayRef], what: &str) -> Result<&'a ArrayRef> {
 }
 
 /// The values as whole units: integers, or decimals without their point.
-fn units(arrays: &[ArrayRef]) -> Result<Box<dyn Iterator<Item = Option<i128>> + '_>> {
-    let array = first(arrays, "values")?;
-    if let Some(integers) = array.as_primitive_opt::<Int64Type>() {
-        return Ok(Box::new(integers.iter().map(|v| v.map(i128::from))));
+enum Units<'a> {
+    Integers(&'a Int64Array),
+    Decimals(&'a Decimal128Array),
+}
+
+impl<'a> Units<'a> {
+    fn of(arrays: &'a [ArrayRef]) -> Result<Self> {
+        let array = first(arrays, "values")?;
+        if let Some(integers) = array.as_primitive_opt::<Int64Type>() {
+            return Ok(Units::Integers(integers));
+        }
+        match array.as_primitive_opt::<Decimal128Type>() {
+            Some(decimals) => Ok(Units::Decimals(decimals)),
+            None => internal_err!("a sum over {}", array.data_type()),
+        }
     }
-    match array.as_primitive_opt::<Decimal128Type>() {
-        Some(decimals) => Ok(Box::new(decimals.iter())),
-        None => internal_err!("a sum over {}", array.data_type()),
+
+    /// Calls `add` with each value that is no NULL and its row.
+    fn each(&self, filter: Option<&BooleanArray>, mut add: impl FnMut(usize, i128) -> Result<()>) -> Result<()> {
+        fn walk<V: Copy + Into<i128>>(
+            values: &[V],
+            array: &dyn Array,
+            filter: Option<&BooleanArray>,
+            add: &mut impl FnMut(usize, i128) -> Result<()>,
+        ) -> Result<()> {
+            let mut rows = values.iter().enumerate();
+            if array.null_count() == 0 && filter.is_none() {
+                return rows.try_for_each(|(row, value)| add(row, (*value).into()));
+            }
+            rows.filter(|(row, _)| array.is_valid(*row) && counted(filter, *row))
+                .try_for_each(|(row, value)| add(row, (*value).into()))
+        }
+        match self {
+            Units::Integers(array) => walk(array.values(), array, filter, &mut add),
+            Units::Decimals(array) => walk(array.values(), array, filter, &mut add),
+        }
     }
 }
 
@@ -333,19 +370,19 @@ struct UnitSum {
 
 impl Accumulator for UnitSum {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in units(values)?.flatten() {
+        Units::of(values)?.each(None, |_, value| {
             self.sum = added(self.sum, value)?;
             self.count += 1;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in units(values)?.flatten() {
+        Units::of(values)?.each(None, |_, value| {
             self.sum = added(self.sum, -value)?;
             self.count -= 1;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn supports_retract_batch(&self) -> bool {
@@ -367,13 +404,12 @@ impl Accumulator for UnitSum {
     }
 
     fn merge_batch(&mut self, arrays: &[ArrayRef]) -> Result<()> {
-        for (sum, count) in units(arrays)?.zip(counts(arrays)?) {
-            if let (Some(sum), Some(count)) = (sum, count) {
-                self.sum = added(self.sum, sum)?;
-                self.count += count;
-            }
-        }
-        Ok(())
+        let counts = counts(arrays)?;
+        Units::of(arrays)?.each(None, |row, sum| {
+            self.sum = added(self.sum, sum)?;
+            self.count += counts.value(row);
+            Ok(())
+        })
     }
 }
 
@@ -413,14 +449,10 @@ impl GroupsAccumulator for UnitSums {
         total_groups: usize,
     ) -> Result<()> {
         self.totals.resize(total_groups, (0, 0));
-        for (row, (value, group)) in units(values)?.zip(groups).enumerate() {
-            if let Some(value) = value
-                && counted(filter, row)
-            {
-                self.add(*group, value, 1)?;
-            }
-        }
-        Ok(())
+        Units::of(values)?.each(filter, |row, value| match groups.get(row) {
+            Some(group) => self.add(*group, value, 1),
+            None => Ok(()),
+        })
     }
 
     fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
@@ -438,19 +470,19 @@ impl GroupsAccumulator for UnitSums {
 
     fn merge_batch(&mut self, arrays: &[ArrayRef], groups: &[usize], total_groups: usize) -> Result<()> {
         self.totals.resize(total_groups, (0, 0));
-        for ((sum, count), group) in units(arrays)?.zip(counts(arrays)?).zip(groups) {
-            if let (Some(sum), Some(count)) = (sum, count) {
-                self.add(*group, sum, count)?;
-            }
-        }
-        Ok(())
+        let counts = counts(arrays)?;
+        Units::of(arrays)?.each(None, |row, sum| match groups.get(row) {
+            Some(group) => self.add(*group, sum, counts.value(row)),
+            None => Ok(()),
+        })
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let totals: Vec<(i128, i64)> = units(values)?
-            .enumerate()
-            .map(|(row, value)| value.filter(|_| counted(filter, row)).map_or((0, 0), |value| (value, 1)))
-            .collect();
+        let mut totals = vec![(0, 0); first(values, "values")?.len()];
+        Units::of(values)?.each(filter, |row, value| {
+            totals.get_mut(row).into_iter().for_each(|total| *total = (value, 1));
+            Ok(())
+        })?;
         Ok(unit_states(&totals))
     }
 

@@ -51,7 +51,7 @@ pub use record::{EdgeEndsRef, RecordView, ValueRef};
 pub use store::{Checkpointed, Copied, CopyProgress, LogStats, Lsn, Store, StoreOptions};
 pub use tables::RedbBackend;
 pub use verify::{Checked, FINDINGS_KEPT, Fault, Finding, Verified, VerifyProgress};
-pub use view::View;
+pub use view::{ChangedRow, View};
 pub use write::{
     Deleted, Names, NewCheck, NewIndex, NewProperty, NewReference, NewType, NewView, Rewrite, RowChecks,
     Transaction, Values,

@@ -26,6 +26,9 @@ use super::memtable::Memtable;
 use super::merge::{self, Layer, Sources};
 use super::record::RecordView;
 
+/// What is called for a row that was written: its handle, and its record unless it was deleted.
+pub type ChangedRow<'v> = dyn FnMut(RowId, Option<&RecordView<'_>>) -> Result<ControlFlow<()>> + 'v;
+
 /// A consistent state of the database.
 #[derive(Clone)]
 pub struct View {
@@ -210,7 +213,7 @@ impl View {
         type_id: TypeId,
         from: u64,
         to: u64,
-        visit: &mut dyn FnMut(RowId, Option<&RecordView<'_>>) -> Result<ControlFlow<()>>,
+        visit: &mut ChangedRow<'_>,
     ) -> Result<()> {
         let Some((table, first, last)) = self.rows_between(type_id, from, to) else { return Ok(()) };
         let range = (Bound::Included(first.as_slice()), Bound::Included(last.as_slice()));

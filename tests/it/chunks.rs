@@ -145,13 +145,11 @@ fn mixed(seed: u64, cache_mb: &str, large: bool) {
                     write(reader, own, &mut random, large);
                 }
             }
-            8 => {
-                if !readers.is_empty() {
-                    let at = random.below(readers.len() as u64) as usize;
-                    let (reader, own) = readers.swap_remove(at);
-                    agrees(&reader, &own, &mut random, &format!("{told}, a view of the past"));
-                    execute(&reader, "ROLLBACK");
-                }
+            8 if !readers.is_empty() => {
+                let at = random.below(readers.len() as u64) as usize;
+                let (reader, own) = readers.swap_remove(at);
+                agrees(&reader, &own, &mut random, &format!("{told}, a view of the past"));
+                execute(&reader, "ROLLBACK");
             }
             _ if step % 3 == 0 => {
                 readers.clear();
