@@ -107,9 +107,7 @@ const SHORT_DIGITS: u8 = 28;
 fn way_of_sum(distinct: bool, argument: Option<&DataType>, result: &DataType) -> Way {
     match result {
         _ if distinct => Way::DataFusion,
-        DataType::Decimal128(..)
-            if matches!(argument, Some(DataType::Decimal128(digits, _)) if *digits <= SHORT_DIGITS) =>
-        {
+        DataType::Decimal128(..) if matches!(argument, Some(DataType::Decimal128(digits, _)) if *digits <= SHORT_DIGITS) => {
             Way::DataFusion
         }
         DataType::Int64 => Way::Units(Finish::Integer),
@@ -317,7 +315,11 @@ impl<'a> Units<'a> {
     }
 
     /// Calls `add` with each value that is no NULL and its row.
-    fn each(&self, filter: Option<&BooleanArray>, mut add: impl FnMut(usize, i128) -> Result<()>) -> Result<()> {
+    fn each(
+        &self,
+        filter: Option<&BooleanArray>,
+        mut add: impl FnMut(usize, i128) -> Result<()>,
+    ) -> Result<()> {
         fn walk<V: Copy + Into<i128>>(
             values: &[V],
             array: &dyn Array,
