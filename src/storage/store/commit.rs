@@ -22,6 +22,9 @@ use super::{Frozen, Lsn, Queued, Shared, Writer};
 
 /// A transaction of this size goes into the memtable as a run of its own.
 const RUN_BYTES: u64 = 1 << 20;
+/// Runs that take this much are written to the tables while the next ones are made: an import keeps two threads
+/// busy. What is closed already need not wait until it is as much as a memtable.
+const RUNS_BYTES: u64 = 16 << 20;
 
 impl Shared {
     pub(super) fn commit(&self, transaction: Transaction) -> Result<Lsn> {
@@ -55,7 +58,7 @@ impl Shared {
         let slot = self.enqueue(&mut writer, Pending { lsn, time_micros, payloads, types, catalog });
         self.settle(&mut writer);
         let frozen: u64 = writer.frozen.iter().map(|frozen| frozen.memtable.bytes()).sum();
-        let full = frozen >= self.options.memtable_bytes;
+        let full = frozen >= self.options.memtable_bytes.min(RUNS_BYTES);
         drop(writer);
         drop(finished);
         if self.options.planted.has(Bug::AcknowledgeEarly) {
