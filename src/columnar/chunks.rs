@@ -19,8 +19,8 @@ use arrow::datatypes::{
 };
 use datafusion::common::ScalarValue;
 
-use crate::model::{CancelToken, Result, RowId};
-use crate::storage::{CHUNK_ROWS, View};
+use crate::model::{CancelToken, ErrorKind, Result, RowId};
+use crate::storage::{CHUNK_ROWS, ChunkVersion, View};
 
 use super::source::Source;
 use super::value::ColumnBuilder;
@@ -52,7 +52,7 @@ struct Key {
 /// A column of a chunk.
 #[derive(Debug)]
 pub struct Column {
-    version: u64,
+    version: ChunkVersion,
     /// The cells; nothing where they are too large to be kept.
     array: Option<ArrayRef>,
     /// The lowest and the highest value, where they are known.
@@ -125,7 +125,8 @@ impl Chunks {
         self.columns.get(&Key { first, source }).filter(|column| column.version == version)
     }
 
-    /// Columns of the flushed rows of the chunk that begins at a handle; nothing where one of them is too large.
+    /// Columns of the flushed rows of the chunk that begins at a handle; nothing where one of them is too large, or
+    /// where a property has another type since: what is flushed is of the old one then.
     ///
     /// # Errors
     /// `Cancelled`, `TimedOut`; `Corrupt` for a damaged record; `Io`.
@@ -146,7 +147,8 @@ impl Chunks {
         self.hits.fetch_add((columns.len() - missing.len()) as u64, Ordering::Relaxed);
         if !missing.is_empty() {
             self.misses.fetch_add(missing.len() as u64, Ordering::Relaxed);
-            let mut made = self.make(view, first, &missing, cancel)?.into_iter();
+            let Some(made) = self.make(view, first, &missing, cancel)? else { return Ok(None) };
+            let mut made = made.into_iter();
             for column in columns.iter_mut().filter(|column| column.is_none()) {
                 *column = made.next();
             }
@@ -160,14 +162,20 @@ impl Chunks {
         first: RowId,
         sources: &[Source],
         cancel: &CancelToken,
-    ) -> Result<Vec<Arc<Column>>> {
+    ) -> Result<Option<Vec<Arc<Column>>>> {
         let version = view.chunk_version(first);
         let mut builders: Vec<(Source, ColumnBuilder)> =
             sources.iter().map(|source| (*source, source.builder(CHUNK_ROWS as usize))).collect();
-        let (from, mut rows, mut fits) = (first.sequence(), 0_usize, true);
+        let (from, mut rows, mut fits, mut of_type) = (first.sequence(), 0_usize, true, true);
         view.scan_flushed(first.type_id(), from, from + CHUNK_ROWS, &mut |row, record| {
             for (source, builder) in &mut builders {
-                source.append(builder, row, record)?;
+                match source.append(builder, row, record) {
+                    Err(error) if error.kind() == ErrorKind::Internal => {
+                        of_type = false;
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    appended => appended?,
+                }
             }
             rows += 1;
             if rows.is_multiple_of(CHECK_ROWS) {
@@ -176,9 +184,12 @@ impl Chunks {
             fits = builders.iter().map(|(_, builder)| builder.bytes()).sum::<usize>() <= CHUNK_BYTES_MAX;
             Ok(if fits { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
-        let share = CHUNK_BYTES_MAX / builders.len().max(1);
+        if !of_type {
+            return Ok(None);
+        }
+        let most = builders.iter().map(|(_, builder)| builder.bytes()).max().unwrap_or(0);
         let made = builders.into_iter().map(|(source, mut builder)| {
-            let large = builder.bytes() > share;
+            let large = builder.bytes() == most;
             let array = fits.then(|| builder.finish());
             let bounds = array.as_ref().and_then(bounds);
             let column = Arc::new(Column { version, array, bounds });
@@ -190,7 +201,7 @@ impl Chunks {
             }
             column
         });
-        Ok(made.collect())
+        Ok(Some(made.collect()))
     }
 }
 

@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::interleave;
-use arrow::datatypes::{Schema, SchemaRef, UInt64Type};
+use arrow::datatypes::{DataType, Schema, SchemaRef, UInt64Type};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column as ColumnName, ScalarValue};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{CastExpr, TryCastExpr};
 use datafusion::physical_expr::utils::{collect_columns, conjunction, reassign_expr_columns};
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 
@@ -24,12 +26,10 @@ use super::arrow_value::ColumnBuilder;
 use super::columns::Source;
 use super::error::from_datafusion;
 use super::output::{Conditions, Output, arrow_error};
-use super::scan::{Batches, ScanRequest};
+use super::scan::{BATCH_BYTES, Batches, ScanRequest, Step};
 
 /// So few rows are read from their records: whole chunks would be made for them.
 const FEW_ROWS: usize = 1024;
-/// How many records at a time are read of a chunk that is too large.
-const LARGE_STEP: u64 = 16;
 /// How often the reading of records looks whether it should stop.
 const CHECK_ROWS: usize = 1024;
 
@@ -103,8 +103,9 @@ impl ChunkScan {
         });
         let own = own.collect::<Result<Vec<_>>>()?;
         // What cannot be said of bounds is evaluated.
+        let of_bounds = own.iter().filter(|condition| keeps_order(condition, &schema)).cloned();
         let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&schema));
-        if let Some(predicate) = builder.build(conjunction(own.clone())) {
+        if let Some(predicate) = builder.build(conjunction(of_bounds)) {
             self.skipped = self.skipped_by(&predicate, &schema, &looked_at);
         }
         if looked_at.len() < self.sources.len() {
@@ -158,15 +159,10 @@ impl ChunkScan {
         let first = self.at / CHUNK_ROWS * CHUNK_ROWS;
         let end = (first + CHUNK_ROWS).min(self.to);
         let few = self.request.filters.is_empty() && self.output.remaining() <= FEW_ROWS;
-        if few && !self.is_cached(first) {
-            let step = self.output.remaining().max(LARGE_STEP as usize) as u64;
-            return self.read_records((self.at + step).min(end));
+        if self.at > first || (few && !self.is_cached(first)) {
+            return self.read_records(end);
         }
-        if self.at > first {
-            return self.read_records((self.at + LARGE_STEP).min(end));
-        }
-        let unflushed = self.unflushed(first, end)?;
-        let Some(unflushed) = unflushed else { return self.read_records((self.at + LARGE_STEP).min(end)) };
+        let Some(unflushed) = self.unflushed(first, end)? else { return self.read_records(end) };
         let read = match unflushed.rows.is_empty() {
             true if self.skipped.contains(&first) => Some(()),
             true => self.read_flushed(first)?,
@@ -174,7 +170,7 @@ impl ChunkScan {
         };
         match read {
             Some(()) => self.at = end,
-            None => self.read_records((self.at + LARGE_STEP).min(end))?,
+            None => self.read_records(end)?,
         }
         Ok(())
     }
@@ -235,14 +231,10 @@ impl ChunkScan {
             if rows.len().is_multiple_of(CHECK_ROWS) {
                 request.cancel.check()?;
             }
-            Ok(if bytes > super::scan::BATCH_BYTES {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
+            Ok(if bytes > BATCH_BYTES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         let arrays = builders.into_iter().map(|(_, mut builder)| builder.finish()).collect();
-        Ok((bytes <= super::scan::BATCH_BYTES).then_some(Unflushed { rows, arrays }))
+        Ok((bytes <= BATCH_BYTES).then_some(Unflushed { rows, arrays }))
     }
 
     /// Reads a chunk and what was written to it since, in the order of the rows; nothing where it is too large.
@@ -278,20 +270,29 @@ impl ChunkScan {
         self.pass(arrays, places.len()).map(Some)
     }
 
-    /// Reads the rows up to a sequence from their records.
+    /// Reads rows up to a sequence from their records, as many as a batch takes.
     fn read_records(&mut self, end: u64) -> Result<()> {
         let mut builders: Vec<(Source, ColumnBuilder)> =
             self.sources.iter().map(|source| (*source, source.builder(0))).collect();
-        let mut rows = 0_usize;
+        let most = match self.request.filters.is_empty() {
+            true => self.output.remaining().min(FEW_ROWS),
+            false => FEW_ROWS,
+        };
+        let (mut rows, mut at) = (0_usize, end);
         let request = &self.request;
         request.view.scan(request.type_id, self.at, end, &mut |row, record| {
             for (source, builder) in &mut builders {
                 source.append(builder, row, record)?;
             }
             rows += 1;
-            Ok(ControlFlow::Continue(()))
+            let bytes = builders.iter().map(|(_, builder)| builder.bytes()).sum::<usize>();
+            if rows < most && bytes < BATCH_BYTES {
+                return Ok(ControlFlow::Continue(()));
+            }
+            at = row.sequence() + 1;
+            Ok(ControlFlow::Break(()))
         })?;
-        self.at = end;
+        self.at = at;
         let arrays = builders.into_iter().map(|(_, mut builder)| builder.finish()).collect();
         self.pass(arrays, rows)
     }
@@ -315,35 +316,57 @@ impl ChunkScan {
         Ok(())
     }
 
-    fn read(&mut self) -> Result<Option<RecordBatch>> {
-        loop {
-            if let Some(batch) = self.output.take() {
-                return Ok(Some(batch));
-            }
-            if self.done {
-                return Ok(None);
-            }
-            if self.at < self.to && self.output.remaining() > 0 {
-                self.skip_empty()?;
-            }
-            if self.at < self.to && self.output.remaining() > 0 {
-                self.step()?;
-            } else {
-                self.output.finish()?;
-                self.done = true;
-            }
+    fn read(&mut self) -> Result<Step> {
+        if let Some(batch) = self.output.take() {
+            return Ok(Step::Batch(batch));
         }
+        if self.done {
+            return Ok(Step::End);
+        }
+        if self.at < self.to && self.output.remaining() > 0 {
+            self.skip_empty()?;
+        }
+        if self.at < self.to && self.output.remaining() > 0 {
+            self.step()?;
+        } else {
+            self.output.finish()?;
+            self.done = true;
+        }
+        Ok(self.output.take().map_or(Step::Pause, Step::Batch))
     }
 }
 
 impl Batches for ChunkScan {
-    fn next(&mut self) -> Result<Option<RecordBatch>> {
+    fn next(&mut self) -> Result<Step> {
         let read = self.read();
         if read.is_err() {
             (self.done, self.at) = (true, self.to);
         }
         read
     }
+}
+
+/// Whether a condition can be judged by the lowest and the highest value: casts in it keep the order of values. The
+/// time of day of a timestamp does not, nor does the truth of a number.
+fn keeps_order(condition: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
+    let cast = |from: &Arc<dyn PhysicalExpr>, to: &DataType| {
+        let is_day = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
+        let is_text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+        from.data_type(schema).is_ok_and(|from| {
+            from == *to
+                || (from.is_numeric() && to.is_numeric())
+                || (is_day(&from) && is_day(to))
+                || (is_text(&from) && is_text(to))
+        })
+    };
+    let own = if let Some(found) = condition.downcast_ref::<CastExpr>() {
+        cast(found.expr(), found.cast_type())
+    } else if let Some(found) = condition.downcast_ref::<TryCastExpr>() {
+        cast(found.expr(), found.cast_type())
+    } else {
+        true
+    };
+    own && condition.children().into_iter().all(|child| keeps_order(child, schema))
 }
 
 /// What is known of the columns that conditions look at, chunk by chunk.

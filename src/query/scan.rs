@@ -7,6 +7,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
@@ -246,16 +247,23 @@ impl ExecutionPlan for ScanExec {
             ),
             _ => Box::new(RowScan::new(&self.request, &self.read_schema, &schema)),
         };
-        let batches = std::iter::from_fn(move || {
+        let batches = futures::stream::poll_fn(move |context| {
             let timer = metrics.elapsed_compute().clone();
             let _timer = timer.timer();
-            let batch = rows.next().transpose()?;
-            if let Ok(batch) = &batch {
-                metrics.record_output(batch.num_rows());
-            }
-            Some(batch.map_err(to_datafusion))
+            Poll::Ready(match rows.next() {
+                Ok(Step::Batch(batch)) => {
+                    metrics.record_output(batch.num_rows());
+                    Some(Ok(batch))
+                }
+                Ok(Step::Pause) => {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Ok(Step::End) => None,
+                Err(error) => Some(Err(to_datafusion(error))),
+            })
         });
-        let stream = RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches));
+        let stream = RecordBatchStreamAdapter::new(schema, batches);
         Ok(Box::pin(cooperative(stream)))
     }
 
@@ -294,13 +302,23 @@ impl ExecutionPlan for ScanExec {
     }
 }
 
+/// What a scan has come to.
+pub enum Step {
+    /// Rows.
+    Batch(RecordBatch),
+    /// No rows yet: others may have the thread, and whoever lost interest can say so.
+    Pause,
+    /// No more rows.
+    End,
+}
+
 /// Batches that are made one after the other.
 pub trait Batches: Send {
-    /// The next batch; nothing at the end, and behind an error.
+    /// Goes on; to the end behind an error.
     ///
     /// # Errors
     /// `Cancelled`, `TimedOut`; `Corrupt` for a damaged record; `Io`; what a condition fails with.
-    fn next(&mut self) -> Result<Option<RecordBatch>>;
+    fn next(&mut self) -> Result<Step>;
 }
 
 /// Rows whose handles are looked up.
@@ -337,17 +355,17 @@ impl RowScan {
         Ok(rows)
     }
 
-    fn read(&mut self) -> Result<Option<RecordBatch>> {
+    fn read(&mut self) -> Result<Step> {
         if self.rows.is_none() {
             self.rows = Some(self.handles()?.into_iter());
         }
         let Self { request, reader, rows, done } = self;
-        loop {
+        for _ in 0..CHECK_ROWS {
             if let Some(batch) = reader.take() {
-                return Ok(Some(batch));
+                return Ok(Step::Batch(batch));
             }
             if *done {
-                return Ok(None);
+                return Ok(Step::End);
             }
             match rows.as_mut().and_then(Iterator::next) {
                 Some(row) if !reader.is_done() => {
@@ -359,11 +377,12 @@ impl RowScan {
                 }
             }
         }
+        Ok(Step::Pause)
     }
 }
 
 impl Batches for RowScan {
-    fn next(&mut self) -> Result<Option<RecordBatch>> {
+    fn next(&mut self) -> Result<Step> {
         let read = self.read();
         if read.is_err() {
             (self.rows, self.done) = (Some(Vec::new().into_iter()), true);

@@ -428,25 +428,9 @@ fn positive_zeros(result: ColumnarValue) -> DataFusionResult<ColumnarValue> {
 }
 
 /// Functions of floats that never give -0.0 where none went in. Others may: `power(-1e-200, 3)` and the like.
-const POSITIVE_ZEROS: [&str; 18] = [
-    "abs",
-    "acos",
-    "acosh",
-    "arrow_cast",
-    "coalesce",
-    "cosh",
-    "exp",
-    "greatest",
-    "least",
-    "ln",
-    "log10",
-    "log2",
-    "nullif",
-    "nvl",
-    "pi",
-    "random",
-    "signum",
-    "sqrt",
+const POSITIVE_ZEROS: [&str; 17] = [
+    "abs", "acos", "acosh", "coalesce", "cosh", "exp", "greatest", "least", "ln", "log10", "log2", "nullif",
+    "nvl", "pi", "random", "signum", "sqrt",
 ];
 
 /// Whether a float may be -0.0 though no float below it is.

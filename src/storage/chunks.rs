@@ -2,7 +2,7 @@
 //!
 //! A chunk is the rows of [`CHUNK_ROWS`] sequences in a row. What is derived from flushed rows (columns, later
 //! adjacency) is kept by chunk and version, and is thrown away where the version is another one. Versions count
-//! from the opening of the database: a chunk that no flush has touched since has version 0.
+//! from the opening of the database: a chunk that no flush has touched since has the lowest.
 
 use std::collections::HashMap;
 
@@ -14,9 +14,19 @@ use super::keys;
 /// Sequences of a chunk.
 pub const CHUNK_ROWS: u64 = 8192;
 
+/// A version of a chunk; later ones are greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct ChunkVersion {
+    /// How often the tables' files were opened again.
+    epoch: u64,
+    /// The last transaction of the flush that last changed the chunk.
+    lsn: u64,
+}
+
 /// The versions of all chunks, as of one snapshot of the tables.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ChunkVersions {
+    epoch: u64,
     changed: HashMap<u64, u64>,
 }
 
@@ -27,15 +37,20 @@ fn chunk_of(row: RowId) -> u64 {
 
 impl ChunkVersions {
     /// The version of the chunk that a row is in.
-    pub(crate) fn of(&self, row: RowId) -> u64 {
-        self.changed.get(&chunk_of(row)).copied().unwrap_or(0)
+    pub(crate) fn of(&self, row: RowId) -> ChunkVersion {
+        ChunkVersion { epoch: self.epoch, lsn: self.changed.get(&chunk_of(row)).copied().unwrap_or(0) }
     }
 
     /// The versions after a flush of all transactions up to `lsn`.
     pub(crate) fn after(&self, touched: &Touched, lsn: u64) -> Self {
         let mut changed = self.changed.clone();
         changed.extend(touched.0.iter().map(|chunk| (*chunk, lsn)));
-        Self { changed }
+        Self { epoch: self.epoch, changed }
+    }
+
+    /// The versions after the tables' files were opened again behind a failure: what failed may have reached them.
+    pub(crate) fn reopened(&self) -> Self {
+        Self { epoch: self.epoch + 1, changed: self.changed.clone() }
     }
 }
 
@@ -74,10 +89,10 @@ mod tests {
         let before = ChunkVersions::default();
         let versions = before.after(&touched, 9).after(&Touched(vec![chunk_of(row(2, 0))]), 12);
         let of = |type_id, sequence| versions.of(row(type_id, sequence));
-        assert_eq!(
-            [of(1, 0), of(1, CHUNK_ROWS - 1), of(1, 2 * CHUNK_ROWS - 1), of(1, 2 * CHUNK_ROWS)],
-            [9, 9, 9, 0]
-        );
-        assert_eq!([of(2, 1), of(3, 0), before.of(row(1, 0))], [12, 0, 0]);
+        let at = |lsn| ChunkVersion { epoch: 0, lsn };
+        let ends = [0, CHUNK_ROWS - 1, 2 * CHUNK_ROWS - 1, 2 * CHUNK_ROWS].map(|sequence| of(1, sequence));
+        assert_eq!(ends, [9, 9, 9, 0].map(at));
+        assert_eq!([of(2, 1), of(3, 0), before.of(row(1, 0))], [12, 0, 0].map(at));
+        assert!(versions.reopened().of(row(3, 0)) > of(2, 1));
     }
 }

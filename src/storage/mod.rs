@@ -37,7 +37,7 @@ mod write;
 
 pub use backend::{BackendStats, Batch, Changes, Put, Snapshot, StorageBackend, Table, TableStats};
 pub use catalog::{Catalog, closest};
-pub use chunks::CHUNK_ROWS;
+pub use chunks::{CHUNK_ROWS, ChunkVersion};
 pub(crate) use contain::contain;
 pub use contain::panic_is_contained;
 pub use disk::{Disk, OsDisk, RawFile};

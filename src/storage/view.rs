@@ -19,7 +19,7 @@ use crate::model::{Edge, EdgeId, Node, NodeId, Result, RowId, TypeId, Value};
 
 use super::backend::{Snapshot, Table, Visitor};
 use super::catalog::Catalog;
-use super::chunks::ChunkVersions;
+use super::chunks::{ChunkVersion, ChunkVersions};
 use super::index_key::{IndexKey, IndexRange};
 use super::keys::{self, Counter};
 use super::memtable::Memtable;
@@ -181,7 +181,7 @@ impl View {
     /// The version of the chunk that a row is in, as [`View::scan_flushed`] reads it: chunks of equal versions have
     /// equal flushed rows.
     #[must_use]
-    pub fn chunk_version(&self, row: RowId) -> u64 {
+    pub fn chunk_version(&self, row: RowId) -> ChunkVersion {
         self.tree.chunks.of(row)
     }
 

@@ -219,3 +219,86 @@ fn rows_that_are_gone_cost_no_chunks() {
         [[Value::Integer(30_000), Value::Integer(450_015_000)]]
     );
 }
+
+#[test]
+fn a_column_of_another_type_is_read_before_and_after_it_is_flushed() {
+    let db = Database::in_memory().unwrap();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE t (k INT, a INT, b DATE, c INT)");
+    execute(
+        &session,
+        "INSERT INTO t SELECT i, i, DATE '2026-01-01' + i::int, i FROM generate_series(1, 3000) AS g(i)",
+    );
+    db.store().checkpoint().unwrap();
+    let looks = |text: &str| {
+        let sql = "SELECT count(*), max(a), max(b) FROM t WHERE a <> '' AND k < 10";
+        let found = rows(&session, sql)[0].iter().map(Value::to_text).collect::<Vec<_>>();
+        assert_eq!(found.join("|"), text);
+    };
+    execute(&session, "ALTER TABLE t ALTER COLUMN b TYPE TIMESTAMP");
+    execute(&session, "BEGIN");
+    execute(&session, "ALTER TABLE t ALTER COLUMN a TYPE TEXT");
+    looks("9|9|2026-01-10T00:00:00Z");
+    execute(&session, "COMMIT");
+    looks("9|9|2026-01-10T00:00:00Z");
+    execute(&session, "ALTER TABLE t DROP COLUMN c");
+    execute(&session, "ALTER TABLE t ADD COLUMN c TEXT");
+    for _ in 0..2 {
+        looks("9|9|2026-01-10T00:00:00Z");
+        assert_eq!(
+            rows(&session, "SELECT count(*), count(c) FROM t WHERE k > 0")[0],
+            [3000, 0].map(Value::Integer)
+        );
+        db.store().checkpoint().unwrap();
+    }
+}
+
+#[test]
+fn conditions_whose_casts_keep_no_order_skip_no_chunk() {
+    let db = Database::in_memory().unwrap();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE t (at TIMESTAMP, n INT, f FLOAT, s TEXT)");
+    execute(
+        &session,
+        "INSERT INTO t VALUES ('2026-01-01 08:00', -5, -2.5, '10'), ('2026-01-02 05:00', 0, 0, '9'), \
+         ('2026-01-03 09:00', 5, 2.5, '08')",
+    );
+    db.store().checkpoint().unwrap();
+    for condition in [
+        "at::time < '06:00'",
+        "at::time = '05:00'",
+        "n::boolean IS FALSE",
+        "n::boolean IS NOT TRUE",
+        "NOT n::boolean",
+        "s::int = 9",
+        "n::text = '0'",
+        "f::int = 0",
+        "at::date = '2026-01-02'",
+        "at::text LIKE '%05:00%'",
+        "n::float BETWEEN -0.5 AND 0.5",
+    ] {
+        // The first look makes the columns, the second one knows their bounds.
+        for look in 1..=2 {
+            let sql = format!("SELECT count(*) FROM t WHERE {condition}");
+            assert_eq!(rows(&session, &sql), [[Value::Integer(1)]], "look {look}: {condition}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_reads_large_values_a_few_at_a_time() {
+    let db = Database::in_memory().unwrap();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE files (k INT, data BYTEA)");
+    execute(
+        &session,
+        "INSERT INTO files SELECT i, repeat('x', 3000000)::bytea FROM generate_series(1, 30) AS g(i)",
+    );
+    db.store().checkpoint().unwrap();
+    let batches = db.executor().block_on(session.query("SELECT k, data FROM files LIMIT 25", &[])).unwrap();
+    assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 25);
+    let largest = batches.iter().map(|batch| batch.get_array_memory_size()).max().unwrap();
+    assert!(largest < 64 << 20, "a batch takes {largest} bytes");
+    let sizes = rows(&session, "SELECT k, length(data) FROM files WHERE k % 10 = 0");
+    assert_eq!(sizes, [10, 20, 30].map(|k| vec![Value::Integer(k), Value::Integer(3_000_000)]));
+}

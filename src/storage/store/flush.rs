@@ -185,7 +185,10 @@ impl Shared {
         self.backend.recover()?;
         let snapshot = self.backend.snapshot()?;
         let mut writer = self.writer.lock();
-        self.change_tree(&mut writer, |tree| tree.snapshot = snapshot);
+        self.change_tree(&mut writer, |tree| {
+            tree.snapshot = snapshot;
+            tree.chunks = Arc::new(tree.chunks.reopened());
+        });
         Ok(())
     }
 
