@@ -423,15 +423,14 @@ fn ctrl_c_stops_a_running_statement_and_the_repl_goes_on() {
     pty.keys("\x03");
     pty.shows("error: cancelled");
     pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb>"));
-    // What is typed in the moment in which the terminal is made ready for the prompt may be lost.
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    pty.keys("SET statement_timeout = '50ms';\r");
-    pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\nSET\naresadb>"));
-    pty.keys("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b;\r");
-    pty.shows("the statement was stopped by its timeout of 50 ms");
-    pty.wait("the prompt", |s| s.contents().trim_end().ends_with("\naresadb>"));
-    pty.keys("SELECT 40 + 2 AS answer;\r");
-    pty.shows("42");
+    pty.line("SET statement_timeout = '50ms';", |s| {
+        s.contents().contains("\nSET\n") && s.contents().trim_end().ends_with("\naresadb>")
+    });
+    pty.line("SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 100000000) b;", |s| {
+        s.contents().contains("the statement was stopped by its timeout of 50 ms")
+            && s.contents().trim_end().ends_with("\naresadb>")
+    });
+    pty.line("SELECT 40 + 2 AS answer;", |s| s.contents().contains("42"));
     pty.keys(".exit\r");
     pty.ends(0);
 }

@@ -77,6 +77,24 @@ impl Pty {
         self.writer.flush().unwrap();
     }
 
+    /// Types a line at a prompt until it is answered. What arrives in the moment in which the terminal is made ready
+    /// may be lost: then it is typed again, as people do.
+    pub fn line(&mut self, line: &str, answered: impl Fn(&vt100::Screen) -> bool) {
+        for _ in 0..5 {
+            self.keys(&format!("{line}\r"));
+            let end = Instant::now() + Duration::from_secs(10);
+            while Instant::now() < end {
+                if answered(self.shared.parser.lock().unwrap().screen()) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            // What came of it is taken away.
+            self.keys("\x15");
+        }
+        panic!("{line:?} was not answered:\n{}", self.text());
+    }
+
     /// The text on the screen.
     pub fn text(&self) -> String {
         self.shared.parser.lock().unwrap().screen().contents()
