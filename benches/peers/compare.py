@@ -9,7 +9,6 @@ the peers run within this process.
 
 import argparse
 import csv
-import decimal
 import gzip
 import io
 import math
@@ -79,13 +78,7 @@ def run(*words):
 
 
 def cell(value):
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, decimal.Decimal):
-        return str(value)
-    return str(value)
+    return "" if value is None else str(value)
 
 
 def same(a, b):
