@@ -27,6 +27,7 @@ mod decimal;
 mod dialect;
 mod dml;
 mod domain;
+mod early_semi;
 mod edit_source;
 mod error;
 mod exact;

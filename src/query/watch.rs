@@ -17,20 +17,23 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_optimizer::{PhysicalOptimizerContext, PhysicalOptimizerRule};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::early_semi::{EarlySemiJoins, PLACES_CONDITIONS};
 use super::error::to_datafusion;
 use super::plain_filter::{MOVES_PROJECTIONS, PlainFilters};
 use super::provider::StatementState;
 
-/// Puts the looks into a session's planner: its rules are the default ones, watched, and what one of them needs
-/// before it.
+/// Puts the looks into a session's planner: its rules are the default ones, watched, and ours beside
+/// those they belong to.
 pub fn watched(builder: SessionStateBuilder, state: &Arc<StatementState>) -> SessionStateBuilder {
     let analyzer = Analyzer::new().rules.into_iter().map(|rule| {
         let rule: Arc<dyn AnalyzerRule + Send + Sync> = Arc::new(Watched { rule, state: Arc::clone(state) });
         rule
     });
-    let optimizer = Optimizer::new().rules.into_iter().map(|rule| {
+    let optimizer = Optimizer::new().rules.into_iter().flat_map(|rule| {
+        let after: Option<Arc<dyn OptimizerRule + Send + Sync>> =
+            (rule.name() == PLACES_CONDITIONS).then(|| Arc::new(EarlySemiJoins) as _);
         let rule: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Watched { rule, state: Arc::clone(state) });
-        rule
+        [rule].into_iter().chain(after)
     });
     let physical = PhysicalOptimizer::new().rules.into_iter().flat_map(|rule| {
         let plain = rule.name() == MOVES_PROJECTIONS;

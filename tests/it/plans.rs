@@ -144,3 +144,39 @@ fn a_short_query_is_faster_with_its_plan() {
     }
     println!("a join of two rows: {:?} planned each time, {:?} with its plan", took[0], took[1]);
 }
+
+#[test]
+fn a_semi_join_is_asked_before_a_join_that_keeps_every_row() {
+    let (_db, [one, _two]) = sessions(&[
+        "CREATE TABLE a (k INT, x INT)",
+        "CREATE TABLE b (k INT, y INT)",
+        "CREATE TABLE c (x INT)",
+        "INSERT INTO a SELECT i, i % 10 FROM generate_series(1, 100) AS s(i)",
+        "INSERT INTO b SELECT i % 50, i FROM generate_series(1, 200) AS s(i)",
+        "INSERT INTO c VALUES (3), (4), (NULL), (3)",
+    ]);
+    let first = |query: &str| {
+        let plan = one.run(&format!("EXPLAIN {query}")).unwrap();
+        let at = |what: &str| plan.find(what).unwrap_or_else(|| panic!("no {what} in {plan}"));
+        if at("Inner Join") < at("LeftSemi Join") { "semi join" } else { "join" }
+    };
+    let counted = |condition: &str| {
+        format!(
+            "SELECT count(*), sum(b.y) FROM a JOIN b ON a.k = b.k WHERE a.x IN (SELECT x FROM c){condition}"
+        )
+    };
+    assert_eq!(first(&counted("")), "semi join");
+    one.gives(&counted(""), "40|3940");
+    // The join may leave few rows to ask.
+    assert_eq!(first(&counted(" AND b.y = 7")), "join");
+    one.gives(&counted(" AND b.y = 3"), "1|3");
+    // A condition on the table itself changes nothing, nor does a third table.
+    assert_eq!(first(&counted(" AND a.x > 3")), "semi join");
+    let three = "SELECT count(*) FROM b, a, b AS d
+        WHERE a.k = b.k AND b.y = d.y AND EXISTS (SELECT 1 FROM c WHERE c.x = a.x)";
+    assert_eq!(first(three), "semi join");
+    one.gives(three, "40");
+    // What is not there decides nothing early: rows without a partner stay.
+    one.gives("SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k WHERE a.x IN (SELECT x FROM c)", "50");
+    one.gives("SELECT count(*) FROM a JOIN b ON a.k = b.k WHERE a.x NOT IN (SELECT x FROM c)", "0");
+}
