@@ -1,4 +1,4 @@
-"""AresaDB beside SQLite and DuckDB: the same data, the same work in turns, answers that must agree.
+"""AresaDB beside SQLite, DuckDB and, for graphs, Ladybug: the same data and work in turns, answers that must agree.
 
     python3 benches/peers/compare.py [--program target/release/aresadb] [--scale 0.1] [--debian FOLDER] [--rounds 5]
 
@@ -24,11 +24,13 @@ import tempfile
 import time
 import venv
 
-PEERS = ["duckdb==1.4.2", "tpchgen-cli==4.0.0"]
+PEERS = ["duckdb==1.4.2", "ladybug==0.22.0", "tpchgen-cli==4.0.0"]
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TABLES = ["region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem"]
 ROWS = 1_000_000
+# How often a short statement runs in one turn: the pipe to the program then weighs little.
+TIMES = 10
 
 
 def own_environment():
@@ -54,8 +56,9 @@ class Shell:
         arguments = [program, "-d", str(database), "-f", "csv"]
         self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def rows(self, sql):
-        self.process.stdin.write(f"{sql};\nSELECT '{self.END}' AS x;\n")
+    def rows(self, sql, times=1):
+        """The rows of a statement that runs so many times."""
+        self.process.stdin.write(f"{sql};\n" * times + f"SELECT '{self.END}' AS x;\n")
         self.process.stdin.flush()
         lines = []
         while (line := self.process.stdout.readline()).strip() != self.END:
@@ -63,7 +66,8 @@ class Shell:
                 raise SystemExit(f"the program ended in {sql}")
             lines.append(line)
         # The last line is the header of the mark.
-        return [tuple(row) for row in list(csv.reader(io.StringIO("".join(lines[:-1]))))[1:]]
+        rows = list(csv.reader(io.StringIO("".join(lines[:-1]))))
+        return [tuple(row) for row in rows[1 : len(rows) // times]]
 
     def close(self):
         self.process.stdin.close()
@@ -101,26 +105,27 @@ def check(what, answers):
             raise SystemExit(f"{what}: {name} answers {rows[:3]}, {first} {expected[:3]}")
 
 
-def in_turns(what, contestants, rounds, table, answers_agree=True):
-    """Runs the contestants in turns and adds a line of medians; the first run of each is not counted."""
+def in_turns(what, contestants, rounds, table, answers_agree=True, times=1):
+    """Runs the contestants in turns and adds a line of medians of one of the `times` that the work is done in a run;
+    the first run of each is not counted."""
     answers = {name: work() for name, work in contestants.items()}
     if answers_agree:
         check(what, answers)
-    times = {name: [] for name in contestants}
+    taken = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, work in contestants.items():
             began = time.perf_counter()
             work()
-            times[name].append(time.perf_counter() - began)
-    table.add(what, {name: statistics.median(spans) for name, spans in times.items()})
+            taken[name].append(time.perf_counter() - began)
+    table.add(what, {name: statistics.median(spans) / times for name, spans in taken.items()})
 
 
 class Table:
-    PEERS = ["DuckDB", "SQLite"]
+    PEERS = ["DuckDB", "SQLite", "Ladybug"]
 
     def __init__(self):
         self.lines = []
-        print("| work | AresaDB | DuckDB | SQLite |\n|---|---|---|---|", flush=True)
+        print("| work | AresaDB | DuckDB | SQLite | Ladybug |\n|---|---|---|---|---|", flush=True)
 
     def add(self, what, medians):
         own = medians["AresaDB"]
@@ -167,6 +172,10 @@ def tpch(options, work, table):
     duck.close()
 
 
+def repeated(work):
+    return lambda: [work() for _ in range(TIMES)][0]
+
+
 def scans(options, work, table):
     import duckdb
 
@@ -193,40 +202,47 @@ def scans(options, work, table):
         ("sum of 1,000,000 rows in 10 groups", "SELECT v % 10 AS g, count(*), sum(k) FROM item GROUP BY 1 ORDER BY 1"),
     ]:
         contestants = {
-            "AresaDB": lambda: shell.rows(sql),
-            "DuckDB": lambda: duck.execute(sql).fetchall(),
-            "SQLite": lambda: lite.execute(sql).fetchall(),
+            "AresaDB": lambda: shell.rows(sql, TIMES),
+            "DuckDB": repeated(lambda: duck.execute(sql).fetchall()),
+            "SQLite": repeated(lambda: lite.execute(sql).fetchall()),
         }
-        in_turns(what, contestants, options.rounds, table)
+        in_turns(what, contestants, options.rounds, table, times=TIMES)
     shell.close()
 
 
 def debian(options, work, table):
     import duckdb
+    import ladybug
 
     source = options.debian
     nodes = ["package", "section", "tag"]
     edges = {"depends": "package", "recommends": "package", "suggests": "package", "in_section": "section", "tagged": "tag"}
     number = iter(range(1000))
 
-    def ours():
-        folder = work / f"debian{next(number)}.ares"
+    def fresh(kind):
+        return work / f"debian{next(number)}.{kind}"
+
+    def files(names):
+        return [source / f"{name}.csv.gz" for name in names]
+
+    def ours(folder):
         run(options.program, "init", folder)
-        for name in nodes:
-            run(options.program, "-d", folder, "import", source / f"{name}.csv.gz")
+        run(options.program, "-d", folder, "import", *files(nodes))
         run(options.program, "-d", folder, "--exec", "; ".join(f"CREATE INDEX {n}_name ON {n} (name)" for n in nodes))
-        for name, to in edges.items():
+        for to in nodes:
             ends = ["--from", "package.name=from", "--to", f"{to}.name=to"]
-            run(options.program, "-d", folder, "import", source / f"{name}.csv.gz", *ends)
-        shutil.rmtree(folder)
+            run(options.program, "-d", folder, "import", *files(n for n, end in edges.items() if end == to), *ends)
 
     def read(name):
         with gzip.open(source / f"{name}.csv.gz", "rt", newline="") as lines:
             rows = csv.reader(lines)
             return next(rows), list(rows)
 
-    def sqlite():
-        file = work / f"debian{next(number)}.sqlite"
+    def header(name):
+        with gzip.open(source / f"{name}.csv.gz", "rt", newline="") as lines:
+            return next(csv.reader(lines))
+
+    def sqlite(file):
         lite = sqlite3.connect(file, isolation_level=None)
         lite.execute("PRAGMA journal_mode = WAL")
         lite.execute("PRAGMA synchronous = FULL")
@@ -247,10 +263,8 @@ def debian(options, work, table):
             lite.execute(f"CREATE INDEX {name}_to ON {name} (to_id)")
         lite.execute("COMMIT")
         lite.close()
-        file.unlink()
 
-    def duck():
-        file = work / f"debian{next(number)}.duckdb"
+    def duck(file):
         connection = duckdb.connect(str(file))
         for name in nodes:
             connection.execute(f"CREATE TABLE {name} AS SELECT row_number() OVER () AS id, * FROM read_csv('{source / name}.csv.gz', all_varchar = true)")
@@ -262,10 +276,66 @@ def debian(options, work, table):
                 JOIN package f ON f.name = e."from" JOIN {to} t ON t.name = e."to" """
             )
         connection.close()
-        file.unlink()
 
-    contestants = {"AresaDB": ours, "DuckDB": duck, "SQLite": sqlite}
+    def graph_of(file):
+        database = ladybug.Database(str(file))
+        connection = ladybug.Connection(database)
+        # It reads no compressed files, and no quoted line ends in several threads.
+        plain = {}
+        for name in [*nodes, *edges]:
+            plain[name] = fresh("csv")
+            with gzip.open(source / f"{name}.csv.gz") as packed, open(plain[name], "wb") as out:
+                shutil.copyfileobj(packed, out)
+        for name in nodes:
+            columns = ", ".join(f"`{column}` STRING" for column in header(name))
+            connection.execute(f"CREATE NODE TABLE {name} ({columns}, PRIMARY KEY (name))")
+        for name, to in edges.items():
+            columns = "".join(f", `{column}` STRING" for column in header(name)[2:])
+            connection.execute(f"CREATE REL TABLE {name} (FROM package TO {to}{columns})")
+        for name, lines in plain.items():
+            connection.execute(f"COPY {name} FROM '{lines}' (HEADER = true, PARALLEL = false)")
+            lines.unlink()
+        connection.close()
+        database.close()
+
+    def made_and_gone(make, kind):
+        def work():
+            place = fresh(kind)
+            make(place)
+            shutil.rmtree(place) if place.is_dir() else place.unlink()
+
+        return work
+
+    makers = {"AresaDB": (ours, "ares"), "DuckDB": (duck, "duckdb"), "SQLite": (sqlite, "sqlite"), "Ladybug": (graph_of, "lbug")}
+    contestants = {name: made_and_gone(*maker) for name, maker in makers.items()}
     in_turns("import of the Debian graph, with names indexed", contestants, options.rounds, table, False)
+    places = {name: fresh(kind) for name, (_, kind) in makers.items()}
+    for name, (make, _) in makers.items():
+        make(places[name])
+    shell = Shell(options.program, places["AresaDB"])
+    connection = duckdb.connect(str(places["DuckDB"]))
+    lite = sqlite3.connect(places["SQLite"])
+    graph = ladybug.Connection(ladybug.Database(str(places["Ladybug"])))
+    for what, sql, cypher in [
+        (
+            "paths of two dependencies",
+            "SELECT count(*) FROM depends a JOIN depends b ON a.to_id = b.from_id",
+            "MATCH (:package)-[:depends]->(:package)-[:depends]->(:package) RETURN count(*)",
+        ),
+        (
+            "packages that most depend on",
+            "SELECT p.name, count(*) AS c FROM depends d JOIN package p ON p.id = d.to_id GROUP BY p.name ORDER BY c DESC, p.name LIMIT 10",
+            "MATCH (:package)-[:depends]->(p:package) RETURN p.name, count(*) AS c ORDER BY c DESC, p.name LIMIT 10",
+        ),
+    ]:
+        contestants = {
+            "AresaDB": lambda: shell.rows(sql, TIMES),
+            "DuckDB": repeated(lambda: connection.execute(sql).fetchall()),
+            "SQLite": repeated(lambda: lite.execute(sql).fetchall()),
+            "Ladybug": repeated(lambda: [tuple(row) for row in graph.execute(cypher)]),
+        }
+        in_turns(what, contestants, options.rounds, table, times=TIMES)
+    shell.close()
 
 
 def start(options, work, table):
@@ -287,8 +357,9 @@ def main():
         raise SystemExit(f"{options.program} is not there: cargo build --release, or --program PATH")
     own_environment()
     import duckdb
+    import ladybug
 
-    print(f"AresaDB {run(options.program, '--version').stdout.strip()}, DuckDB {duckdb.__version__}, SQLite {sqlite3.sqlite_version}")
+    print(f"AresaDB {run(options.program, '--version').stdout.strip()}, DuckDB {duckdb.__version__}, SQLite {sqlite3.sqlite_version}, Ladybug {ladybug.__version__}")
     print(f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}; medians of {options.rounds}\n")
     table = Table()
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
-use crate::model::{CancelToken, Error, PropertyType, Result, RowId, TypeDef, Value, escape_control};
+use crate::model::{CancelToken, Error, NodeId, PropertyType, Result, RowId, TypeDef, Value, escape_control};
 use crate::storage::{ValueRef, View, closest};
 
 use super::convert::value_from_text;
@@ -27,12 +27,17 @@ enum Lookup {
     /// The id itself: asked of the view each time.
     Id(View),
     /// Values as text; the property's type makes equal values equal text.
-    Values { property_type: PropertyType, rows: HashMap<Box<str>, Found> },
+    Values { property_type: PropertyType, rows: KeyRows },
 }
+
+/// By the value's text.
+type KeyRows = HashMap<Box<str>, Found>;
 
 #[derive(Clone, Copy)]
 struct Found {
     row: RowId,
+    /// Nil for a row that the file brought.
+    id: Uuid,
     /// Another row has the same value.
     several: bool,
     /// The file has set this row already.
@@ -60,11 +65,11 @@ impl KeyMap {
                 return Ok(named(Lookup::Id(view.clone())));
             }
             return match new_type {
-                Some(property_type) => Ok(named(Lookup::Values { property_type, rows: HashMap::new() })),
+                Some(property_type) => Ok(named(Lookup::Values { property_type, rows: KeyRows::default() })),
                 None => Err(unknown_property(definition, type_name, property)),
             };
         };
-        let mut rows: HashMap<Box<str>, Found> = HashMap::new();
+        let mut rows = KeyRows::default();
         rows.reserve(usize::try_from(view.live_rows(definition.id)?.min(1 << 24)).unwrap_or(0));
         let mut seen = 0u64;
         view.scan(definition.id, 0, RowId::MAX_SEQUENCE, &mut |row, record| {
@@ -72,10 +77,11 @@ impl KeyMap {
             if seen.is_multiple_of(ROWS_PER_LOOK) {
                 cancel.check()?;
             }
-            let insert = |text: &str, rows: &mut HashMap<Box<str>, Found>| match rows.get_mut(text) {
+            let id = record.id();
+            let insert = |text: &str, rows: &mut KeyRows| match rows.get_mut(text) {
                 Some(first) => first.several = true,
                 None => {
-                    rows.insert(text.into(), Found { row, several: false, used: false });
+                    rows.insert(text.into(), Found { row, id, several: false, used: false });
                 }
             };
             match record.property(found.id)? {
@@ -88,11 +94,11 @@ impl KeyMap {
         Ok(named(Lookup::Values { property_type: found.property_type, rows }))
     }
 
-    /// The one row whose property has the cell's value.
+    /// The one node whose property has the cell's value: its handle and its id.
     ///
     /// # Errors
     /// `NotFound` for none, `Constraint` for several, `BadInput` for a cell that is empty or not of the type.
-    pub fn row(&self, cell: Cell<'_>) -> Result<RowId> {
+    pub fn node(&self, cell: Cell<'_>) -> Result<(RowId, NodeId)> {
         let (type_name, property) = (&self.type_name, &self.property);
         let missing = |shown: &str| {
             Error::not_found(format!("there is no {type_name} with {property} '{}'", preview(shown)))
@@ -106,7 +112,7 @@ impl KeyMap {
                 let row = view.row_of(id)?.ok_or_else(|| missing(&text))?;
                 let is = view.catalog().by_id(row.type_id()).map_or("", |d| d.name.as_str());
                 if is == type_name {
-                    Ok(row)
+                    Ok((row, NodeId(id)))
                 } else {
                     Err(Error::constraint(format!("{id} is a {is}, a {type_name} is needed")))
                 }
@@ -126,7 +132,7 @@ impl KeyMap {
                     ))
                     .with_hint("look ends up by a property whose values are unique, or by id"));
                 }
-                Ok(found.row)
+                Ok((found.row, NodeId(found.id)))
             }
         }
     }
@@ -175,16 +181,13 @@ impl KeyMap {
     /// For `--key`: a row with this value was inserted.
     pub fn inserted(&mut self, value: &Value, row: RowId) {
         if let Lookup::Values { rows, .. } = &mut self.lookup {
-            rows.insert(value.to_text().into(), Found { row, several: false, used: true });
+            let found = Found { row, id: Uuid::nil(), several: false, used: true };
+            rows.insert(value.to_text().into(), found);
         }
     }
 }
 
-fn find(
-    rows: &HashMap<Box<str>, Found>,
-    property_type: PropertyType,
-    cell: Cell<'_>,
-) -> Result<Option<Found>> {
+fn find(rows: &KeyRows, property_type: PropertyType, cell: Cell<'_>) -> Result<Option<Found>> {
     let by = |text: &str| rows.get(text).copied();
     match cell {
         Cell::Text { bytes: b"", quoted: false } | Cell::Absent | Cell::Json(Value::Null) => Ok(None),

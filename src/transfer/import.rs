@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::model::{
-    CancelToken, EdgeEnds, Error, ErrorKind, PropertyId, PropertyType, Result, RowId, TypeDef, TypeId,
-    TypeKind, Value, sqlstate,
+    CancelToken, EdgeEnds, EdgeId, Error, ErrorKind, NodeId, PropertyId, PropertyType, Result, RowId,
+    TypeDef, TypeId, TypeKind, Value, sqlstate,
 };
 use crate::storage::{Store, Transaction, View};
 
@@ -191,6 +191,7 @@ enum KeyPlace {
 struct End {
     place: usize,
     column: String,
+    type_id: TypeId,
     /// Both ends share a map when they are looked up alike.
     map: Arc<KeyMap>,
 }
@@ -253,7 +254,8 @@ impl Plan {
             (ImportTarget::Edges { from, to, .. }, Some((from_map, to_map))) => {
                 let end = |lookup: &EndLookup, map| -> Result<End> {
                     let place = column_place(&file, &lookup.column, options)?;
-                    Ok(End { place, column: lookup.column.clone(), map })
+                    let type_id = view.catalog().require(&lookup.node_type)?.id;
+                    Ok(End { place, column: lookup.column.clone(), type_id, map })
                 };
                 Some((end(from, from_map)?, end(to, to_map)?))
             }
@@ -390,6 +392,8 @@ struct Batch {
 struct OpenBatch {
     transaction: Transaction,
     type_id: TypeId,
+    /// Nobody has written to the types of the ends since they were read.
+    ends_stand: bool,
     /// By place in [`Plan::columns`].
     properties: Vec<PropertyId>,
 }
@@ -477,9 +481,19 @@ impl Writer<'_> {
             let properties = (self.plan.columns.iter())
                 .map(|c| transaction.ensure_property(type_id, &c.name, c.property_type))
                 .collect::<Result<_>>()?;
-            self.batch.open = Some(OpenBatch { transaction, type_id, properties });
+            let ends_stand = self.ends_stand(&transaction);
+            self.batch.open = Some(OpenBatch { transaction, type_id, ends_stand, properties });
         }
         self.batch.open.as_mut().ok_or_else(|| Error::internal("no batch is open"))
+    }
+
+    /// Whether the nodes that were read for the ends are those that a transaction finds.
+    fn ends_stand(&self, transaction: &Transaction) -> bool {
+        let catalog = transaction.catalog();
+        let stands = |end: &End| {
+            catalog.by_id(end.type_id).is_some() && self.store.last_write(end.type_id).0 <= self.view.lsn()
+        };
+        self.plan.ends.as_ref().is_some_and(|(from, to)| stands(from) && stands(to))
     }
 
     fn commit(&mut self, watch: &mut Watch<'_>) -> Result<()> {
@@ -531,7 +545,7 @@ impl Writer<'_> {
         let at_row = |error| Bad::row(line, error);
         let (id, values) = self.values(file)?;
         let ends = match &self.plan.ends {
-            Some((from, to)) => Some((end_row(from, file)?, end_row(to, file)?)),
+            Some((from, to)) => Some((end_node(from, file)?, end_node(to, file)?)),
             None => None,
         };
         let existing = self.claim_key(id, &values).map_err(at_row)?;
@@ -553,11 +567,16 @@ impl Writer<'_> {
             (values.into_iter().filter(|(_, value)| !value.is_null())).filter_map(place).collect();
         let row = match ends {
             Some((from, to)) => {
-                let id = id.map(crate::model::EdgeId);
-                open.transaction.insert_edge(open.type_id, id, from, to, values).map_err(at_row)?.0
+                let id = id.map(EdgeId);
+                let inserted = if open.ends_stand {
+                    open.transaction.insert_edge_between(open.type_id, id, from, to, values)
+                } else {
+                    open.transaction.insert_edge(open.type_id, id, from.0, to.0, values)
+                };
+                inserted.map_err(at_row)?.0
             }
             None => {
-                let id = id.map(crate::model::NodeId);
+                let id = id.map(NodeId);
                 open.transaction.insert_node(open.type_id, id, values).map_err(at_row)?.0
             }
         };
@@ -633,8 +652,8 @@ impl Writer<'_> {
     }
 }
 
-fn end_row(end: &End, file: &Rows) -> std::result::Result<RowId, Bad> {
-    end.map.row(file.cell(end.place)).map_err(|error| Bad {
+fn end_node(end: &End, file: &Rows) -> std::result::Result<(RowId, NodeId), Bad> {
+    end.map.node(file.cell(end.place)).map_err(|error| Bad {
         line: file.line(),
         column: Some(end.column.clone()),
         error,

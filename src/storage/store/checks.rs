@@ -19,11 +19,17 @@ use crate::storage::planted::{Bug, Planted};
 use crate::storage::view::View;
 use crate::storage::write::{Finished, NeededNode, edge_at_type};
 
-/// Checks a transaction against the latest appended state. See the module's head.
+/// Checks a transaction against the latest appended state. See the module's head. `last_writes` says when rows of a
+/// type were last written.
 ///
 /// # Errors
 /// `Conflict`; `Corrupt`, `Io`.
-pub(super) fn check(finished: &Finished, latest: &View, planted: Planted) -> Result<()> {
+pub(super) fn check(
+    finished: &Finished,
+    latest: &View,
+    last_writes: &HashMap<TypeId, u64>,
+    planted: Planted,
+) -> Result<()> {
     let effects = &finished.effects;
     let conflict = |what: &str| Err(conflict(what));
     for (row, seen) in effects.changed.iter().filter(|_| !planted.has(Bug::SkipRowsCheck)) {
@@ -36,8 +42,14 @@ pub(super) fn check(finished: &Finished, latest: &View, planted: Planted) -> Res
             return conflict("a row that this transaction changes was changed by another");
         }
     }
-    let relied_on =
-        |(row, node): &(&RowId, &NeededNode)| node.committed && !effects.deleted_nodes.contains(row);
+    // Of a type that nobody wrote to, and that still is, every node lives that did.
+    let untouched = |id: TypeId| {
+        last_writes.get(&id).is_none_or(|lsn| *lsn <= finished.base.lsn())
+            && latest.catalog().by_id(id).is_some()
+    };
+    let relied_on = |(row, node): &(&RowId, &NeededNode)| {
+        node.committed && !untouched(row.type_id()) && !effects.deleted_nodes.contains(row)
+    };
     for (row, _) in effects.needed.iter().filter(relied_on).filter(|_| !planted.has(Bug::SkipEndsCheck)) {
         if !latest.read(*row, &mut |_| Ok(()))? {
             return conflict("a node that a new edge hangs on was deleted by another");

@@ -38,7 +38,7 @@ impl Shared {
         self.check_usable()?;
         let latest = writer.appended.clone();
         if latest.lsn() != finished.base.lsn() {
-            check(&finished, &latest, self.options.planted)?;
+            check(&finished, &latest, &writer.last_writes, self.options.planted)?;
             check_reshaped(&finished, &writer.last_writes)?;
         }
         let catalog = merged_catalog(&finished, &latest, &self.interner)?;

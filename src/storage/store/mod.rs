@@ -437,6 +437,12 @@ impl Store {
         self.shared.options.ids.next(self.shared.options.clock.now_micros())
     }
 
+    /// The last transaction that wrote rows of a type since the store was opened; 0 for none. Transactions that
+    /// are still on their way to the log count.
+    pub(crate) fn last_write(&self, type_id: TypeId) -> Lsn {
+        Lsn(self.shared.writer.lock().last_writes.get(&type_id).copied().unwrap_or(0))
+    }
+
     pub(crate) fn interner(&self) -> &Interner {
         &self.shared.interner
     }

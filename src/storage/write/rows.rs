@@ -135,6 +135,28 @@ impl Transaction {
         Ok((row, EdgeId(id)))
     }
 
+    /// As [`Transaction::insert_edge`], between nodes that the caller has read since anything of their types was
+    /// last written ([`Store::last_write`](crate::storage::Store::last_write)) and that this transaction does not
+    /// delete: they are not looked up again. The commit sees to what others do meanwhile.
+    ///
+    /// # Errors
+    /// As [`Transaction::insert_node`], and `Constraint` for an end of a type that the edge type is not declared for.
+    pub fn insert_edge_between(
+        &mut self,
+        type_id: TypeId,
+        id: Option<EdgeId>,
+        from: (RowId, NodeId),
+        to: (RowId, NodeId),
+        values: Vec<(PropertyId, Value)>,
+    ) -> Result<(RowId, EdgeId)> {
+        for (row, id) in [from, to] {
+            self.statement().effects.needed.entry(row).or_insert(NeededNode { id, committed: true });
+        }
+        let ends = EdgeEndsRef { from: from.1, to: to.1, from_row: from.0, to_row: to.0 };
+        let (row, id) = self.insert(type_id, id.map(|id| id.0), Some(ends), values)?;
+        Ok((row, EdgeId(id)))
+    }
+
     fn insert(
         &mut self,
         type_id: TypeId,
