@@ -215,14 +215,31 @@ impl Config {
         self.cache_bytes() / Self::PAGES_SHARE
     }
 
-    /// The part of the cache budget that goes to the columns of chunks, in bytes.
+    /// The part of the cache budget that goes to records looked up by id, in bytes.
+    #[must_use]
+    pub fn node_cache_bytes(&self) -> u64 {
+        self.cache_bytes() / Self::NODES_SHARE
+    }
+
+    /// The part of the cache budget that goes to the filter of ids, in bytes.
+    #[must_use]
+    pub fn id_filter_bytes(&self) -> u64 {
+        self.cache_bytes() / Self::ID_FILTER_SHARE
+    }
+
+    /// The part of the cache budget that goes to the columns of chunks, in bytes: what the others leave.
     #[must_use]
     pub fn chunk_cache_bytes(&self) -> u64 {
-        self.cache_bytes() - self.page_cache_bytes()
+        self.cache_bytes() - self.page_cache_bytes() - self.node_cache_bytes() - self.id_filter_bytes()
     }
 
     /// One part in so many of the cache budget is for pages.
     const PAGES_SHARE: u64 = 4;
+    /// One part in so many is for records looked up by id: a few hot ones pay, more of them are no faster than the
+    /// tables.
+    const NODES_SHARE: u64 = 16;
+    /// One part in so many is for the filter of ids, of which each takes about 20 bits at first.
+    const ID_FILTER_SHARE: u64 = 32;
 
     fn cache_bytes(&self) -> u64 {
         self.cache.max_size_mb.saturating_mul(1 << 20)

@@ -88,5 +88,5 @@ pub use rows::stopped;
 pub use session::{CommandResult, Outcome, SqlOptions, SqlSession};
 pub use signatures::{Signature, function_signatures};
 pub use statement::{relocate, split_statements, statement_at};
-pub use system::System;
+pub use system::{CacheFigures, System, caches};
 pub use transaction::{SessionTransaction, TransactionState};

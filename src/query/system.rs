@@ -7,6 +7,7 @@
 //!
 //! Must never: be written to, or show what was computed for another statement.
 
+mod caches;
 mod information;
 mod sessions;
 mod tables;
@@ -36,6 +37,7 @@ use super::error::to_datafusion;
 use super::provider::StatementState;
 use super::settings::Settings;
 
+pub use caches::{CacheFigures, caches};
 pub use information::INFORMATION_SCHEMA;
 pub use sessions::{Running, SessionEntry, Sessions};
 pub use tables::SYSTEM_SCHEMA;

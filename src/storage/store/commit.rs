@@ -139,11 +139,7 @@ impl Shared {
     /// Gives the appended and the published state another tree with the same content.
     pub(super) fn change_tree(&self, writer: &mut Writer, change: impl FnOnce(&mut Tree)) {
         let mut current = self.tree.lock();
-        let mut tree = Tree {
-            snapshot: Arc::clone(&current.snapshot),
-            memtables: current.memtables.clone(),
-            chunks: Arc::clone(&current.chunks),
-        };
+        let mut tree = Tree::clone(&current);
         change(&mut tree);
         let tree = Arc::new(tree);
         *current = Arc::clone(&tree);

@@ -23,6 +23,7 @@ mod commit;
 mod copy;
 mod flush;
 mod group;
+mod ids;
 mod recover;
 
 use std::collections::{HashMap, VecDeque};
@@ -38,11 +39,14 @@ use uuid::Uuid;
 use crate::model::{Clock, Config, Error, ErrorKind, IdGenerator, Result, SyncMode, TypeId};
 
 use super::backend::{BackendStats, StorageBackend};
+use super::caches::Caches;
 use super::disk::Disk;
 use super::folder::Folder;
+use super::id_filter::IdFilterStats;
 use super::intern::Interner;
 use super::log::{Ending, Files, Pending, check_log_formats};
 use super::memtable::Memtable;
+use super::node_cache::{NodeCache, NodeCacheStats};
 use super::planted::Planted;
 use super::view::{Tree, View};
 use super::write::{RowChecks, Transaction};
@@ -84,6 +88,12 @@ pub struct StoreOptions {
     pub background: bool,
     /// Open a damaged log up to the damage; only with `read_only`.
     pub salvage: bool,
+    /// The memory that records looked up by id again and again may take; 0: none is kept.
+    pub node_cache_bytes: u64,
+    /// How long a record that nobody looks up stays there.
+    pub cache_idle: Duration,
+    /// The memory that the filter of ids may take, which spares look-ups of ids that there are not; 0: there is none.
+    pub id_filter_bytes: u64,
     /// A mistake to make, for the fault harness.
     pub planted: Planted,
 }
@@ -105,6 +115,9 @@ impl StoreOptions {
             checkpoint_every: Duration::from_secs(30),
             background: true,
             salvage: false,
+            node_cache_bytes: 16 << 20,
+            cache_idle: Duration::from_secs(3600),
+            id_filter_bytes: 8 << 20,
             planted: Planted::default(),
         }
     }
@@ -178,6 +191,8 @@ struct Shared {
     flush_error: Mutex<Option<Error>>,
     keeper: Keeper,
     syncer: Keeper,
+    /// Makes a filter of ids.
+    filter_thread: Mutex<Option<JoinHandle<()>>>,
     flushed_lsn: AtomicU64,
     logged_bytes_flushed: AtomicU64,
     checkpointed_micros: AtomicI64,
@@ -258,7 +273,7 @@ impl Store {
         };
         let shared = Arc::new(Shared::new(backend, files, options, snapshot, &base, recovered, interner));
         let mut threads = Vec::new();
-        let mut start = |name: &str, work: fn(&Shared)| -> Result<()> {
+        let mut start = |name: &str, work: fn(&Arc<Shared>)| -> Result<()> {
             let shared = Arc::clone(&shared);
             let thread = std::thread::Builder::new().name(name.into());
             let started = thread.spawn(move || work(&shared));
@@ -268,7 +283,7 @@ impl Store {
         if shared.options.background {
             start("aresadb-keeper", Shared::keep)?;
             if shared.log.is_some() && shared.options.sync == SyncMode::Interval {
-                start("aresadb-syncer", Shared::keep_synced)?;
+                start("aresadb-syncer", |shared| shared.keep_synced())?;
             }
         }
         Ok(Arc::new(Self {
@@ -357,6 +372,7 @@ impl Store {
     pub fn close(&self) {
         self.shared.keeper.stop();
         self.shared.syncer.stop();
+        self.shared.stop_id_filter();
         for thread in std::mem::take(&mut *self.threads.lock()) {
             let _ = thread.join();
         }
@@ -389,6 +405,30 @@ impl Store {
             largest_group,
             memtable_bytes: shared.memtable_bytes(&shared.writer.lock()),
         })
+    }
+
+    /// Figures of the records that are kept for look-ups by id.
+    #[must_use]
+    pub fn node_cache_stats(&self) -> NodeCacheStats {
+        self.shared.caches().nodes.as_ref().map(NodeCache::stats).unwrap_or_default()
+    }
+
+    /// Figures of the filter of ids.
+    #[must_use]
+    pub fn id_filter_stats(&self) -> IdFilterStats {
+        let view = self.shared.published.load();
+        let tree = view.tree();
+        tree.caches.ids.stats(tree.filter.as_deref())
+    }
+
+    /// Makes the filter that spares look-ups of ids that there are not, on this thread. It comes by itself once there
+    /// were many of them; this is for who knows that there will be. Returns whether it was made: not where one is in
+    /// the making, or all ids are too many for its memory.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`: all is as before.
+    pub fn make_id_filter(&self) -> Result<bool> {
+        self.shared.make_id_filter()
     }
 
     /// What was found at opening that a user should know: a torn tail, missing data.
@@ -470,7 +510,9 @@ impl Shared {
         }
         let memtables = frozen.iter().map(|f: &Frozen| Arc::clone(&f.memtable));
         let memtables = memtables.chain([Arc::clone(&active)]).collect();
-        let tree = Arc::new(Tree { snapshot, memtables, chunks: Arc::default() });
+        let caches = Caches::new(options.node_cache_bytes, options.cache_idle, options.id_filter_bytes);
+        let caches = Arc::new(caches);
+        let tree = Arc::new(Tree { snapshot, memtables, chunks: Arc::default(), filter: None, caches });
         let view = View::committed(Arc::clone(&tree), Arc::new(recovered.catalog), end.lsn);
         let writer = Writer {
             appended: view.clone(),
@@ -499,6 +541,7 @@ impl Shared {
             flush_error: Mutex::new(None),
             keeper: Keeper::default(),
             syncer: Keeper::default(),
+            filter_thread: Mutex::default(),
             flushed_lsn: AtomicU64::new(base.position.lsn),
             logged_bytes_flushed: AtomicU64::new(0),
             checkpointed_micros: AtomicI64::new(i64::MIN),
@@ -507,6 +550,10 @@ impl Shared {
             poisoned: AtomicBool::new(false),
             poison: Mutex::new(None),
         }
+    }
+
+    fn caches(&self) -> Arc<Caches> {
+        Arc::clone(&self.tree.lock().caches)
     }
 
     fn memtable_bytes(&self, writer: &Writer) -> u64 {
