@@ -52,6 +52,7 @@ mod prepared;
 mod provider;
 mod quantified;
 mod regex;
+mod results;
 mod returning;
 mod rewrite;
 mod rows;

@@ -35,6 +35,7 @@ use crate::storage::{Store, View};
 use super::arrow_value::{batch_of, field_of};
 use super::error::to_datafusion;
 use super::provider::StatementState;
+use super::results::Results;
 use super::settings::Settings;
 
 pub use caches::{CacheFigures, caches};
@@ -53,6 +54,8 @@ pub struct System {
     pub sessions: Sessions,
     /// The columns of its chunks.
     pub chunks: Arc<Chunks>,
+    /// Results of queries, if they are kept.
+    pub results: Option<Arc<Results>>,
 }
 
 impl System {
@@ -61,7 +64,8 @@ impl System {
     pub fn new(config: Config, path: Option<PathBuf>) -> Arc<Self> {
         let idle = Duration::from_secs(config.cache.ttl_seconds);
         let chunks = Arc::new(Chunks::new(config.chunk_cache_bytes(), idle));
-        Arc::new(Self { config, path, sessions: Sessions::default(), chunks })
+        let results = Results::new(config.query_cache_bytes(), idle);
+        Arc::new(Self { config, path, sessions: Sessions::default(), chunks, results })
     }
 }
 

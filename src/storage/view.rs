@@ -141,6 +141,12 @@ impl View {
         self.lsn
     }
 
+    /// Whether it shows what is committed and nothing else.
+    #[must_use]
+    pub fn is_committed(&self) -> bool {
+        self.layers.is_empty() && self.counts.is_empty()
+    }
+
     pub(crate) fn get_raw(
         &self,
         table: Table,

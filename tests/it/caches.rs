@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use aresadb::columnar::value_at;
 use aresadb::model::{EdgeEnds, EdgeId, FixedClock, IdGenerator, NodeId, Properties, RowId, TypeKind, Value};
 use aresadb::storage::{Disk, OsDisk, RedbBackend, Store, StoreOptions, Transaction, View};
+use aresadb::{Database, OpenOptions, Session};
 use uuid::Uuid;
 
 /// Numbers that look random, the same for a seed (xorshift64*).
@@ -277,4 +279,174 @@ fn look_ups_in_vain_bring_the_filter_by_themselves() {
         std::thread::yield_now();
     }
     assert!((0..2_000).all(|number| store.view().row_of(id(number)).unwrap().is_some()));
+}
+
+/// A database that keeps results of queries, in a folder of its own.
+fn keeping_results() -> (Database, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let options = OpenOptions { create: true, ..OpenOptions::default() };
+        Database::open(folder.path().join("db"), options).unwrap()
+    };
+    open().set_config("cache.query_cache_mb", "16").unwrap();
+    (open(), folder)
+}
+
+fn query(session: &Session, sql: &str, params: &[Value]) -> String {
+    let batches = session.database().executor().block_on(session.query(sql, params));
+    let batches = batches.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let mut rows = Vec::new();
+    for batch in &batches {
+        let schema = batch.schema();
+        for row in 0..batch.num_rows() {
+            let cells = batch.columns().iter().zip(schema.fields().iter());
+            let cells: Vec<String> = cells.map(|(a, field)| value_at(a, field, row).to_text()).collect();
+            rows.push(cells.join("|"));
+        }
+    }
+    rows.join(" ")
+}
+
+fn execute(session: &Session, sql: &str) {
+    let done = session.database().executor().block_on(session.execute(sql, &[]));
+    done.unwrap_or_else(|e| panic!("{sql}: {e}"));
+}
+
+/// How many queries were answered without being run.
+fn answered(db: &Database) -> u64 {
+    db.caches().iter().find(|cache| cache.name == "queries").and_then(|cache| cache.hits).unwrap()
+}
+
+const SUM: &str = "SELECT count(*), sum(v) FROM t";
+
+#[test]
+fn a_result_is_kept_until_somebody_writes_what_it_read() {
+    let (db, _folder) = keeping_results();
+    let [one, other] = [db.session().unwrap(), db.session().unwrap()];
+    execute(&one, "CREATE TABLE t (k INT PRIMARY KEY, v INT)");
+    execute(&one, "CREATE TABLE u (k INT)");
+    execute(&one, "INSERT INTO t VALUES (1, 10), (2, 20)");
+    for session in [&one, &other, &one] {
+        assert_eq!(query(session, SUM, &[]), "2|30");
+    }
+    assert_eq!(answered(&db), 2);
+    // What it did not read does not matter, a flush neither.
+    execute(&other, "INSERT INTO u VALUES (1)");
+    db.checkpoint().unwrap();
+    assert_eq!((query(&one, SUM, &[]), answered(&db)), ("2|30".to_owned(), 3));
+    execute(&other, "UPDATE t SET v = 21 WHERE k = 2");
+    assert_eq!((query(&one, SUM, &[]), answered(&db)), ("2|31".to_owned(), 3));
+    // A transaction of before reads what it did, and what it reads is not kept for others.
+    execute(&one, "BEGIN");
+    assert_eq!(query(&one, SUM, &[]), "2|31");
+    let before = answered(&db);
+    execute(&other, "DELETE FROM t WHERE k = 1");
+    assert_eq!(query(&one, SUM, &[]), "2|31");
+    assert_eq!(query(&other, SUM, &[]), "1|21");
+    assert_eq!(query(&one, SUM, &[]), "2|31");
+    assert_eq!(answered(&db), before);
+    // Nor is what it wrote itself.
+    execute(&one, "INSERT INTO u VALUES (5)");
+    assert_eq!(query(&one, "SELECT count(*) FROM u", &[]), "2");
+    assert_eq!(query(&other, "SELECT count(*) FROM u", &[]), "1");
+    execute(&one, "ROLLBACK");
+    assert_eq!(query(&one, "SELECT count(*) FROM u", &[]), "1");
+    assert_eq!(query(&one, SUM, &[]), "1|21");
+    // Definitions, and views over them.
+    execute(&one, "CREATE VIEW w AS SELECT v FROM t");
+    assert_eq!([&one, &other].map(|session| query(session, "SELECT * FROM w", &[])), ["21", "21"]);
+    execute(&other, "UPDATE t SET v = 22");
+    assert_eq!([&one, &other].map(|session| query(session, "SELECT * FROM w", &[])), ["22", "22"]);
+    assert_eq!(query(&one, "SELECT * FROM t", &[]), "2|22");
+    execute(&other, "ALTER TABLE t ADD COLUMN n INT DEFAULT 7");
+    assert_eq!(query(&one, "SELECT * FROM t", &[]), "2|22|7");
+}
+
+#[test]
+fn parameters_and_limits_are_part_of_what_a_result_is_kept_by() {
+    let (db, _folder) = keeping_results();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE t (k INT, v INT)");
+    execute(&session, "INSERT INTO t SELECT i, i * i FROM generate_series(1, 100) AS g(i)");
+    let sql = "SELECT sum(v) FROM t WHERE k <= $1 AND v + 0 > 0";
+    for (most, sum) in [(2, "5"), (3, "14"), (2, "5"), (3, "14")] {
+        assert_eq!(query(&session, sql, &[Value::Integer(most)]), sum);
+    }
+    assert_eq!(answered(&db), 2);
+    let all = "SELECT v FROM t WHERE v + 0 > 0";
+    assert_eq!(query(&session, all, &[]), query(&session, all, &[]));
+    assert_eq!(answered(&db), 3);
+    execute(&session, "SET row_limit = 5");
+    let failed = session.database().executor().block_on(session.query(all, &[]));
+    assert!(failed.unwrap_err().message().contains("row_limit"));
+    execute(&session, "SET row_limit = 0");
+    assert_eq!(query(&session, all, &[]).split(' ').count(), 100);
+    let rounds = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 50) SELECT count(*) FROM r, t WHERE k = 1";
+    assert_eq!(query(&session, rounds, &[]), query(&session, rounds, &[]));
+    execute(&session, "SET recursion_limit = 10");
+    assert!(session.database().executor().block_on(session.query(rounds, &[])).is_err());
+}
+
+#[test]
+fn what_changes_by_itself_is_not_kept() {
+    let (db, _folder) = keeping_results();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE t (k INT)");
+    execute(&session, "INSERT INTO t VALUES (1)");
+    let before = answered(&db);
+    for sql in [
+        "SELECT k, now() FROM t",
+        "SELECT k, random() FROM t",
+        "SELECT k, uuid() FROM t",
+        "SELECT k, current_date FROM t",
+        "SELECT name, hits FROM aresadb.cache",
+        "SELECT table_name FROM information_schema.tables",
+        "EXPLAIN SELECT * FROM t",
+    ] {
+        for _ in 0..3 {
+            query(&session, sql, &[]);
+        }
+    }
+    let large = "SELECT repeat('x', 1000000) || g.i FROM t, generate_series(1, 4) AS g(i)";
+    assert_eq!(query(&session, large, &[]), query(&session, large, &[]));
+    let failing = "SELECT 1 / (k - 1) FROM t";
+    for _ in 0..2 {
+        assert!(session.database().executor().block_on(session.query(failing, &[])).is_err());
+    }
+    assert_eq!(answered(&db), before);
+}
+
+#[test]
+fn sessions_that_write_and_read_at_once_see_no_result_of_another_moment() {
+    let (db, _folder) = keeping_results();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE t (k INT PRIMARY KEY, v INT)");
+    execute(&session, "INSERT INTO t SELECT i, 0 FROM generate_series(1, 10) AS g(i)");
+    let sums = ["SELECT sum(v), min(v), max(v) FROM t", "SELECT sum(v), min(v), max(v) FROM t WHERE k > 0"];
+    let wrote = AtomicU64::new(0);
+    std::thread::scope(|threads| {
+        for sql in sums {
+            let (db, wrote) = (&db, &wrote);
+            threads.spawn(move || {
+                let session = db.session().unwrap();
+                loop {
+                    let at_least = wrote.load(Ordering::SeqCst);
+                    let found = query(&session, sql, &[]);
+                    let numbers: Vec<u64> = found.split('|').map(|cell| cell.parse().unwrap()).collect();
+                    assert_eq!((numbers[0], numbers[1]), (numbers[1] * 10, numbers[2]), "{found}");
+                    assert!(numbers[1] >= at_least, "{found} after {at_least} commits");
+                    if at_least == 60 {
+                        break;
+                    }
+                }
+            });
+        }
+        for round in 1..=60 {
+            execute(&session, &format!("UPDATE t SET v = {round}"));
+            wrote.store(round, Ordering::SeqCst);
+            if round % 20 == 0 {
+                db.checkpoint().unwrap();
+            }
+        }
+    });
 }

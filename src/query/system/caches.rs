@@ -72,6 +72,18 @@ pub fn caches(store: &Store, system: &System) -> Vec<CacheFigures> {
             ..CacheFigures::default()
         },
     ];
+    let results = system.results.as_ref().map(|results| results.stats()).unwrap_or_default();
+    caches.push(CacheFigures {
+        name: "queries",
+        entries: Some(results.results),
+        bytes: Some(results.bytes),
+        capacity_bytes: Some(results.max_bytes),
+        hits: Some(results.hits),
+        misses: Some(results.misses),
+        evictions: Some(results.evictions),
+        description: "results of queries, where cache.query_cache_mb is more than 0",
+        ..CacheFigures::default()
+    });
     if let Some(log) = store.log_stats() {
         caches.push(CacheFigures {
             name: "memtables",

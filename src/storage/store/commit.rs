@@ -39,7 +39,7 @@ impl Shared {
         let latest = writer.appended.clone();
         if latest.lsn() != finished.base.lsn() {
             check(&finished, &latest, self.options.planted)?;
-            check_reshaped(&finished, &writer.last_writes)?;
+            check_reshaped(&finished, &self.last_writes.read())?;
         }
         let catalog = merged_catalog(&finished, &latest, &self.interner)?;
         let lsn = latest.lsn() + 1;
@@ -52,7 +52,7 @@ impl Shared {
             self.interner.learn(definition, 0);
         }
         let time_micros = writer.next_time(self.options.clock.now_micros());
-        writer.last_writes.extend(types.iter().map(|id| (*id, lsn)));
+        self.last_writes.write().extend(types.iter().map(|id| (*id, lsn)));
         self.remember(&mut writer, layer, lsn);
         writer.appended = View::committed(Arc::clone(writer.appended.tree()), Arc::clone(&catalog), lsn);
         let slot = self.enqueue(&mut writer, Pending { lsn, time_micros, payloads, types, catalog });

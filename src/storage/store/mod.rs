@@ -33,7 +33,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 use uuid::Uuid;
 
 use crate::model::{Clock, Config, Error, ErrorKind, IdGenerator, Result, SyncMode, TypeId};
@@ -181,6 +181,9 @@ struct Shared {
     /// The tree of the published state; held while that is changed.
     tree: Mutex<Arc<Tree>>,
     writer: Mutex<Writer>,
+    /// The last transaction that wrote rows of a type; those before the opening are not in it. Changed while the
+    /// writer is held, before the transaction is published.
+    last_writes: RwLock<HashMap<TypeId, u64>>,
     group: Group,
     /// Transactions in the writer's queue.
     queued: AtomicUsize,
@@ -215,8 +218,6 @@ struct Writer {
     /// Of the last transaction that was published.
     published: Arc<Slot>,
     time_micros: u64,
-    /// The last transaction that wrote rows of a type; those before the opening are not in it.
-    last_writes: HashMap<TypeId, u64>,
 }
 
 struct Frozen {
@@ -319,6 +320,14 @@ impl Store {
     #[must_use]
     pub fn view(&self) -> View {
         View::clone(&self.shared.published.load())
+    }
+
+    /// The number of the last transaction that wrote rows of a type since the opening; 0 where none did. It may not
+    /// be published yet, or fail. Two views that show it, and nothing uncommitted, have the same rows of the type where
+    /// it is the same for both.
+    #[must_use]
+    pub fn last_write(&self, type_id: TypeId) -> u64 {
+        self.shared.last_writes.read().get(&type_id).copied().unwrap_or(0)
     }
 
     /// Starts a transaction on the latest committed state.
@@ -522,7 +531,6 @@ impl Shared {
             last: Arc::clone(&last),
             published: last,
             time_micros: recovered.walked.time_micros,
-            last_writes: HashMap::new(),
         };
         Shared {
             backend,
@@ -534,6 +542,7 @@ impl Shared {
             published: ArcSwap::from_pointee(view),
             tree: Mutex::new(tree),
             writer: Mutex::new(writer),
+            last_writes: RwLock::default(),
             group: Group::new(),
             queued: AtomicUsize::new(0),
             flushing: Mutex::new(()),
