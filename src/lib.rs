@@ -42,7 +42,8 @@ pub mod transfer;
 pub mod tui;
 
 pub use engine::{
-    Compacted, Database, Executor, OpenOptions, RowStream, Session, StatementResult, TransactionState,
+    CacheFigures, Compacted, Database, Executor, OpenOptions, RowStream, Session, StatementResult,
+    TransactionState,
 };
 pub use model::{
     CancelToken, Config, Direction, Edge, EdgeId, Error, ErrorKind, Node, NodeId, Properties, PropertyType,

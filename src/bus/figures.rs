@@ -151,6 +151,22 @@ pub(super) fn stats(database: &Database) -> Result<StatsInfo> {
     if let Some(log) = store.log_stats() {
         log_figures(&log, store.now_micros(), &mut add);
     }
+    for cache in database.caches() {
+        let figures = [
+            ("entries", cache.entries, ""),
+            ("size", cache.bytes, "bytes"),
+            ("may take", cache.capacity_bytes, "bytes"),
+            ("hits", cache.hits, ""),
+            ("misses", cache.misses, ""),
+            ("evictions", cache.evictions, ""),
+            ("false positives", cache.false_positives, ""),
+        ];
+        for (name, value, unit) in figures {
+            if let Some(value) = value {
+                add("cache", &format!("{} {name}", cache.name), number(value), unit);
+            }
+        }
+    }
     let backend = store.backend_stats()?;
     add("storage", "file", number(backend.file_bytes), "bytes");
     for table in &backend.tables {

@@ -18,6 +18,7 @@ use arrow::datatypes::{
     TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
+use moka::notification::RemovalCause;
 
 use crate::model::{CancelToken, ErrorKind, Result, RowId};
 use crate::storage::{CHUNK_ROWS, ChunkVersion, View};
@@ -40,6 +41,7 @@ pub struct Chunks {
     max_bytes: u64,
     hits: AtomicU64,
     misses: AtomicU64,
+    evictions: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,6 +88,8 @@ pub struct ChunkStats {
     pub hits: u64,
     /// Columns of chunks that had to be made.
     pub misses: u64,
+    /// Columns that made room for others, or that nobody used for long.
+    pub evictions: u64,
 }
 
 impl Chunks {
@@ -96,13 +100,20 @@ impl Chunks {
             let bytes = column.array.as_ref().map_or(0, |array| array.get_array_memory_size());
             u32::try_from(bytes + ENTRY_BYTES).unwrap_or(u32::MAX)
         };
+        let evictions = Arc::new(AtomicU64::new(0));
+        let evicted = Arc::clone(&evictions);
         let columns = moka::sync::Cache::builder()
             .name("chunks")
             .max_capacity(max_bytes)
             .weigher(weigh)
             .time_to_idle(idle)
+            .eviction_listener(move |_, _, cause| {
+                if matches!(cause, RemovalCause::Size | RemovalCause::Expired) {
+                    evicted.fetch_add(1, Ordering::Relaxed);
+                }
+            })
             .build();
-        Self { columns, max_bytes, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        Self { columns, max_bytes, hits: AtomicU64::new(0), misses: AtomicU64::new(0), evictions }
     }
 
     /// What the cache did, and holds.
@@ -115,6 +126,7 @@ impl Chunks {
             max_bytes: self.max_bytes,
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
+            evictions: self.evictions.load(Ordering::Relaxed),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::storage::{
     Deleted, Disk, Folder, Planted, RedbBackend, Store, StoreOptions, Transaction, View, check_log_formats,
 };
 
-use crate::query::{Conditions, System};
+use crate::query::{CacheFigures, Conditions, System, caches};
 
 use super::executor::Executor;
 use super::records;
@@ -142,6 +142,9 @@ impl Database {
                 transaction_max_bytes: TRANSACTION_MAX_BYTES,
                 sync: config.wal.sync,
                 sync_interval: Duration::from_millis(config.wal.interval_ms),
+                node_cache_bytes: config.node_cache_bytes(),
+                cache_idle: Duration::from_secs(config.cache.ttl_seconds),
+                id_filter_bytes: config.id_filter_bytes(),
                 ..StoreOptions::new(options.clock, options.ids)
             },
         )?;
@@ -198,6 +201,12 @@ impl Database {
     #[must_use]
     pub fn store(&self) -> &Arc<Store> {
         &self.0.store
+    }
+
+    /// What its caches did and hold.
+    #[must_use]
+    pub fn caches(&self) -> Vec<CacheFigures> {
+        caches(&self.0.store, &self.0.system)
     }
 
     /// What its sessions share.

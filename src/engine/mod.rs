@@ -14,7 +14,7 @@ mod maintenance;
 pub(crate) mod records;
 mod session;
 
-pub use crate::query::TransactionState;
+pub use crate::query::{CacheFigures, TransactionState};
 pub use database::{Database, OpenOptions};
 pub(crate) use executor::from_panic;
 pub use executor::{Executor, quiet_contained_panics};

@@ -51,11 +51,20 @@ pub struct CacheConfig {
     pub max_size_mb: u64,
     /// How long an entry that is not used stays, in seconds.
     pub ttl_seconds: u64,
+    /// How much of it may hold results of queries, in MiB; at most half. 0: each query is run.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub query_cache_mb: u64,
+}
+
+// The serializer hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { max_size_mb: 256, ttl_seconds: 3600 }
+        Self { max_size_mb: 256, ttl_seconds: 3600, query_cache_mb: 0 }
     }
 }
 
@@ -182,6 +191,10 @@ impl Config {
         if config.cache.max_size_mb == 0 {
             return Err(Error::bad_input("cache.max_size_mb must be at least 1").at_file(path, None, None));
         }
+        if config.cache.query_cache_mb > config.cache.max_size_mb / 2 {
+            return Err(Error::bad_input("cache.query_cache_mb must be at most half of cache.max_size_mb")
+                .at_file(path, None, None));
+        }
         if config.query.memory_mb == 0 {
             return Err(Error::bad_input("query.memory_mb must be at least 1").at_file(path, None, None));
         }
@@ -215,14 +228,41 @@ impl Config {
         self.cache_bytes() / Self::PAGES_SHARE
     }
 
-    /// The part of the cache budget that goes to the columns of chunks, in bytes.
+    /// The part of the cache budget that goes to records looked up by id, in bytes.
+    #[must_use]
+    pub fn node_cache_bytes(&self) -> u64 {
+        self.cache_bytes() / Self::NODES_SHARE
+    }
+
+    /// The part of the cache budget that goes to the filter of ids, in bytes.
+    #[must_use]
+    pub fn id_filter_bytes(&self) -> u64 {
+        self.cache_bytes() / Self::ID_FILTER_SHARE
+    }
+
+    /// The part of the cache budget that goes to the columns of chunks, in bytes: what the others leave.
     #[must_use]
     pub fn chunk_cache_bytes(&self) -> u64 {
-        self.cache_bytes() - self.page_cache_bytes()
+        self.cache_bytes()
+            - self.page_cache_bytes()
+            - self.node_cache_bytes()
+            - self.id_filter_bytes()
+            - self.query_cache_bytes()
+    }
+
+    /// The part of the cache budget that goes to results of queries, in bytes; never more than half of it.
+    #[must_use]
+    pub fn query_cache_bytes(&self) -> u64 {
+        self.cache.query_cache_mb.saturating_mul(1 << 20).min(self.cache_bytes() / 2)
     }
 
     /// One part in so many of the cache budget is for pages.
     const PAGES_SHARE: u64 = 4;
+    /// One part in so many is for records looked up by id: a few hot ones pay, more of them are no faster than the
+    /// tables.
+    const NODES_SHARE: u64 = 16;
+    /// One part in so many is for the filter of ids, of which each takes about 20 bits at first.
+    const ID_FILTER_SHARE: u64 = 32;
 
     fn cache_bytes(&self) -> u64 {
         self.cache.max_size_mb.saturating_mul(1 << 20)
@@ -238,6 +278,7 @@ impl Config {
             "bucket_url" => "where it is synced to",
             "cache.max_size_mb" => "the memory all caches together may take, in MiB",
             "cache.ttl_seconds" => "how long a cached entry that is not used stays, in seconds",
+            "cache.query_cache_mb" => "how much of it may hold results of queries, in MiB; 0 runs each query",
             "compression.enabled" => "whether long text and bytes are stored compressed",
             "compression.algorithm" => "how they are compressed",
             "wal.sync" => "when a commit is acknowledged: full, interval or off",
@@ -314,6 +355,10 @@ impl Config {
         let query = toml::Table::try_from(&self.query)
             .map_err(|e| Error::internal(format!("the settings cannot be listed: {e}")))?;
         whole.insert("query".to_owned(), toml::Value::Table(query));
+        if let Some(cache) = whole.get_mut("cache").and_then(toml::Value::as_table_mut) {
+            let megabytes = i64::try_from(self.cache.query_cache_mb).unwrap_or(i64::MAX);
+            cache.insert("query_cache_mb".to_owned(), toml::Value::Integer(megabytes));
+        }
         Ok(whole)
     }
 
@@ -351,9 +396,13 @@ mod tests {
         let bucket = set("bucket_url", "s3://b").unwrap();
         assert_eq!(bucket.bucket_url.as_deref(), Some("s3://b"));
         assert_eq!(bucket.with_setting("bucket_url", "null").unwrap(), config);
-        for (name, value) in
-            [("wal.sync", "never"), ("cache.max_size_mb", "x"), ("cache.max_size_mb", "0"), ("version", "1")]
-        {
+        for (name, value) in [
+            ("wal.sync", "never"),
+            ("cache.query_cache_mb", "129"),
+            ("cache.max_size_mb", "x"),
+            ("cache.max_size_mb", "0"),
+            ("version", "1"),
+        ] {
             assert_eq!(set(name, value).unwrap_err().kind(), crate::model::ErrorKind::BadInput, "{name}");
         }
         let error = set("wal.snyc", "full").unwrap_err();

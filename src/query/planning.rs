@@ -13,19 +13,21 @@ use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::Statement as PlannerStatement;
 use sqlparser::ast;
 
-use crate::model::{Error, ErrorKind, PropertyType, Result, Value};
+use crate::model::{Error, ErrorKind, PropertyType, Result, TypeId, Value};
 use crate::storage::{Catalog, View, closest};
 
 use super::arrow_value::{property_type_of, scalar_of};
 use super::error::{from_datafusion_at, quoted, some_of};
 use super::limits::RowLimit;
 use super::literal::{parameter_value, parse_text};
-use super::plans::is_fixed;
+use super::plans::{is_fixed, reads};
 use super::provider::Reading;
+use super::results::Key;
 use super::rewrite::rewrite;
 use super::rows::{Guarded, shown_schema};
 use super::scratch::ScratchTable;
 use super::session::Run;
+use super::settings::Name;
 use super::views;
 
 /// A plan that is ready to run.
@@ -59,15 +61,50 @@ impl Run {
     ) -> Result<SendableRecordBatchStream> {
         let (session, plan, number) = self.plan(statement, view, Vec::new()).await?;
         // Values stand in the plan already.
-        let planned = if self.params.is_empty() && is_fixed(&plan) {
+        let fixed = is_fixed(&plan);
+        let reads = fixed.then(|| reads(&plan)).flatten();
+        let planned = if self.params.is_empty() && fixed {
             let ordered = keeps_order(&plan);
             let plan = session.optimize(&plan).map_err(|e| self.located(&e, view.catalog()))?;
-            self.shared.plans.keep(&self.sql, view.catalog(), plan.clone(), ordered);
+            self.shared.plans.keep(&self.sql, view.catalog(), plan.clone(), ordered, reads.clone());
             self.of_optimized(session, &plan, number, view).await?
         } else {
             self.ready(session, &plan, number, view).await?
         };
-        self.shown(planned, view)
+        self.kept(planned, view, reads.as_deref())
+    }
+
+    /// The rows of the query that the statement's text is, where a result of the same data was kept.
+    pub(super) fn rows_as_kept(&self, view: &View) -> Result<Option<SendableRecordBatchStream>> {
+        let Some(results) = self.shared.results() else { return Ok(None) };
+        let Some(inner) = results.get(&self.result_key(), &self.shared.store, view)? else { return Ok(None) };
+        // It reads nothing that there would be to clear.
+        let (sql, cancel) = (self.sql.clone(), self.cancel.clone());
+        let rows = Guarded::new(inner, Arc::clone(&self.shared.state), 0, sql, cancel);
+        let limit = RowLimit::of(&self.shared.settings);
+        Ok(Some(Box::pin(rows.shown(limit, Arc::clone(&self.running)))))
+    }
+
+    /// What the statement's result is kept by.
+    pub(super) fn result_key(&self) -> Key {
+        Key::new(&self.sql, &self.params, self.shared.settings.get(Name::RecursionLimit))
+    }
+
+    /// As [`Run::shown`]; the rows of a query that reads nothing but the types are kept, if the session keeps any.
+    fn kept(
+        &self,
+        planned: Planned,
+        view: &View,
+        reads: Option<&[TypeId]>,
+    ) -> Result<SendableRecordBatchStream> {
+        let Some((results, reads)) = self.shared.results().zip(reads) else {
+            return self.shown(planned, view);
+        };
+        let rows = self.started_with(planned, view, |rows| {
+            results.keeping(self.result_key(), &self.shared.store, view, reads, rows)
+        })?;
+        let limit = RowLimit::of(&self.shared.settings);
+        Ok(Box::pin(rows.shown(limit, Arc::clone(&self.running))))
     }
 
     /// The rows of the query that the statement's text is, where its plan was kept and still holds.
@@ -78,7 +115,7 @@ impl Run {
         let number = self.shared.state.set(reading);
         let session = self.shared.context.state();
         let planned = self.of_optimized(session, &kept.plan, number, view).await?;
-        self.shown(planned, view).map(Some)
+        self.kept(planned, view, kept.reads.as_deref()).map(Some)
     }
 
     async fn of_optimized(
@@ -178,11 +215,20 @@ impl Run {
 
     /// The rows of a plan, as they come.
     pub(super) fn started(&self, planned: Planned, view: &View) -> Result<Guarded> {
+        self.started_with(planned, view, |rows| rows)
+    }
+
+    fn started_with(
+        &self,
+        planned: Planned,
+        view: &View,
+        around: impl FnOnce(SendableRecordBatchStream) -> SendableRecordBatchStream,
+    ) -> Result<Guarded> {
         let Planned { session, plan, number } = planned;
         let failed = |e: DataFusionError| self.located(&e, view.catalog());
         let inner = execute_stream(plan, Arc::new(TaskContext::from(&session))).map_err(failed)?;
         // In a task of its own: what it computes between two batches keeps nobody from hearing of a stop.
-        let inner = spawn_buffered(inner, 1);
+        let inner = around(spawn_buffered(inner, 1));
         let (sql, cancel) = (self.sql.clone(), self.cancel.clone());
         Ok(Guarded::new(inner, Arc::clone(&self.shared.state), number, sql, cancel))
     }

@@ -9,7 +9,7 @@
 //! values), with a function
 //! whose value may change (`now()`, `random()`), or over anything but tables and system tables is not kept.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -17,6 +17,7 @@ use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use parking_lot::Mutex;
 
+use crate::model::TypeId;
 use crate::storage::Catalog;
 
 use super::provider::TypeTable;
@@ -38,6 +39,8 @@ pub struct KeptPlan {
     pub plan: LogicalPlan,
     /// Its rows shall come in the order of their insertion.
     pub ordered: bool,
+    /// The types that it reads; `None` where it reads more than these.
+    pub reads: Option<Arc<[TypeId]>>,
 }
 
 impl KeptPlans {
@@ -60,7 +63,14 @@ impl KeptPlans {
     }
 
     /// Keeps the plan of a statement.
-    pub fn keep(&self, sql: &str, catalog: &Arc<Catalog>, plan: LogicalPlan, ordered: bool) {
+    pub fn keep(
+        &self,
+        sql: &str,
+        catalog: &Arc<Catalog>,
+        plan: LogicalPlan,
+        ordered: bool,
+        reads: Option<Arc<[TypeId]>>,
+    ) {
         if sql.len() > MOST_BYTES {
             return;
         }
@@ -68,7 +78,10 @@ impl KeptPlans {
         if plans.len() >= MOST_PLANS {
             plans.clear();
         }
-        plans.insert(sql.to_owned(), Arc::new(KeptPlan { catalog: Arc::clone(catalog), plan, ordered }));
+        plans.insert(
+            sql.to_owned(),
+            Arc::new(KeptPlan { catalog: Arc::clone(catalog), plan, ordered, reads }),
+        );
     }
 }
 
@@ -91,6 +104,23 @@ pub fn is_fixed(plan: &LogicalPlan) -> bool {
         Ok(if fixed { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     });
     fixed && walked.is_ok()
+}
+
+/// The types that a plan reads, before it is optimized; `None` where it reads anything else.
+#[must_use]
+pub fn reads(plan: &LogicalPlan) -> Option<Arc<[TypeId]>> {
+    let (mut types, mut others) = (BTreeSet::new(), false);
+    let walked = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let provider = source_as_provider(&scan.source)?;
+            match provider.downcast_ref::<TypeTable>() {
+                Some(table) => drop(types.insert(table.type_id())),
+                None => others = true,
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    (walked.is_ok() && !others).then(|| types.into_iter().collect())
 }
 
 fn is_fixed_expression(expr: &Expr) -> bool {

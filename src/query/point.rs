@@ -20,8 +20,9 @@ use sqlparser::ast::{
 use uuid::Uuid;
 
 use crate::model::{Error, IndexDef, PropertyId, PropertyType, Result, RowId, TypeDef, Value};
-use crate::storage::{Catalog, IndexRange, View};
+use crate::storage::{Catalog, IndexRange, RecordView, View};
 
+use super::arrow_value::ColumnBuilder;
 use super::columns::{Columns, Source};
 use super::rewrite::{name_of, parse_query, type_name};
 use super::statement::{self, Statement};
@@ -127,34 +128,43 @@ impl PointPlan {
     }
 
     fn run(&self, params: &[Value], view: &View) -> Result<Option<PointRows>> {
-        let Some(mut rows) = self.rows(params, view)? else { return Ok(None) };
-        rows.truncate(self.limit.unwrap_or(usize::MAX));
-        let mut builders: Vec<_> = self.shown.iter().map(|source| source.builder(rows.len())).collect();
+        let most = self.limit.unwrap_or(usize::MAX);
+        let mut builders: Vec<_>;
         let mut found = false;
-        for row in rows {
-            found |= view.read(row, &mut |record| {
-                let cells = self.shown.iter().zip(&mut builders);
-                cells.into_iter().try_for_each(|(source, builder)| source.append(builder, row, record))
+        let mut add = |builders: &mut [ColumnBuilder], row: RowId, record: &RecordView<'_>| {
+            found = true;
+            let cells = self.shown.iter().zip(builders);
+            cells.into_iter().try_for_each(|(source, builder)| source.append(builder, row, record))
+        };
+        if let Path::Id(key) = &self.path {
+            let Some(Value::Uuid(id)) = given(key, params) else { return Ok(None) };
+            builders = self.shown.iter().map(|source| source.builder(1)).collect();
+            view.read_id(id, &mut |row, record| match row.type_id() == self.definition.id && most > 0 {
+                true => add(&mut builders, row, record),
+                false => Ok(()),
             })?;
+        } else {
+            let Some(mut rows) = self.rows(params, view)? else { return Ok(None) };
+            rows.truncate(most);
+            builders = self.shown.iter().map(|source| source.builder(rows.len())).collect();
+            for row in rows {
+                view.read(row, &mut |record| add(&mut builders, row, record))?;
+            }
         }
         if !found {
             return Ok(Some((Arc::clone(&self.schema), None)));
         }
-        let arrays = builders.iter_mut().map(super::arrow_value::ColumnBuilder::finish).collect();
+        let arrays = builders.iter_mut().map(ColumnBuilder::finish).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)
             .map_err(|e| Error::internal(format!("rows that were looked up: {e}")))?;
         Ok(Some((Arc::clone(&self.schema), Some(batch))))
     }
 
-    /// The rows; `None` where the planner has to find them.
+    /// The rows of an index; `None` where the planner has to find them.
     fn rows(&self, params: &[Value], view: &View) -> Result<Option<Vec<RowId>>> {
         let id = self.definition.id;
         let (index, equal, low, high) = match &self.path {
-            Path::Id(key) => {
-                let Some(Value::Uuid(wanted)) = given(key, params) else { return Ok(None) };
-                let row = view.row_of(wanted)?.filter(|row| row.type_id() == id);
-                return Ok(Some(row.into_iter().collect()));
-            }
+            Path::Id(_) => return Ok(None),
             Path::Unique(number, keys) => {
                 let Some(values) = all_given(keys, params) else { return Ok(None) };
                 return Ok(Some(view.row_of_key(id, *number, &values)?.into_iter().collect()));

@@ -161,6 +161,12 @@ pub struct TypeTable {
 }
 
 impl TypeTable {
+    /// The type that it shows.
+    #[must_use]
+    pub fn type_id(&self) -> TypeId {
+        self.type_id
+    }
+
     fn new(def: &TypeDef, with_row: bool) -> Self {
         Self { name: def.name.clone(), type_id: def.id, columns: Arc::new(Columns::of(def, with_row)) }
     }

@@ -35,6 +35,7 @@ use super::plans::KeptPlans;
 use super::point::{PointPlans, PointRows};
 use super::prepared::Prepared;
 use super::provider::{CATALOG, SCHEMA, StatementState, TypeCatalog};
+use super::results::Results;
 use super::rewrite::parse_query;
 use super::rows::stopped;
 use super::scan::BATCH_ROWS;
@@ -135,7 +136,7 @@ pub struct SqlSession {
 }
 
 pub(super) struct Shared {
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     pub(super) context: SessionContext,
     pub(super) state: Arc<StatementState>,
     read_only: bool,
@@ -145,6 +146,14 @@ pub(super) struct Shared {
     prepared: Prepared,
     points: PointPlans,
     pub(super) plans: KeptPlans,
+    results: Option<Arc<Results>>,
+}
+
+impl Shared {
+    /// The results that are kept, if any are.
+    pub(super) fn results(&self) -> Option<&Arc<Results>> {
+        self.results.as_ref()
+    }
 }
 
 impl SqlSession {
@@ -160,6 +169,7 @@ impl SqlSession {
         let settings = Settings::new(options.statement_timeout, options.recursion_limit, options.row_limit);
         let settings = Arc::new(settings);
         let system = options.system.unwrap_or_else(|| System::new(Config::new("", store.now_micros()), None));
+        let results = system.results.clone();
         let entry = system.sessions.add(&transaction, store.now_micros());
         state.surround(Arc::new(Surroundings {
             store: Arc::clone(&store),
@@ -180,6 +190,7 @@ impl SqlSession {
             prepared,
             points,
             plans,
+            results,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -329,6 +340,12 @@ pub(super) struct Run {
 
 impl Run {
     async fn statement(mut self) -> Result<Outcome> {
+        if self.shared.results().is_some_and(|results| results.knows(&self.result_key())) {
+            let view = self.shared.transaction.view().await;
+            if let Some(stream) = self.rows_as_kept(&view)? {
+                return Ok(Outcome::Rows { schema: stream.schema(), stream, changed: None });
+            }
+        }
         if self.params.is_empty() && self.shared.plans.knows(&self.sql) {
             let view = self.shared.transaction.view().await;
             if let Some(stream) = self.rows_as_planned(&view).await? {

@@ -7,6 +7,7 @@
 //!
 //! Must never: be written to, or show what was computed for another statement.
 
+mod caches;
 mod information;
 mod sessions;
 mod tables;
@@ -34,8 +35,10 @@ use crate::storage::{Store, View};
 use super::arrow_value::{batch_of, field_of};
 use super::error::to_datafusion;
 use super::provider::StatementState;
+use super::results::Results;
 use super::settings::Settings;
 
+pub use caches::{CacheFigures, caches};
 pub use information::INFORMATION_SCHEMA;
 pub use sessions::{Running, SessionEntry, Sessions};
 pub use tables::SYSTEM_SCHEMA;
@@ -51,6 +54,8 @@ pub struct System {
     pub sessions: Sessions,
     /// The columns of its chunks.
     pub chunks: Arc<Chunks>,
+    /// Results of queries, if they are kept.
+    pub results: Option<Arc<Results>>,
 }
 
 impl System {
@@ -59,7 +64,8 @@ impl System {
     pub fn new(config: Config, path: Option<PathBuf>) -> Arc<Self> {
         let idle = Duration::from_secs(config.cache.ttl_seconds);
         let chunks = Arc::new(Chunks::new(config.chunk_cache_bytes(), idle));
-        Arc::new(Self { config, path, sessions: Sessions::default(), chunks })
+        let results = Results::new(config.query_cache_bytes(), idle);
+        Arc::new(Self { config, path, sessions: Sessions::default(), chunks, results })
     }
 }
 

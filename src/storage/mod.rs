@@ -13,17 +13,21 @@
 
 mod backend;
 mod blocks;
+mod bloom;
+mod caches;
 mod catalog;
 mod chunks;
 mod contain;
 mod disk;
 mod folder;
+mod id_filter;
 mod index_key;
 mod intern;
 mod keys;
 mod log;
 mod memtable;
 mod merge;
+mod node_cache;
 mod planted;
 mod record;
 #[cfg(any(test, debug_assertions))]
@@ -42,8 +46,10 @@ pub(crate) use contain::contain;
 pub use contain::panic_is_contained;
 pub use disk::{Disk, OsDisk, RawFile};
 pub use folder::Folder;
+pub use id_filter::IdFilterStats;
 pub use index_key::IndexRange;
 pub use log::{LogEntry, LogReader, LoggedTransaction, SegmentInfo, check_log_formats};
+pub use node_cache::NodeCacheStats;
 pub use planted::{Bug, Planted};
 #[cfg(test)]
 pub(crate) use record::NewRecord;

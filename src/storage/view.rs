@@ -18,6 +18,8 @@ use uuid::Uuid;
 use crate::model::{Edge, EdgeId, Node, NodeId, Result, RowId, TypeId, Value};
 
 use super::backend::{Snapshot, Table, Visitor};
+use super::bloom::Bloom;
+use super::caches::Caches;
 use super::catalog::Catalog;
 use super::chunks::{ChunkVersion, ChunkVersions};
 use super::index_key::{IndexKey, IndexRange};
@@ -40,6 +42,7 @@ pub struct View {
 }
 
 /// Where committed data lies.
+#[derive(Clone)]
 pub(crate) struct Tree {
     /// The tables, as of the last flush.
     pub(crate) snapshot: Arc<dyn Snapshot>,
@@ -47,6 +50,28 @@ pub(crate) struct Tree {
     pub(crate) memtables: Vec<Arc<Memtable>>,
     /// Which flush last changed each part of the tables.
     pub(crate) chunks: Arc<ChunkVersions>,
+    /// Holds every id that the snapshot holds, once there is one (see [`super::id_filter`]).
+    pub(crate) filter: Option<Arc<Bloom>>,
+    /// What all trees of a store share.
+    pub(crate) caches: Arc<Caches>,
+}
+
+impl Tree {
+    /// Calls `read` with the value of a key as of the last flush. Returns whether it is there.
+    fn get_flushed(
+        &self,
+        table: Table,
+        key: &[u8],
+        read: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<bool> {
+        match table {
+            Table::Ids => {
+                let filter = self.filter.as_deref();
+                self.caches.ids.ask(filter, key, || self.snapshot.get(table, key, read))
+            }
+            _ => self.snapshot.get(table, key, read),
+        }
+    }
 }
 
 /// What a transaction does to a type's counter.
@@ -116,13 +141,22 @@ impl View {
         self.lsn
     }
 
+    /// Whether it shows what is committed and nothing else.
+    #[must_use]
+    pub fn is_committed(&self) -> bool {
+        self.layers.is_empty() && self.counts.is_empty()
+    }
+
     pub(crate) fn get_raw(
         &self,
         table: Table,
         key: &[u8],
         read: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<bool> {
-        merge::get(self.sources(), table, key, read)
+        match merge::get_upper(self.sources(), table, key, read)? {
+            Some(there) => Ok(there),
+            None => self.tree.get_flushed(table, key, read),
+        }
     }
 
     pub(crate) fn scan_raw(
@@ -159,6 +193,55 @@ impl View {
     pub fn read(&self, row: RowId, read: &mut dyn FnMut(&RecordView<'_>) -> Result<()>) -> Result<bool> {
         let Some(table) = self.record_table(row.type_id()) else { return Ok(false) };
         self.get_raw(table, &row.to_bytes(), &mut |bytes| read(&RecordView::new(bytes)?))
+    }
+
+    /// Calls `read` with the handle and the record of an id. Returns whether it exists. Ids that are asked for again
+    /// and again are answered from the cache of records.
+    ///
+    /// # Errors
+    /// What `read` fails with; `Corrupt`, `Io`.
+    pub fn read_id(
+        &self,
+        id: Uuid,
+        read: &mut dyn FnMut(RowId, &RecordView<'_>) -> Result<()>,
+    ) -> Result<bool> {
+        let mut row = None;
+        let upper = merge::get_upper(self.sources(), Table::Ids, id.as_bytes(), &mut |value| {
+            row = Some(keys::row_from(value)?);
+            Ok(())
+        })?;
+        match (upper, row) {
+            (Some(true), Some(row)) => return self.read(row, &mut |record| read(row, record)),
+            (Some(_), _) => return Ok(false),
+            (None, _) => {}
+        }
+        let nodes = self.tree.caches.nodes.as_ref();
+        let cached = nodes.and_then(|nodes| nodes.get(id, |row| self.chunk_version(row)));
+        if let Some(cached) = &cached {
+            row = Some(cached.row);
+        } else {
+            self.tree.get_flushed(Table::Ids, id.as_bytes(), &mut |value| {
+                row = Some(keys::row_from(value)?);
+                Ok(())
+            })?;
+        }
+        let Some(row) = row else { return Ok(false) };
+        let Some(table) = self.record_table(row.type_id()) else { return Ok(false) };
+        let key = row.to_bytes();
+        // Changed since the last flush, or deleted and its id with it.
+        let upper =
+            merge::get_upper(self.sources(), table, &key, &mut |bytes| read(row, &RecordView::new(bytes)?))?;
+        match (upper, cached) {
+            (Some(there), _) => Ok(there),
+            (None, Some(cached)) => read(row, &RecordView::new(&cached.bytes)?).map(|()| true),
+            (None, None) => self.tree.get_flushed(table, &key, &mut |bytes| {
+                read(row, &RecordView::new(bytes)?)?;
+                if let Some(nodes) = nodes {
+                    nodes.offer(id, row, self.chunk_version(row), bytes);
+                }
+                Ok(())
+            }),
+        }
     }
 
     /// Visits the records of a type whose sequence lies in `from..to`, in order of their handles.
@@ -241,13 +324,20 @@ impl View {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub fn node_at(&self, row: RowId) -> Result<Option<Node>> {
-        let Some(definition) = self.catalog.by_id(row.type_id()) else { return Ok(None) };
         let mut node = None;
         self.read(row, &mut |record| {
-            node = record.to_node(definition)?;
+            node = self.node_of(row, record)?;
             Ok(())
         })?;
         Ok(node)
+    }
+
+    fn node_of(&self, row: RowId, record: &RecordView<'_>) -> Result<Option<Node>> {
+        self.catalog.by_id(row.type_id()).map_or(Ok(None), |definition| record.to_node(definition))
+    }
+
+    fn edge_of(&self, row: RowId, record: &RecordView<'_>) -> Result<Option<Edge>> {
+        self.catalog.by_id(row.type_id()).map_or(Ok(None), |definition| record.to_edge(definition))
     }
 
     /// The edge at a handle.
@@ -255,10 +345,9 @@ impl View {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub fn edge_at(&self, row: RowId) -> Result<Option<Edge>> {
-        let Some(definition) = self.catalog.by_id(row.type_id()) else { return Ok(None) };
         let mut edge = None;
         self.read(row, &mut |record| {
-            edge = record.to_edge(definition)?;
+            edge = self.edge_of(row, record)?;
             Ok(())
         })?;
         Ok(edge)
@@ -269,7 +358,12 @@ impl View {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub fn node(&self, id: NodeId) -> Result<Option<Node>> {
-        self.row_of(id.0)?.map_or(Ok(None), |row| self.node_at(row))
+        let mut node = None;
+        self.read_id(id.0, &mut |row, record| {
+            node = self.node_of(row, record)?;
+            Ok(())
+        })?;
+        Ok(node)
     }
 
     /// The edge of an id.
@@ -277,7 +371,12 @@ impl View {
     /// # Errors
     /// `Corrupt`, `Io`.
     pub fn edge(&self, id: EdgeId) -> Result<Option<Edge>> {
-        self.row_of(id.0)?.map_or(Ok(None), |row| self.edge_at(row))
+        let mut edge = None;
+        self.read_id(id.0, &mut |row, record| {
+            edge = self.edge_of(row, record)?;
+            Ok(())
+        })?;
+        Ok(edge)
     }
 
     /// Visits a node's edges in one direction, ordered by the edge's handle, which means by type

@@ -491,7 +491,7 @@ impl Writer<'_> {
     fn ends_stand(&self, transaction: &Transaction) -> bool {
         let catalog = transaction.catalog();
         let stands = |end: &End| {
-            catalog.by_id(end.type_id).is_some() && self.store.last_write(end.type_id).0 <= self.view.lsn()
+            catalog.by_id(end.type_id).is_some() && self.store.last_write(end.type_id) <= self.view.lsn()
         };
         self.plan.ends.as_ref().is_some_and(|(from, to)| stands(from) && stands(to))
     }

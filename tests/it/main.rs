@@ -3,6 +3,7 @@
 
 mod backup;
 mod bus;
+mod caches;
 mod chunks;
 mod cli;
 mod differential;

@@ -10,6 +10,7 @@ use crate::query::settings::Name;
 use crate::query::transaction::TransactionState;
 use crate::storage::View;
 
+use super::caches::{CacheFigures, caches};
 use super::{Facts, NUMBER, Rows, SystemTable, TEXT, TRUTH, number, some_text, text};
 
 /// The schema's name.
@@ -30,6 +31,8 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("capacity_bytes", NUMBER),
             ("hits", NUMBER),
             ("misses", NUMBER),
+            ("evictions", NUMBER),
+            ("false_positives", NUMBER),
             ("description", TEXT),
         ],
         rows: cache,
@@ -412,25 +415,20 @@ fn storage(facts: &Facts) -> Result<Rows> {
 }
 
 fn cache(facts: &Facts) -> Result<Rows> {
-    let (store, system) = (&facts.around.store, &facts.around.system);
-    let (pages, chunks) = (system.config.page_cache_bytes(), system.chunks.stats());
-    let row = |name, figures: [Option<u64>; 5], description| {
+    let row = |cache: CacheFigures| {
+        let figures = [
+            cache.entries,
+            cache.bytes,
+            cache.capacity_bytes,
+            cache.hits,
+            cache.misses,
+            cache.evictions,
+            cache.false_positives,
+        ];
         let figures = figures.into_iter().map(|figure| figure.map_or(Value::Null, number));
-        std::iter::once(text(name)).chain(figures).chain([text(description)]).collect::<Vec<_>>()
+        std::iter::once(text(cache.name)).chain(figures).chain([text(cache.description)]).collect()
     };
-    let mut rows = vec![
-        row("pages", [None, None, Some(pages), None, None], "pages of the tables' file"),
-        row(
-            "chunks",
-            [chunks.columns, chunks.bytes, chunks.max_bytes, chunks.hits, chunks.misses].map(Some),
-            "columns of what is in the tables, 8192 sequences each",
-        ),
-    ];
-    if let Some(log) = store.log_stats() {
-        let bytes = [None, Some(log.memtable_bytes), None, None, None];
-        rows.push(row("memtables", bytes, "what is committed and not in the tables yet"));
-    }
-    Ok(rows)
+    Ok(caches(&facts.around.store, &facts.around.system).into_iter().map(row).collect())
 }
 
 fn sessions(facts: &Facts) -> Result<Rows> {

@@ -38,8 +38,9 @@ impl Shared {
         self.check_usable()?;
         let latest = writer.appended.clone();
         if latest.lsn() != finished.base.lsn() {
-            check(&finished, &latest, &writer.last_writes, self.options.planted)?;
-            check_reshaped(&finished, &writer.last_writes)?;
+            let last_writes = self.last_writes.read();
+            check(&finished, &latest, &last_writes, self.options.planted)?;
+            check_reshaped(&finished, &last_writes)?;
         }
         let catalog = merged_catalog(&finished, &latest, &self.interner)?;
         let lsn = latest.lsn() + 1;
@@ -52,7 +53,7 @@ impl Shared {
             self.interner.learn(definition, 0);
         }
         let time_micros = writer.next_time(self.options.clock.now_micros());
-        writer.last_writes.extend(types.iter().map(|id| (*id, lsn)));
+        self.last_writes.write().extend(types.iter().map(|id| (*id, lsn)));
         self.remember(&mut writer, layer, lsn);
         writer.appended = View::committed(Arc::clone(writer.appended.tree()), Arc::clone(&catalog), lsn);
         let slot = self.enqueue(&mut writer, Pending { lsn, time_micros, payloads, types, catalog });
@@ -139,11 +140,7 @@ impl Shared {
     /// Gives the appended and the published state another tree with the same content.
     pub(super) fn change_tree(&self, writer: &mut Writer, change: impl FnOnce(&mut Tree)) {
         let mut current = self.tree.lock();
-        let mut tree = Tree {
-            snapshot: Arc::clone(&current.snapshot),
-            memtables: current.memtables.clone(),
-            chunks: Arc::clone(&current.chunks),
-        };
+        let mut tree = Tree::clone(&current);
         change(&mut tree);
         let tree = Arc::new(tree);
         *current = Arc::clone(&tree);

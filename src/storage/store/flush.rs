@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::model::{Error, ErrorKind, Result};
 use crate::storage::backend::{Changes, Put, Table};
+use crate::storage::bloom::Bloom;
 use crate::storage::catalog::Catalog;
 use crate::storage::chunks::Touched;
 use crate::storage::keys::meta;
@@ -37,13 +38,19 @@ pub struct Checkpointed {
 struct Flush<'m> {
     memtables: &'m [Arc<Memtable>],
     facts: Vec<(&'static [u8], Vec<u8>)>,
+    /// They get the new ids before the tables do.
+    filters: Vec<Arc<Bloom>>,
     /// What the last visit wrote to.
     touched: Mutex<Touched>,
 }
 
 impl<'m> Flush<'m> {
-    fn new(memtables: &'m [Arc<Memtable>], facts: Vec<(&'static [u8], Vec<u8>)>) -> Self {
-        Self { memtables, facts, touched: Mutex::default() }
+    fn new(
+        memtables: &'m [Arc<Memtable>],
+        facts: Vec<(&'static [u8], Vec<u8>)>,
+        filters: Vec<Arc<Bloom>>,
+    ) -> Self {
+        Self { memtables, facts, filters, touched: Mutex::default() }
     }
 }
 
@@ -56,6 +63,9 @@ impl Changes for Flush<'_> {
         let mut touched = Touched::default();
         merge::newest(self.memtables, &mut |table, key, value| {
             touched.add(table, key);
+            if table == Table::Ids && value.is_some() {
+                self.filters.iter().for_each(|filter| filter.add(key));
+            }
             put(table, key, value)
         })?;
         *self.touched.lock() = touched;
@@ -157,9 +167,9 @@ impl Shared {
         }
         facts.sort();
         if self.options.planted.has(Bug::FlushedLsnFirst) {
-            self.backend.apply(&Flush::new(&[], facts.clone()))?;
+            self.backend.apply(&Flush::new(&[], facts.clone(), Vec::new()))?;
         }
-        let flush = Flush::new(memtables, facts);
+        let flush = Flush::new(memtables, facts, self.id_filters());
         self.backend.apply(&flush).inspect_err(|error| {
             if self.backend.sync_failed() {
                 self.poison(error);
@@ -215,7 +225,7 @@ impl Shared {
     }
 
     /// What the background thread does, until it is told to stop.
-    pub(super) fn keep(&self) {
+    pub(super) fn keep(self: &Arc<Self>) {
         let every = self.options.checkpoint_every;
         let mut waited = Duration::ZERO;
         while let Some(asked) = self.keeper.wait(RETRY) {
@@ -230,6 +240,7 @@ impl Shared {
                 // A block that could not be read must not keep the others from being read.
                 let _ = self.recover_backend();
             }
+            self.make_id_filter_if_wanted();
             if waited >= every && !self.options.read_only {
                 waited = Duration::ZERO;
                 if self.has_unflushed() {

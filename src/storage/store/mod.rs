@@ -23,6 +23,7 @@ mod commit;
 mod copy;
 mod flush;
 mod group;
+mod ids;
 mod recover;
 
 use std::collections::{HashMap, VecDeque};
@@ -32,17 +33,20 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 use uuid::Uuid;
 
 use crate::model::{Clock, Config, Error, ErrorKind, IdGenerator, Result, SyncMode, TypeId};
 
 use super::backend::{BackendStats, StorageBackend};
+use super::caches::Caches;
 use super::disk::Disk;
 use super::folder::Folder;
+use super::id_filter::IdFilterStats;
 use super::intern::Interner;
 use super::log::{Ending, Files, Pending, check_log_formats};
 use super::memtable::Memtable;
+use super::node_cache::{NodeCache, NodeCacheStats};
 use super::planted::Planted;
 use super::view::{Tree, View};
 use super::write::{RowChecks, Transaction};
@@ -84,6 +88,12 @@ pub struct StoreOptions {
     pub background: bool,
     /// Open a damaged log up to the damage; only with `read_only`.
     pub salvage: bool,
+    /// The memory that records looked up by id again and again may take; 0: none is kept.
+    pub node_cache_bytes: u64,
+    /// How long a record that nobody looks up stays there.
+    pub cache_idle: Duration,
+    /// The memory that the filter of ids may take, which spares look-ups of ids that there are not; 0: there is none.
+    pub id_filter_bytes: u64,
     /// A mistake to make, for the fault harness.
     pub planted: Planted,
 }
@@ -105,6 +115,9 @@ impl StoreOptions {
             checkpoint_every: Duration::from_secs(30),
             background: true,
             salvage: false,
+            node_cache_bytes: 16 << 20,
+            cache_idle: Duration::from_secs(3600),
+            id_filter_bytes: 8 << 20,
             planted: Planted::default(),
         }
     }
@@ -168,6 +181,9 @@ struct Shared {
     /// The tree of the published state; held while that is changed.
     tree: Mutex<Arc<Tree>>,
     writer: Mutex<Writer>,
+    /// The last transaction that wrote rows of a type; those before the opening are not in it. Changed while the
+    /// writer is held, before the transaction is published.
+    last_writes: RwLock<HashMap<TypeId, u64>>,
     group: Group,
     /// Transactions in the writer's queue.
     queued: AtomicUsize,
@@ -178,6 +194,8 @@ struct Shared {
     flush_error: Mutex<Option<Error>>,
     keeper: Keeper,
     syncer: Keeper,
+    /// Makes a filter of ids.
+    filter_thread: Mutex<Option<JoinHandle<()>>>,
     flushed_lsn: AtomicU64,
     logged_bytes_flushed: AtomicU64,
     checkpointed_micros: AtomicI64,
@@ -200,8 +218,6 @@ struct Writer {
     /// Of the last transaction that was published.
     published: Arc<Slot>,
     time_micros: u64,
-    /// The last transaction that wrote rows of a type; those before the opening are not in it.
-    last_writes: HashMap<TypeId, u64>,
 }
 
 struct Frozen {
@@ -258,7 +274,7 @@ impl Store {
         };
         let shared = Arc::new(Shared::new(backend, files, options, snapshot, &base, recovered, interner));
         let mut threads = Vec::new();
-        let mut start = |name: &str, work: fn(&Shared)| -> Result<()> {
+        let mut start = |name: &str, work: fn(&Arc<Shared>)| -> Result<()> {
             let shared = Arc::clone(&shared);
             let thread = std::thread::Builder::new().name(name.into());
             let started = thread.spawn(move || work(&shared));
@@ -268,7 +284,7 @@ impl Store {
         if shared.options.background {
             start("aresadb-keeper", Shared::keep)?;
             if shared.log.is_some() && shared.options.sync == SyncMode::Interval {
-                start("aresadb-syncer", Shared::keep_synced)?;
+                start("aresadb-syncer", |shared| shared.keep_synced())?;
             }
         }
         Ok(Arc::new(Self {
@@ -304,6 +320,14 @@ impl Store {
     #[must_use]
     pub fn view(&self) -> View {
         View::clone(&self.shared.published.load())
+    }
+
+    /// The number of the last transaction that wrote rows of a type since the opening; 0 where none did. It may not
+    /// be published yet, or fail. Two views that show it, and nothing uncommitted, have the same rows of the type where
+    /// it is the same for both.
+    #[must_use]
+    pub fn last_write(&self, type_id: TypeId) -> u64 {
+        self.shared.last_writes.read().get(&type_id).copied().unwrap_or(0)
     }
 
     /// Starts a transaction on the latest committed state.
@@ -357,6 +381,7 @@ impl Store {
     pub fn close(&self) {
         self.shared.keeper.stop();
         self.shared.syncer.stop();
+        self.shared.stop_id_filter();
         for thread in std::mem::take(&mut *self.threads.lock()) {
             let _ = thread.join();
         }
@@ -389,6 +414,30 @@ impl Store {
             largest_group,
             memtable_bytes: shared.memtable_bytes(&shared.writer.lock()),
         })
+    }
+
+    /// Figures of the records that are kept for look-ups by id.
+    #[must_use]
+    pub fn node_cache_stats(&self) -> NodeCacheStats {
+        self.shared.caches().nodes.as_ref().map(NodeCache::stats).unwrap_or_default()
+    }
+
+    /// Figures of the filter of ids.
+    #[must_use]
+    pub fn id_filter_stats(&self) -> IdFilterStats {
+        let view = self.shared.published.load();
+        let tree = view.tree();
+        tree.caches.ids.stats(tree.filter.as_deref())
+    }
+
+    /// Makes the filter that spares look-ups of ids that there are not, on this thread. It comes by itself once there
+    /// were many of them; this is for who knows that there will be. Returns whether it was made: not where one is in
+    /// the making, or all ids are too many for its memory.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`: all is as before.
+    pub fn make_id_filter(&self) -> Result<bool> {
+        self.shared.make_id_filter()
     }
 
     /// What was found at opening that a user should know: a torn tail, missing data.
@@ -437,12 +486,6 @@ impl Store {
         self.shared.options.ids.next(self.shared.options.clock.now_micros())
     }
 
-    /// The last transaction that wrote rows of a type since the store was opened; 0 for none. Transactions that
-    /// are still on their way to the log count.
-    pub(crate) fn last_write(&self, type_id: TypeId) -> Lsn {
-        Lsn(self.shared.writer.lock().last_writes.get(&type_id).copied().unwrap_or(0))
-    }
-
     pub(crate) fn interner(&self) -> &Interner {
         &self.shared.interner
     }
@@ -476,7 +519,9 @@ impl Shared {
         }
         let memtables = frozen.iter().map(|f: &Frozen| Arc::clone(&f.memtable));
         let memtables = memtables.chain([Arc::clone(&active)]).collect();
-        let tree = Arc::new(Tree { snapshot, memtables, chunks: Arc::default() });
+        let caches = Caches::new(options.node_cache_bytes, options.cache_idle, options.id_filter_bytes);
+        let caches = Arc::new(caches);
+        let tree = Arc::new(Tree { snapshot, memtables, chunks: Arc::default(), filter: None, caches });
         let view = View::committed(Arc::clone(&tree), Arc::new(recovered.catalog), end.lsn);
         let writer = Writer {
             appended: view.clone(),
@@ -486,7 +531,6 @@ impl Shared {
             last: Arc::clone(&last),
             published: last,
             time_micros: recovered.walked.time_micros,
-            last_writes: HashMap::new(),
         };
         Shared {
             backend,
@@ -498,6 +542,7 @@ impl Shared {
             published: ArcSwap::from_pointee(view),
             tree: Mutex::new(tree),
             writer: Mutex::new(writer),
+            last_writes: RwLock::default(),
             group: Group::new(),
             queued: AtomicUsize::new(0),
             flushing: Mutex::new(()),
@@ -505,6 +550,7 @@ impl Shared {
             flush_error: Mutex::new(None),
             keeper: Keeper::default(),
             syncer: Keeper::default(),
+            filter_thread: Mutex::default(),
             flushed_lsn: AtomicU64::new(base.position.lsn),
             logged_bytes_flushed: AtomicU64::new(0),
             checkpointed_micros: AtomicI64::new(i64::MIN),
@@ -513,6 +559,10 @@ impl Shared {
             poisoned: AtomicBool::new(false),
             poison: Mutex::new(None),
         }
+    }
+
+    fn caches(&self) -> Arc<Caches> {
+        Arc::clone(&self.tree.lock().caches)
     }
 
     fn memtable_bytes(&self, writer: &Writer) -> u64 {

@@ -1,0 +1,96 @@
+//! What the caches of a database did and hold, each told alike.
+
+use crate::storage::Store;
+
+use super::System;
+
+/// What a cache did since the database was opened, and holds. A figure that it does not have is absent.
+#[derive(Debug, Clone, Default)]
+pub struct CacheFigures {
+    /// What it is called.
+    pub name: &'static str,
+    /// How many things it holds.
+    pub entries: Option<u64>,
+    /// Bytes it holds.
+    pub bytes: Option<u64>,
+    /// Bytes it may hold.
+    pub capacity_bytes: Option<u64>,
+    /// How often it spared the way to what lies under it.
+    pub hits: Option<u64>,
+    /// How often it did not.
+    pub misses: Option<u64>,
+    /// What made room for others, or was not used for long.
+    pub evictions: Option<u64>,
+    /// Misses that a filter took for hits.
+    pub false_positives: Option<u64>,
+    /// What it holds, in words.
+    pub description: &'static str,
+}
+
+/// The caches of a database.
+#[must_use]
+pub fn caches(store: &Store, system: &System) -> Vec<CacheFigures> {
+    let (chunks, nodes, ids) = (system.chunks.stats(), store.node_cache_stats(), store.id_filter_stats());
+    let mut caches = vec![
+        CacheFigures {
+            name: "pages",
+            capacity_bytes: Some(system.config.page_cache_bytes()),
+            description: "pages of the tables' file",
+            ..CacheFigures::default()
+        },
+        CacheFigures {
+            name: "chunks",
+            entries: Some(chunks.columns),
+            bytes: Some(chunks.bytes),
+            capacity_bytes: Some(chunks.max_bytes),
+            hits: Some(chunks.hits),
+            misses: Some(chunks.misses),
+            evictions: Some(chunks.evictions),
+            description: "columns of what is in the tables, 8192 sequences each",
+            ..CacheFigures::default()
+        },
+        CacheFigures {
+            name: "nodes",
+            entries: Some(nodes.records),
+            bytes: Some(nodes.bytes),
+            capacity_bytes: Some(nodes.max_bytes),
+            hits: Some(nodes.hits),
+            misses: Some(nodes.misses),
+            evictions: Some(nodes.evictions),
+            description: "records in the tables that are looked up by id again and again",
+            ..CacheFigures::default()
+        },
+        CacheFigures {
+            name: "bloom",
+            entries: Some(ids.ids),
+            bytes: Some(ids.bytes),
+            capacity_bytes: Some(ids.max_bytes),
+            hits: Some(ids.skipped),
+            misses: Some(ids.lookups.saturating_sub(ids.skipped)),
+            false_positives: Some(ids.false_positives),
+            description: "a filter of the ids in the tables: hits are look-ups in vain that it spared",
+            ..CacheFigures::default()
+        },
+    ];
+    let results = system.results.as_ref().map(|results| results.stats()).unwrap_or_default();
+    caches.push(CacheFigures {
+        name: "queries",
+        entries: Some(results.results),
+        bytes: Some(results.bytes),
+        capacity_bytes: Some(results.max_bytes),
+        hits: Some(results.hits),
+        misses: Some(results.misses),
+        evictions: Some(results.evictions),
+        description: "results of queries, where cache.query_cache_mb is more than 0",
+        ..CacheFigures::default()
+    });
+    if let Some(log) = store.log_stats() {
+        caches.push(CacheFigures {
+            name: "memtables",
+            bytes: Some(log.memtable_bytes),
+            description: "what is committed and not in the tables yet",
+            ..CacheFigures::default()
+        });
+    }
+    caches
+}
