@@ -51,11 +51,14 @@ pub struct CacheConfig {
     pub max_size_mb: u64,
     /// How long an entry that is not used stays, in seconds.
     pub ttl_seconds: u64,
+    /// What the folder `cache` may take on the disk, in MiB: columns of rows that the next opening need not make
+    /// again. 0 keeps none.
+    pub spill_max_size_mb: u64,
 }
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { max_size_mb: 256, ttl_seconds: 3600 }
+        Self { max_size_mb: 256, ttl_seconds: 3600, spill_max_size_mb: 2048 }
     }
 }
 
@@ -221,6 +224,12 @@ impl Config {
         self.cache_bytes() - self.page_cache_bytes()
     }
 
+    /// What columns of chunks may take on the disk, in bytes.
+    #[must_use]
+    pub fn spill_max_bytes(&self) -> u64 {
+        self.cache.spill_max_size_mb.saturating_mul(1 << 20)
+    }
+
     /// One part in so many of the cache budget is for pages.
     const PAGES_SHARE: u64 = 4;
 
@@ -238,6 +247,7 @@ impl Config {
             "bucket_url" => "where it is synced to",
             "cache.max_size_mb" => "the memory all caches together may take, in MiB",
             "cache.ttl_seconds" => "how long a cached entry that is not used stays, in seconds",
+            "cache.spill_max_size_mb" => "the disk that kept columns of rows may take, in MiB; 0 keeps none",
             "compression.enabled" => "whether long text and bytes are stored compressed",
             "compression.algorithm" => "how they are compressed",
             "wal.sync" => "when a commit is acknowledged: full, interval or off",

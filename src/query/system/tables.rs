@@ -426,6 +426,15 @@ fn cache(facts: &Facts) -> Result<Rows> {
             "columns of what is in the tables, 8192 sequences each",
         ),
     ];
+    if let Some(spill) = system.chunks.spill_stats() {
+        rows.push(row(
+            "spill",
+            [Some(spill.columns), Some(spill.bytes), Some(spill.max_bytes), Some(spill.reads), None],
+            "columns of chunks on the disk, for what is not in memory",
+        ));
+        let written = [Some(spill.writes), Some(spill.bytes_written), None, None, None];
+        rows.push(row("spill writes", written, "columns of chunks written to the disk since the opening"));
+    }
     if let Some(log) = store.log_stats() {
         let bytes = [None, Some(log.memtable_bytes), None, None, None];
         rows.push(row("memtables", bytes, "what is committed and not in the tables yet"));

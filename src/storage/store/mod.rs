@@ -38,6 +38,7 @@ use uuid::Uuid;
 use crate::model::{Clock, Config, Error, ErrorKind, IdGenerator, Result, SyncMode, TypeId};
 
 use super::backend::{BackendStats, StorageBackend};
+use super::chunks::ChunkVersions;
 use super::disk::Disk;
 use super::folder::Folder;
 use super::intern::Interner;
@@ -470,7 +471,9 @@ impl Shared {
         }
         let memtables = frozen.iter().map(|f: &Frozen| Arc::clone(&f.memtable));
         let memtables = memtables.chain([Arc::clone(&active)]).collect();
-        let tree = Arc::new(Tree { snapshot, memtables, chunks: Arc::default() });
+        let mark = flush::mark_of(&options, None);
+        let chunks = Arc::new(ChunkVersions::read(snapshot.as_ref(), base.position.lsn, mark));
+        let tree = Arc::new(Tree { snapshot, memtables, chunks });
         let view = View::committed(Arc::clone(&tree), Arc::new(recovered.catalog), end.lsn);
         let writer = Writer {
             appended: view.clone(),
