@@ -10,7 +10,7 @@
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 8 | magic `aresacol` |
-//! | 8 | 4 | version, 1 |
+//! | 8 | 4 | version, 1; raised too where the same records make other columns |
 //! | 12 | 4 | zeros |
 //! | 16 | 16 | the database's UUID |
 //! | 32 | | columns, each at a multiple of 64 |
@@ -309,7 +309,7 @@ impl Spill {
         let disk = self.disk.available()?.map_or(u64::MAX, |left| left.saturating_sub(SPARE_BYTES));
         let mut index = self.loaded();
         index.remove_dead(self.disk.as_ref());
-        while index.bytes().saturating_add(wanted) > self.max_bytes {
+        while wanted <= self.max_bytes && index.bytes().saturating_add(wanted) > self.max_bytes {
             let unused = index.files.iter().find(|(_, file)| !file.used).map(|(number, _)| *number);
             let Some(number) = unused else { break };
             index.remove_file(self.disk.as_ref(), number);

@@ -413,7 +413,7 @@ fn damaged_columns_on_the_disk_are_made_anew() {
     let whole: Vec<(PathBuf, Vec<u8>)> =
         spill_files(&path).into_iter().map(|file| (file.clone(), fs::read(file).unwrap())).collect();
     let mut random = Random(77);
-    for round in 0..30 {
+    for round in 0..12 {
         for (file, bytes) in &whole {
             let mut bytes = bytes.clone();
             match round % 3 {
