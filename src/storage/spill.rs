@@ -317,8 +317,8 @@ impl Spill {
         Ok(disk.min(self.max_bytes.saturating_sub(index.bytes())))
     }
 
-    /// Takes in what small files hold, the smallest first, each no larger than what is there already: a column is
-    /// written again as often as its file's size doubles.
+    /// Takes in what small files hold, the smallest first, each at most twice as large as what is there already: files
+    /// grow by a factor, so that a column is written again only so often as the logarithm of their size.
     fn join_small(&self, written: &mut Written, room: u64, stop: &dyn Fn() -> bool) -> io::Result<()> {
         let mut small: Vec<(u64, u64)> = {
             let index = self.loaded();
@@ -327,7 +327,7 @@ impl Spill {
         };
         small.sort_unstable();
         for (bytes, number) in small {
-            if bytes > written.end || written.end + bytes > room || stop() {
+            if bytes > 2 * written.end || written.end + bytes > room || stop() {
                 break;
             }
             let (file, places) = {
