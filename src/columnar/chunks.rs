@@ -4,6 +4,9 @@
 //! are missing in one pass, and hold for the version that the view gives the chunk: a flush that touches the chunk
 //! gives it another one. What was written since is no part of them; a scan puts it over them.
 //!
+//! What was made goes to the disk behind the reader's back ([`super::spill`]), and is read from there before it is
+//! made again: at the next opening, or when the cache had no room for it.
+//!
 //! Invariant: the columns of a chunk that [`Chunks::read`] gives are of one version, that of the view.
 
 use std::ops::ControlFlow;
@@ -21,9 +24,10 @@ use datafusion::common::ScalarValue;
 use moka::notification::RemovalCause;
 
 use crate::model::{CancelToken, ErrorKind, Result, RowId};
-use crate::storage::{CHUNK_ROWS, ChunkVersion, View};
+use crate::storage::{CHUNK_ROWS, ChunkVersion, Spill, SpillStats, View};
 
 use super::source::Source;
+use super::spill::Spilled;
 use super::value::ColumnBuilder;
 
 /// Texts of a chunk that take more than this are not kept as columns.
@@ -31,7 +35,7 @@ const CHUNK_BYTES_MAX: usize = 32 << 20;
 /// How often the making of columns looks whether it should stop.
 const CHECK_ROWS: usize = 1024;
 /// Longer texts are no bounds of a chunk.
-const BOUND_BYTES_MAX: usize = 64;
+pub(super) const BOUND_BYTES_MAX: usize = 64;
 /// What an entry of the cache takes beside its array.
 const ENTRY_BYTES: usize = 256;
 
@@ -42,6 +46,7 @@ pub struct Chunks {
     hits: AtomicU64,
     misses: AtomicU64,
     evictions: Arc<AtomicU64>,
+    spill: Option<Spilled>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,10 +63,35 @@ pub struct Column {
     /// The cells; nothing where they are too large to be kept.
     array: Option<ArrayRef>,
     /// The lowest and the highest value, where they are known.
-    bounds: Option<(ScalarValue, ScalarValue)>,
+    bounds: Option<Bounds>,
+    /// The memory that the cells take.
+    bytes: usize,
 }
 
+/// The lowest and the highest value of a column.
+pub type Bounds = (ScalarValue, ScalarValue);
+
 impl Column {
+    /// A column from the disk.
+    pub(super) fn spilled(
+        version: ChunkVersion,
+        array: ArrayRef,
+        bounds: Option<Bounds>,
+        bytes: usize,
+    ) -> Self {
+        Self { version, array: Some(array), bounds, bytes }
+    }
+
+    /// The version of its chunk.
+    pub(super) fn version(&self) -> ChunkVersion {
+        self.version
+    }
+
+    /// The memory that its cells take, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The cells; nothing where they are too large to be kept.
     #[must_use]
     pub fn array(&self) -> Option<&ArrayRef> {
@@ -70,9 +100,18 @@ impl Column {
 
     /// The lowest and the highest value, where they are known; NULL does not count.
     #[must_use]
-    pub fn bounds(&self) -> Option<&(ScalarValue, ScalarValue)> {
+    pub fn bounds(&self) -> Option<&Bounds> {
         self.bounds.as_ref()
     }
+}
+
+/// What is known of a column.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The lowest and the highest value; NULL does not count.
+    pub bounds: Option<Bounds>,
+    /// How many cells are NULL.
+    pub nulls: Option<u64>,
 }
 
 /// What the cache did since the database was opened.
@@ -93,13 +132,11 @@ pub struct ChunkStats {
 }
 
 impl Chunks {
-    /// A cache of so many bytes; what nobody used for `idle` is let go.
+    /// A cache of so many bytes, and what keeps columns on the disk; what nobody used for `idle` is let go.
     #[must_use]
-    pub fn new(max_bytes: u64, idle: Duration) -> Self {
-        let weigh = |_: &Key, column: &Arc<Column>| {
-            let bytes = column.array.as_ref().map_or(0, |array| array.get_array_memory_size());
-            u32::try_from(bytes + ENTRY_BYTES).unwrap_or(u32::MAX)
-        };
+    pub fn new(max_bytes: u64, idle: Duration, spill: Option<Spill>) -> Self {
+        let weigh =
+            |_: &Key, column: &Arc<Column>| u32::try_from(column.bytes + ENTRY_BYTES).unwrap_or(u32::MAX);
         let evictions = Arc::new(AtomicU64::new(0));
         let evicted = Arc::clone(&evictions);
         let columns = moka::sync::Cache::builder()
@@ -113,7 +150,8 @@ impl Chunks {
                 }
             })
             .build();
-        Self { columns, max_bytes, hits: AtomicU64::new(0), misses: AtomicU64::new(0), evictions }
+        let spill = spill.map(Spilled::new);
+        Self { columns, max_bytes, hits: AtomicU64::new(0), misses: AtomicU64::new(0), evictions, spill }
     }
 
     /// What the cache did, and holds.
@@ -128,6 +166,37 @@ impl Chunks {
             misses: self.misses.load(Ordering::Relaxed),
             evictions: self.evictions.load(Ordering::Relaxed),
         }
+    }
+
+    /// What is kept on the disk; nothing where nothing is.
+    #[must_use]
+    pub fn spill_stats(&self) -> Option<SpillStats> {
+        self.spill.as_ref().map(Spilled::stats)
+    }
+
+    /// Ends writing to the disk, in a bounded time, and lets go there what does not count for the published view.
+    pub fn finish(&self, view: &View) {
+        if let Some(spill) = &self.spill {
+            spill.finish(view);
+        }
+    }
+
+    /// Whether a column can be had without reading records.
+    #[must_use]
+    pub fn is_kept(&self, view: &View, first: RowId, source: Source) -> bool {
+        let spilled = |spill: &Spilled| spill.has(first, view.chunk_version(first), source);
+        self.cached(view, first, source).is_some() || self.spill.as_ref().is_some_and(spilled)
+    }
+
+    /// The lowest and the highest value of a column that is kept, where they are known.
+    #[must_use]
+    pub fn known(&self, view: &View, first: RowId, source: Source) -> Option<Known> {
+        if let Some(column) = self.cached(view, first, source) {
+            let nulls = column.array.as_ref().map(|array| array.null_count() as u64);
+            return Some(Known { bounds: column.bounds.clone(), nulls });
+        }
+        let bounds = self.spill.as_ref()?.bounds(first, view.chunk_version(first), source)?;
+        Some(Known { bounds: Some(bounds), nulls: None })
     }
 
     /// A column of the chunk that begins at a handle, where it is there for the view's version of the chunk.
@@ -151,12 +220,18 @@ impl Chunks {
     ) -> Result<Option<Vec<ArrayRef>>> {
         let mut columns: Vec<Option<Arc<Column>>> =
             sources.iter().map(|source| self.cached(view, first, *source)).collect();
-        let missing: Vec<Source> = sources
-            .iter()
-            .zip(&columns)
-            .filter_map(|(source, column)| column.is_none().then_some(*source))
-            .collect();
-        self.hits.fetch_add((columns.len() - missing.len()) as u64, Ordering::Relaxed);
+        let hits = columns.iter().flatten().count();
+        self.hits.fetch_add(hits as u64, Ordering::Relaxed);
+        if hits < columns.len() && self.spill.is_some() {
+            for (source, column) in sources.iter().zip(&mut columns) {
+                if column.is_none() {
+                    *column = self.spilled(view, first, *source);
+                }
+            }
+            self.check_lengths(first, sources, &mut columns);
+        }
+        let missing = sources.iter().zip(&columns).filter_map(|(s, column)| column.is_none().then_some(*s));
+        let missing: Vec<Source> = missing.collect();
         if !missing.is_empty() {
             self.misses.fetch_add(missing.len() as u64, Ordering::Relaxed);
             let Some(made) = self.make(view, first, &missing, cancel)? else { return Ok(None) };
@@ -166,6 +241,36 @@ impl Chunks {
             }
         }
         Ok(columns.into_iter().map(|column| column?.array.clone()).collect())
+    }
+
+    /// A column from the disk, kept from now on.
+    fn spilled(&self, view: &View, first: RowId, source: Source) -> Option<Arc<Column>> {
+        let column = self.spill.as_ref()?.read(first, view.chunk_version(first), source)?;
+        self.keep(Key { first, source }, &column);
+        Some(column)
+    }
+
+    /// Lets columns go that do not have equally many cells: those from the disk were of another chunk's rows.
+    fn check_lengths(&self, first: RowId, sources: &[Source], columns: &mut [Option<Arc<Column>>]) {
+        let mut lengths = columns.iter().flatten().filter_map(|column| column.array().map(|a| a.len()));
+        let length = lengths.next();
+        if lengths.all(|other| Some(other) == length) {
+            return;
+        }
+        for (source, column) in sources.iter().zip(columns) {
+            *column = None;
+            self.columns.invalidate(&Key { first, source: *source });
+            if let Some(spill) = &self.spill {
+                spill.forget(first, *source);
+            }
+        }
+    }
+
+    /// Keeps a column, unless one of a later flush is there: a view of the past does not take its place.
+    fn keep(&self, key: Key, column: &Arc<Column>) {
+        if self.columns.get(&key).is_none_or(|known| !column.version.is_before(known.version)) {
+            self.columns.insert(key, Arc::clone(column));
+        }
     }
 
     fn make(
@@ -204,12 +309,14 @@ impl Chunks {
             let large = builder.bytes() == most;
             let array = fits.then(|| builder.finish());
             let bounds = array.as_ref().and_then(bounds);
-            let column = Arc::new(Column { version, array, bounds });
-            let key = Key { first, source };
-            // A view of the past does not take the place of a newer one; and a column that is not made for another
-            // one's size may be made alone.
-            if (fits || large) && self.columns.get(&key).is_none_or(|known| known.version < version) {
-                self.columns.insert(key, Arc::clone(&column));
+            let bytes = array.as_ref().map_or(0, |array| array.get_array_memory_size());
+            let column = Arc::new(Column { version, array, bounds, bytes });
+            // A column that is not made for another one's size may be made alone.
+            if fits || large {
+                self.keep(Key { first, source }, &column);
+            }
+            if let Some(spill) = &self.spill {
+                spill.offer(first, source, &column);
             }
             column
         });
@@ -224,7 +331,7 @@ impl std::fmt::Debug for Chunks {
 }
 
 /// The lowest and the highest value of an array; nothing where it has none, or none that conditions can use.
-fn bounds(array: &ArrayRef) -> Option<(ScalarValue, ScalarValue)> {
+fn bounds(array: &ArrayRef) -> Option<Bounds> {
     fn of<T: ArrowPrimitiveType>(array: &ArrayRef) -> Option<(T::Native, T::Native)> {
         let values = array.as_primitive_opt::<T>()?;
         min(values).zip(max(values))

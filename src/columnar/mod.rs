@@ -4,6 +4,7 @@
 
 mod chunks;
 mod source;
+mod spill;
 mod value;
 
 use std::borrow::Cow;
@@ -15,7 +16,7 @@ use arrow::datatypes::Schema;
 use crate::model::{Error, PropertyType, Result, Value};
 use crate::storage::ValueRef;
 
-pub use chunks::{ChunkStats, Chunks, Column};
+pub use chunks::{ChunkStats, Chunks, Column, Known};
 pub use source::Source;
 pub use value::{
     ColumnBuilder, LOGICAL_TYPE, UTC, data_type_of, field_of, is_uuid, property_type_of, scalar_of, value_at,

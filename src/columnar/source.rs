@@ -1,9 +1,11 @@
 //! Where the cells of a column come from: the properties and the system's facts of a record.
 
+use arrow::datatypes::DataType;
+
 use crate::model::{PropertyId, PropertyType, Result, RowId};
 use crate::storage::{RecordView, ValueRef};
 
-use super::value::ColumnBuilder;
+use super::value::{ColumnBuilder, data_type_of};
 
 /// Where a column's cells come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +35,30 @@ impl Source {
             Source::Id | Source::FromId | Source::ToId => PropertyType::Uuid,
             Source::CreatedAt | Source::UpdatedAt => PropertyType::Timestamp,
             Source::Row => PropertyType::Integer,
+        }
+    }
+
+    /// The Arrow type of its cells.
+    #[must_use]
+    pub fn data_type(self) -> DataType {
+        match self {
+            Source::Row => DataType::UInt64,
+            other => data_type_of(other.property_type()),
+        }
+    }
+
+    /// What it is called among the columns of a chunk that are kept on the disk: all that decides what its cells are
+    /// beside the records.
+    #[must_use]
+    pub fn spilled_name(self) -> String {
+        match self {
+            Source::Property(id, property_type) => format!("{} {property_type}", id.0),
+            Source::Id => "id".to_owned(),
+            Source::CreatedAt => "created_at".to_owned(),
+            Source::UpdatedAt => "updated_at".to_owned(),
+            Source::FromId => "from_id".to_owned(),
+            Source::ToId => "to_id".to_owned(),
+            Source::Row => "row".to_owned(),
         }
     }
 

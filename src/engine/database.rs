@@ -8,7 +8,8 @@ use crate::model::{
     Clock, Config, Edge, EdgeId, ErrorKind, IdGenerator, Node, NodeId, Properties, Result, SystemClock, Value,
 };
 use crate::storage::{
-    Deleted, Disk, Folder, Planted, RedbBackend, Store, StoreOptions, Transaction, View, check_log_formats,
+    Deleted, Disk, Folder, Planted, RedbBackend, Spill, Store, StoreOptions, Transaction, View,
+    check_log_formats,
 };
 
 use crate::query::{CacheFigures, Conditions, System, caches};
@@ -74,6 +75,13 @@ struct Inner {
     executor: Executor,
     system: Arc<System>,
     created: bool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // While the folder is still locked.
+        self.system.chunks.finish(&self.store.view());
+    }
 }
 
 impl Database {
@@ -149,10 +157,14 @@ impl Database {
             },
         )?;
         store.set_row_checks(Arc::new(Conditions::new(&store)));
+        let spill = folder.as_ref().filter(|_| config.spill_max_bytes() > 0).map(|folder| {
+            let read_only = store.is_read_only();
+            Spill::new(folder.cache(read_only), store.uuid(), config.spill_max_bytes(), read_only)
+        });
         // The store may outlive the database: a statement under way holds it too.
         folder.into_iter().for_each(|folder| store.keep(folder));
         let executor = options.executor.map_or_else(Executor::new, Ok)?;
-        Ok(Self(Arc::new(Inner { store, executor, system: System::new(config, path), created })))
+        Ok(Self(Arc::new(Inner { store, executor, system: System::new(config, path, spill), created })))
     }
 
     /// Its name.
@@ -195,6 +207,7 @@ impl Database {
     /// database. The last handle dropped does the same.
     pub fn close(&self) {
         self.0.store.close();
+        self.0.system.chunks.finish(&self.0.store.view());
     }
 
     /// The store: views, transactions, commits.

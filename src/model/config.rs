@@ -54,6 +54,9 @@ pub struct CacheConfig {
     /// How much of it may hold results of queries, in MiB; at most half. 0: each query is run.
     #[serde(skip_serializing_if = "is_zero")]
     pub query_cache_mb: u64,
+    /// What the folder `cache` may take on the disk, in MiB: columns of rows that the next opening need not make
+    /// again. 0 keeps none.
+    pub spill_max_size_mb: u64,
 }
 
 // The serializer hands over a reference.
@@ -64,7 +67,7 @@ fn is_zero(number: &u64) -> bool {
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { max_size_mb: 256, ttl_seconds: 3600, query_cache_mb: 0 }
+        Self { max_size_mb: 256, ttl_seconds: 3600, query_cache_mb: 0, spill_max_size_mb: 2048 }
     }
 }
 
@@ -256,6 +259,12 @@ impl Config {
         self.cache.query_cache_mb.saturating_mul(1 << 20).min(self.cache_bytes() / 2)
     }
 
+    /// What columns of chunks may take on the disk, in bytes.
+    #[must_use]
+    pub fn spill_max_bytes(&self) -> u64 {
+        self.cache.spill_max_size_mb.saturating_mul(1 << 20)
+    }
+
     /// One part in so many of the cache budget is for pages.
     const PAGES_SHARE: u64 = 4;
     /// One part in so many is for records looked up by id: a few hot ones pay, more of them are no faster than the
@@ -279,6 +288,7 @@ impl Config {
             "cache.max_size_mb" => "the memory all caches together may take, in MiB",
             "cache.ttl_seconds" => "how long a cached entry that is not used stays, in seconds",
             "cache.query_cache_mb" => "how much of it may hold results of queries, in MiB; 0 runs each query",
+            "cache.spill_max_size_mb" => "the disk that kept columns of rows may take, in MiB; 0 keeps none",
             "compression.enabled" => "whether long text and bytes are stored compressed",
             "compression.algorithm" => "how they are compressed",
             "wal.sync" => "when a commit is acknowledged: full, interval or off",

@@ -81,7 +81,7 @@ impl Conditions {
         for check in &definition.checks {
             let view = store.view().with_layers(Arc::from([]), Arc::clone(&catalog), Arc::default());
             let reading = Reading { view, cancel: CancelToken::new(), ordered: false, scratch: Vec::new() };
-            let number = planner.state.set(reading);
+            let number = planner.state.set(reading)?;
             let compiled = planner.condition(definition, &catalog, &check.expression, &columns);
             planner.state.clear(number);
             conditions.push((check.name.clone(), compiled?));

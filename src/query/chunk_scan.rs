@@ -18,7 +18,7 @@ use datafusion::physical_expr::expressions::{CastExpr, TryCastExpr};
 use datafusion::physical_expr::utils::{collect_columns, conjunction, reassign_expr_columns};
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 
-use crate::columnar::Column;
+use crate::columnar::Known;
 use crate::model::{Error, Result, RowId};
 use crate::storage::CHUNK_ROWS;
 
@@ -122,13 +122,13 @@ impl ChunkScan {
         looked_at: &[usize],
     ) -> HashSet<u64> {
         let mut firsts = Vec::new();
-        let mut columns: Vec<Vec<Option<Arc<Column>>>> = vec![Vec::new(); looked_at.len()];
+        let mut columns: Vec<Vec<Option<Known>>> = vec![Vec::new(); looked_at.len()];
         for first in (self.at..self.to).step_by(CHUNK_ROWS as usize) {
             firsts.push(first);
             let row = RowId::new(self.request.type_id, first);
             for (known, place) in columns.iter_mut().zip(looked_at) {
                 let source = self.sources.get(*place).copied();
-                known.push(source.and_then(|s| self.request.chunks.cached(&self.request.view, row, s)));
+                known.push(source.and_then(|s| self.request.chunks.known(&self.request.view, row, s)));
             }
         }
         let bounds = Bounds { schema: Arc::clone(schema), columns, chunks: firsts.len() };
@@ -300,7 +300,9 @@ impl ChunkScan {
     /// Goes to the next row that there is, where the chunk at hand is not known: many sequences may be of rows
     /// that were deleted.
     fn skip_empty(&mut self) -> Result<()> {
-        if self.is_cached(self.at / CHUNK_ROWS * CHUNK_ROWS) {
+        let first = RowId::new(self.request.type_id, self.at / CHUNK_ROWS * CHUNK_ROWS);
+        let kept = |source: &Source| self.request.chunks.is_kept(&self.request.view, first, *source);
+        if self.sources.iter().all(kept) {
             return Ok(());
         }
         let mut found = None;
@@ -373,7 +375,7 @@ fn keeps_order(condition: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
 struct Bounds {
     schema: Arc<Schema>,
     /// By column, then by chunk.
-    columns: Vec<Vec<Option<Arc<Column>>>>,
+    columns: Vec<Vec<Option<Known>>>,
     chunks: usize,
 }
 
@@ -381,18 +383,11 @@ impl Bounds {
     fn of(&self, column: &ColumnName, low: bool) -> Option<ArrayRef> {
         let place = self.schema.index_of(&column.name).ok()?;
         let none = ScalarValue::try_from(self.schema.field(place).data_type()).ok()?;
-        let bound = |column: &Option<Arc<Column>>| match column.as_ref().and_then(|column| column.bounds()) {
+        let bound = |known: &Option<Known>| match known.as_ref().and_then(|known| known.bounds.as_ref()) {
             Some((lowest, highest)) => if low { lowest } else { highest }.clone(),
             None => none.clone(),
         };
         ScalarValue::iter_to_array(self.columns.get(place)?.iter().map(bound)).ok()
-    }
-
-    fn count(&self, column: &ColumnName, count: impl Fn(&ArrayRef) -> usize) -> Option<ArrayRef> {
-        let place = self.schema.index_of(&column.name).ok()?;
-        let counts = self.columns.get(place)?.iter();
-        let counts = counts.map(|column| Some(count(column.as_ref()?.array()?) as u64));
-        Some(Arc::new(counts.collect::<arrow::array::UInt64Array>()))
     }
 }
 
@@ -410,7 +405,9 @@ impl PruningStatistics for Bounds {
     }
 
     fn null_counts(&self, column: &ColumnName) -> Option<ArrayRef> {
-        self.count(column, |array| array.null_count())
+        let place = self.schema.index_of(&column.name).ok()?;
+        let counts = self.columns.get(place)?.iter().map(|known| known.as_ref()?.nulls);
+        Some(Arc::new(counts.collect::<arrow::array::UInt64Array>()))
     }
 
     fn row_counts(&self) -> Option<ArrayRef> {

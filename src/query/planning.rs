@@ -112,7 +112,7 @@ impl Run {
         let Some(kept) = self.shared.plans.get(&self.sql, view.catalog()) else { return Ok(None) };
         let (view_read, cancel, ordered) = (view.clone(), self.cancel.clone(), kept.ordered);
         let reading = Reading { view: view_read, cancel, ordered, scratch: Vec::new() };
-        let number = self.shared.state.set(reading);
+        let number = self.shared.state.set(reading)?;
         let session = self.shared.context.state();
         let planned = self.of_optimized(session, &kept.plan, number, view).await?;
         self.kept(planned, view, kept.reads.as_deref()).map(Some)
@@ -245,7 +245,7 @@ impl Run {
         super::chains::tame(&mut statement)?;
         let state = &self.shared.state;
         let reading = Reading { view: view.clone(), cancel: self.cancel.clone(), ordered: false, scratch };
-        let number = state.set(reading);
+        let number = state.set(reading)?;
         let session = self.shared.context.state();
         let failed = |e: DataFusionError| self.located(&e, view.catalog());
         let plan = session

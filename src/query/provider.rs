@@ -69,11 +69,16 @@ struct Current {
 impl StatementState {
     /// Sets what is read from now on; scans that run keep what they have. Returns a number for
     /// [`StatementState::clear`].
-    pub fn set(&self, reading: Reading) -> u64 {
+    ///
+    /// # Errors
+    /// `Cancelled`, `TimedOut`: nobody waits for a statement that is to stop, and the next one may have set what it
+    /// reads already.
+    pub fn set(&self, reading: Reading) -> crate::model::Result<u64> {
         let mut current = self.reading.write();
+        reading.cancel.check()?;
         let number = current.number + 1;
         *current = Current { number, reading: Some(reading) };
-        number
+        Ok(number)
     }
 
     /// Sets whether rows shall come in the order of their insertion.

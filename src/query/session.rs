@@ -168,7 +168,8 @@ impl SqlSession {
         let transaction = SessionTransaction::new(Arc::clone(&store), read_only);
         let settings = Settings::new(options.statement_timeout, options.recursion_limit, options.row_limit);
         let settings = Arc::new(settings);
-        let system = options.system.unwrap_or_else(|| System::new(Config::new("", store.now_micros()), None));
+        let system =
+            options.system.unwrap_or_else(|| System::new(Config::new("", store.now_micros()), None, None));
         let results = system.results.clone();
         let entry = system.sessions.add(&transaction, store.now_micros());
         state.surround(Arc::new(Surroundings {

@@ -30,7 +30,7 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
 use crate::columnar::Chunks;
 use crate::model::{Config, Error, PropertyType, Result, Value};
-use crate::storage::{Store, View};
+use crate::storage::{Spill, Store, View};
 
 use super::arrow_value::{batch_of, field_of};
 use super::error::to_datafusion;
@@ -59,11 +59,11 @@ pub struct System {
 }
 
 impl System {
-    /// What the sessions of a database share.
+    /// What the sessions of a database share; `spill` keeps columns on the disk.
     #[must_use]
-    pub fn new(config: Config, path: Option<PathBuf>) -> Arc<Self> {
+    pub fn new(config: Config, path: Option<PathBuf>, spill: Option<Spill>) -> Arc<Self> {
         let idle = Duration::from_secs(config.cache.ttl_seconds);
-        let chunks = Arc::new(Chunks::new(config.chunk_cache_bytes(), idle));
+        let chunks = Arc::new(Chunks::new(config.chunk_cache_bytes(), idle, spill));
         let results = Results::new(config.query_cache_bytes(), idle);
         Arc::new(Self { config, path, sessions: Sessions::default(), chunks, results })
     }

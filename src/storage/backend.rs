@@ -29,11 +29,13 @@ pub enum Table {
     EdgeTo,
     /// Entries of indexes: (index, values) -> row handle.
     IndexEntries,
+    /// Versions of chunks of rows, by chunk.
+    Chunks,
 }
 
 impl Table {
     /// All tables, in the order of their numbers.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
         Table::Meta,
         Table::Types,
         Table::Counters,
@@ -43,6 +45,7 @@ impl Table {
         Table::EdgeFrom,
         Table::EdgeTo,
         Table::IndexEntries,
+        Table::Chunks,
     ];
 
     /// The name it has in the file.
@@ -58,6 +61,7 @@ impl Table {
             Table::EdgeFrom => "edge_from",
             Table::EdgeTo => "edge_to",
             Table::IndexEntries => "index_entries",
+            Table::Chunks => "chunks",
         }
     }
 }

@@ -23,6 +23,7 @@ const FOLDER: &str = ".aresadb";
 const NEW_FOLDER: &str = ".aresadb.new";
 const CONFIG_FILE: &str = "config.toml";
 const LOCK_FILE: &str = "lock";
+const CACHE_FOLDER: &str = "cache";
 const IGNORE_FILE: &str = ".gitignore";
 /// Far more than settings take: a larger file is something else.
 const CONFIG_MAX_BYTES: u64 = 1 << 20;
@@ -156,6 +157,12 @@ impl Folder {
         Arc::new(OsDisk::new(self.files.join(LOG_FOLDER), read_only))
     }
 
+    /// The folder of what is derived from its tables and can be made again.
+    #[must_use]
+    pub fn cache(&self, read_only: bool) -> Arc<dyn Disk> {
+        Arc::new(OsDisk::new(self.files.join(CACHE_FOLDER), read_only))
+    }
+
     /// The folder of the log of the database in `path`, to read. Nothing is opened or locked.
     ///
     /// # Errors
@@ -178,13 +185,14 @@ impl Folder {
         &self.files
     }
 
-    /// Its files by name, those of the log as `wal/NAME`, and their bytes.
+    /// Its files by name, those of the log as `wal/NAME`, derived ones as `cache/NAME`, and their bytes.
     ///
     /// # Errors
     /// `Io`.
     pub fn sizes(&self) -> Result<Vec<(String, u64)>> {
         let mut found = Vec::new();
-        for (folder, prefix) in [(self.files.clone(), ""), (self.files.join(LOG_FOLDER), "wal/")] {
+        let folders = [("", ""), (LOG_FOLDER, "wal/"), (CACHE_FOLDER, "cache/")];
+        for (folder, prefix) in folders.map(|(name, prefix)| (self.files.join(name), prefix)) {
             let failed = |error: io::Error| Error::io(format_args!("list '{}'", folder.display()), &error);
             let entries = match fs::read_dir(&folder) {
                 Ok(entries) => entries,

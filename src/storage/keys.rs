@@ -12,6 +12,7 @@
 //! | `edge_from` | from `u64`, edge `u64` | to `u64` |
 //! | `edge_to` | to `u64`, edge `u64` | from `u64` |
 //! | `index_entries` | see `storage::index_key` | row handle `u64` |
+//! | `chunks` | row handle / 8192 `u64` | lsn `u64`, mark `u64`: the version (`storage::chunks`) |
 //!
 //! An edge's handle starts with its type, so one node's edges of one type are one key range.
 
@@ -33,6 +34,9 @@ pub(crate) mod meta {
     pub(crate) const REPLICA: &[u8] = b"replica";
     /// The lowest type id never used, `u32` big-endian.
     pub(crate) const NEXT_TYPE: &[u8] = b"next_type";
+    /// The transaction up to which the table `chunks` is kept, and the mark of chunks that are not in it, both `u64`
+    /// big-endian.
+    pub(crate) const CHUNKS: &[u8] = b"chunks";
     /// The catalog's version, `u64` big-endian.
     pub(crate) const CATALOG_VERSION: &[u8] = b"catalog_version";
 }

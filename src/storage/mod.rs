@@ -33,6 +33,7 @@ mod record;
 #[cfg(any(test, debug_assertions))]
 #[doc(hidden)]
 pub mod sim;
+mod spill;
 mod store;
 mod tables;
 mod verify;
@@ -54,6 +55,7 @@ pub use planted::{Bug, Planted};
 #[cfg(test)]
 pub(crate) use record::NewRecord;
 pub use record::{EdgeEndsRef, RecordView, ValueRef};
+pub use spill::{Spill, SpillColumn, SpillStats};
 pub use store::{Checkpointed, Copied, CopyProgress, LogStats, Lsn, Store, StoreOptions};
 pub use tables::RedbBackend;
 pub use verify::{Checked, FINDINGS_KEPT, Fault, Finding, Verified, VerifyProgress};

@@ -115,7 +115,7 @@ impl NodeCache {
             return;
         }
         // A view of the past does not take the place of a newer one.
-        if self.records.get(&id).is_none_or(|known| known.version < version) {
+        if self.records.get(&id).is_none_or(|known| known.version.is_before(version)) {
             self.records.insert(id, Arc::new(CachedRecord { row, bytes: bytes.into(), version }));
         }
     }
@@ -147,14 +147,17 @@ impl NodeCache {
 mod tests {
     use super::*;
     use crate::model::TypeId;
-    use crate::storage::chunks::ChunkVersions;
+
+    /// The version of a flush up to `lsn`.
+    fn version(lsn: u64) -> ChunkVersion {
+        ChunkVersion::decode(&(u128::from(lsn) << 64).to_be_bytes()).unwrap()
+    }
 
     #[test]
     fn what_is_missed_twice_is_kept_for_its_version_alone() {
         let cache = NodeCache::new(1 << 20, Duration::from_secs(60));
         let (id, row) = (Uuid::from_u128(7), RowId::new(TypeId(1), 3));
-        let older = ChunkVersions::default().of(row);
-        let newer = ChunkVersions::default().reopened().of(row);
+        let (older, newer) = (version(1), version(2));
         for expected in [false, false, true] {
             assert_eq!(cache.get(id, |_| newer).is_some(), expected);
             cache.offer(id, row, newer, b"new");
@@ -171,7 +174,7 @@ mod tests {
     #[test]
     fn it_stays_within_its_bytes_and_counts_what_goes() {
         let cache = NodeCache::new(10_000, Duration::from_secs(60));
-        let version = ChunkVersions::default().of(RowId(0));
+        let version = version(1);
         for number in 0..1_000 {
             for _ in 0..2 {
                 cache.offer(Uuid::from_u128(number), RowId(0), version, &[0; 100]);
@@ -185,7 +188,7 @@ mod tests {
     #[test]
     fn many_different_ids_leave_it_empty() {
         let cache = NodeCache::new(1 << 20, Duration::from_secs(60));
-        let version = ChunkVersions::default().of(RowId(0));
+        let version = version(1);
         (0..10_000).for_each(|number| cache.offer(Uuid::from_u128(number), RowId(0), version, b"record"));
         assert_eq!(cache.stats().records, 0);
     }

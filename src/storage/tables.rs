@@ -454,7 +454,9 @@ impl StorageBackend for RedbBackend {
 /// A table to read; `None` where a file of an older format does not have it.
 fn open_table(read: &redb::ReadTransaction, table: Table) -> Result<Option<ReadTable>, Failure> {
     match read.open_table(definition(table)) {
-        Err(TableError::TableDoesNotExist(_)) if table == Table::IndexEntries => Ok(None),
+        Err(TableError::TableDoesNotExist(_)) if matches!(table, Table::IndexEntries | Table::Chunks) => {
+            Ok(None)
+        }
         opened => Ok(Some(opened?)),
     }
 }

@@ -7,6 +7,7 @@
 //! | `ids` | the records they lead to |
 //! | `edge_from`, `edge_to` | the edges' records |
 //! | `index_entries` | the values of the rows they lead to; each row's own entries with its record |
+//! | `chunks` | nothing: the shape of its entries |
 //! | `counters` | the rows that were counted |
 //!
 //! What is wrong is told once, where it is seen first: an entry that leads to a record whose own
@@ -229,6 +230,7 @@ impl View {
             walk.table(table, |walk, key, value| walk.adjacency(table, key, value))?;
         }
         walk.table(Table::IndexEntries, Walk::index_entry)?;
+        walk.table(Table::Chunks, Walk::chunk)?;
         walk.counters()?;
         Ok(walk.report)
     }
@@ -305,7 +307,7 @@ impl Walk<'_> {
             Table::EdgeFrom | Table::EdgeTo => checked.adjacency += 1,
             Table::Counters => checked.counters += 1,
             Table::IndexEntries => checked.index_entries += 1,
-            Table::Meta => {}
+            Table::Meta | Table::Chunks => {}
         }
         self.done += 1;
         if self.done.is_multiple_of(ENTRIES_PER_LOOK) {

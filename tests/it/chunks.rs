@@ -1,10 +1,13 @@
 //! Column chunks give what the records hold: under commits, flushes, uncommitted writes, views of the past and a
-//! cache that is too small, every answer is that of a model.
+//! cache that is too small, every answer is that of a model. So it is where columns come from the disk, whatever became
+//! of their files.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use aresadb::columnar::value_at;
-use aresadb::{Database, OpenOptions, Session, Value};
+use aresadb::{CancelToken, Database, OpenOptions, Session, Value};
 
 /// Numbers that look random, the same for a seed (xorshift64*).
 struct Random(u64);
@@ -115,6 +118,17 @@ fn agrees(session: &Session, model: &Model, random: &mut Random, told: &str) {
     assert_eq!(rows(session, "SELECT * FROM t LIMIT 7"), first, "{told}");
 }
 
+/// A figure of `aresadb.cache`.
+fn figure(session: &Session, name: &str, column: &str) -> i64 {
+    let found = rows(session, &format!("SELECT {column} FROM aresadb.cache WHERE name = '{name}'"));
+    found[0][0].to_text().parse().unwrap()
+}
+
+/// Columns read from the disk since the opening.
+fn spill_reads(session: &Session) -> i64 {
+    figure(session, "spill", "hits")
+}
+
 fn mixed(seed: u64, cache_mb: &str, large: bool) {
     let folder = tempfile::tempdir().unwrap();
     let open = || {
@@ -128,9 +142,10 @@ fn mixed(seed: u64, cache_mb: &str, large: bool) {
     let mut session = db.session().unwrap();
     execute(&session, "CREATE TABLE t (k INT PRIMARY KEY, v INT, s TEXT)");
     let mut readers: Vec<(Session, Model)> = Vec::new();
+    let mut read_from_disk = 0;
     for step in 0..40 {
         let told = format!("seed {seed}, step {step}");
-        match random.below(10) {
+        match random.below(12) {
             0..=4 => write(&session, &mut model, &mut random, large),
             5 => drop(db.store().checkpoint().unwrap()),
             6 => {
@@ -151,8 +166,14 @@ fn mixed(seed: u64, cache_mb: &str, large: bool) {
                 agrees(&reader, &own, &mut random, &format!("{told}, a view of the past"));
                 execute(&reader, "ROLLBACK");
             }
-            _ if step % 3 == 0 => {
+            at @ 9.. => {
                 readers.clear();
+                if at > 9 {
+                    // Nothing is left for the closing: what was read goes to the disk as it stays.
+                    db.store().checkpoint().unwrap();
+                    agrees(&session, &model, &mut random, &told);
+                }
+                read_from_disk += spill_reads(&session);
                 drop((session, db));
                 db = open();
                 session = db.session().unwrap();
@@ -164,6 +185,8 @@ fn mixed(seed: u64, cache_mb: &str, large: bool) {
             agrees(reader, own, &mut random, &format!("{told}, the oldest view"));
         }
     }
+    // Large rows are few, and few are not worth it.
+    assert!(large || read_from_disk > 0, "seed {seed}: nothing was read from the disk");
 }
 
 #[test]
@@ -301,4 +324,199 @@ fn a_limit_reads_large_values_a_few_at_a_time() {
     assert!(largest < 64 << 20, "a batch takes {largest} bytes");
     let sizes = rows(&session, "SELECT k, length(data) FROM files WHERE k % 10 = 0");
     assert_eq!(sizes, [10, 20, 30].map(|k| vec![Value::Integer(k), Value::Integer(3_000_000)]));
+}
+
+fn open(path: &Path, read_only: bool) -> Database {
+    Database::open(path, OpenOptions { create: !read_only, read_only, ..OpenOptions::default() }).unwrap()
+}
+
+/// The files of columns, in the order they were written.
+fn spill_files(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path.join(".aresadb/cache")).into_iter().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    found.sort();
+    found
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy_folder(&path, &target) } else { assert!(fs::copy(&path, &target).is_ok()) }
+    }
+}
+
+const SPILLED_ROWS: i64 = 20_000;
+/// Two chunks and a part of one.
+const SPILLED: &str = "INSERT INTO s SELECT i, CASE WHEN i % 5 = 0 THEN NULL ELSE i * 2 END, i / 8.0, \
+    (i / 100.0)::decimal(12,2), 'text ' || i, i % 2 = 0, DATE '2020-01-01' + (i % 900)::int, \
+    TIMESTAMP '2020-01-01' + i * INTERVAL '1 hour', TIME '01:02:03', ('b' || i)::bytea, INTERVAL '3 days' \
+    FROM generate_series(0, 19999) AS g(i)";
+/// Reads every column.
+const SPILLED_SUMS: &str = "SELECT count(*), sum(k), count(v), sum(v), max(f), sum(d), max(t), \
+    count(*) FILTER (WHERE b), max(day), max(at), min(c), sum(length(data)), count(*) FILTER (WHERE gap > INTERVAL '1 day') FROM s";
+
+/// A database with what [`SPILLED`] makes, all of it in the tables and read once; and the sums.
+fn spilled(path: &Path) -> Vec<Vec<Value>> {
+    let db = open(path, false);
+    let session = db.session().unwrap();
+    execute(
+        &session,
+        "CREATE TABLE s (k INT, v INT, f FLOAT, d DECIMAL(12,2), t TEXT, b BOOLEAN, day DATE, at TIMESTAMP, \
+         c TIME, data BYTEA, gap INTERVAL)",
+    );
+    execute(&session, SPILLED);
+    db.store().checkpoint().unwrap();
+    let sums = rows(&session, SPILLED_SUMS);
+    assert_eq!(spill_reads(&session), 0);
+    drop(session);
+    db.close();
+    sums
+}
+
+#[test]
+fn a_cold_opening_reads_columns_from_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let sums = spilled(&path);
+    for read_only in [false, true] {
+        let before = spill_files(&path);
+        assert!(!before.is_empty());
+        let db = open(&path, read_only);
+        let session = db.session().unwrap();
+        // The bounds of columns are known without them.
+        assert_eq!(rows(&session, "SELECT count(*) FROM s WHERE k < -5"), [[Value::Integer(0)]]);
+        assert_eq!(rows(&session, "SELECT sum(v) FROM s WHERE k = 3"), [[Value::Integer(6)]]);
+        assert_eq!(spill_reads(&session), 2, "k and v of one chunk");
+        assert_eq!(rows(&session, SPILLED_SUMS), sums);
+        assert_eq!((spill_reads(&session), figure(&session, "chunks", "misses")), (33, 0));
+        let all = rows(&session, "SELECT k, t FROM s WHERE k BETWEEN 8190 AND 8193");
+        let texts = (8190..8194).map(|k| vec![Value::Integer(k), Value::from(format!("text {k}"))]);
+        assert_eq!(all, texts.collect::<Vec<_>>());
+        assert!(db.verify(&CancelToken::default(), &mut |_| {}).unwrap().findings.is_empty());
+        drop((session, db));
+        assert_eq!(spill_files(&path), before);
+    }
+    // Off.
+    open(&path, false).set_config("cache.spill_max_size_mb", "0").unwrap();
+    let session = open(&path, false).session().unwrap();
+    assert_eq!(rows(&session, SPILLED_SUMS), sums);
+    assert!(rows(&session, "SELECT * FROM aresadb.cache WHERE name LIKE 'spill%'").is_empty());
+}
+
+#[test]
+fn damaged_columns_on_the_disk_are_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let sums = spilled(&path);
+    let whole: Vec<(PathBuf, Vec<u8>)> =
+        spill_files(&path).into_iter().map(|file| (file.clone(), fs::read(file).unwrap())).collect();
+    let mut random = Random(77);
+    for round in 0..12 {
+        for (file, bytes) in &whole {
+            let mut bytes = bytes.clone();
+            match round % 3 {
+                0 => bytes.truncate(random.below(bytes.len() as u64) as usize),
+                1 => {
+                    for _ in 0..1 + round {
+                        let at = random.below(bytes.len() as u64) as usize;
+                        bytes[at] ^= 1 << random.below(8);
+                    }
+                }
+                // Of the index, which stands at the end.
+                _ => {
+                    let at = bytes.len() - 1 - random.below(2000) as usize;
+                    bytes[at] ^= 1 << random.below(8);
+                }
+            }
+            fs::write(file, bytes).unwrap();
+        }
+        let db = open(&path, round % 2 == 1);
+        assert_eq!(rows(&db.session().unwrap(), SPILLED_SUMS), sums, "round {round}");
+        drop(db);
+        spill_files(&path).into_iter().for_each(|file| fs::remove_file(file).unwrap());
+    }
+    // Something else stands in the place of the folder: there is no room.
+    fs::remove_dir_all(path.join(".aresadb/cache")).unwrap();
+    fs::write(path.join(".aresadb/cache"), "no folder").unwrap();
+    for _ in 0..2 {
+        let session = open(&path, false).session().unwrap();
+        assert_eq!(rows(&session, SPILLED_SUMS), sums);
+        assert_eq!(figure(&session, "spill", "bytes"), 0);
+    }
+}
+
+#[test]
+fn columns_of_rows_that_changed_since_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    spilled(&path);
+    let old = folder.path().join("old");
+    copy_folder(&path.join(".aresadb/cache"), &old);
+    let sum = (0..SPILLED_ROWS).sum::<i64>();
+    for step in 1..4 {
+        let db = open(&path, false);
+        let session = db.session().unwrap();
+        // Only in the second chunk.
+        execute(&session, "UPDATE s SET k = k + 1 WHERE v = 18002");
+        assert_eq!(rows(&session, "SELECT sum(k) FROM s"), [[Value::Integer(sum + step)]]);
+        drop(session);
+        drop(db);
+        // The first columns are there again, beside those of later flushes.
+        if step == 2 {
+            spill_files(&path).into_iter().for_each(|file| fs::remove_file(file).unwrap());
+            copy_folder(&old, &path.join(".aresadb/cache"));
+        }
+        let session = open(&path, false).session().unwrap();
+        assert_eq!(rows(&session, "SELECT sum(k) FROM s"), [[Value::Integer(sum + step)]]);
+        assert_eq!((spill_reads(&session), figure(&session, "chunks", "misses")), (2, 1), "step {step}");
+    }
+    execute(&open(&path, false).session().unwrap(), "ALTER TABLE s DROP COLUMN t");
+    execute(&open(&path, false).session().unwrap(), "ALTER TABLE s ADD COLUMN t TEXT");
+    let session = open(&path, false).session().unwrap();
+    assert_eq!(rows(&session, "SELECT count(*), count(t) FROM s"), [[SPILLED_ROWS, 0].map(Value::Integer)]);
+}
+
+#[test]
+fn copies_that_went_their_own_ways_do_not_take_each_others_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, copy, backup, crashed] =
+        ["db", "copy", "backup", "crashed"].map(|name| folder.path().join(name));
+    spilled(&path);
+    copy_folder(&path, &copy);
+    open(&path, true).backup(&backup, &CancelToken::default(), &mut |_| {}).unwrap();
+    let sum = (0..SPILLED_ROWS).sum::<i64>();
+    // As many transactions of as many bytes: the numbers are the same, the rows are not.
+    for (place, by) in [(&path, 1), (&copy, 2), (&backup, 3)] {
+        let db = open(place, false);
+        let session = db.session().unwrap();
+        execute(&session, &format!("UPDATE s SET k = k + {by} WHERE k IN (5, 9000, 19000)"));
+        db.store().checkpoint().unwrap();
+        assert_eq!(rows(&session, "SELECT sum(k) FROM s"), [[Value::Integer(sum + 3 * by)]]);
+        if by == 1 {
+            // As a kill leaves it.
+            copy_folder(place, &crashed);
+        }
+    }
+    let columns = [&path, &copy, &backup].map(|place| {
+        let kept = folder.path().join("kept").join(place.file_name().unwrap());
+        copy_folder(&place.join(".aresadb/cache"), &kept);
+        kept
+    });
+    for (place, by) in [(&path, 1), (&copy, 2), (&backup, 3), (&crashed, 1)] {
+        for columns in &columns {
+            drop(fs::remove_dir_all(place.join(".aresadb/cache")));
+            copy_folder(columns, &place.join(".aresadb/cache"));
+            let session = open(place, false).session().unwrap();
+            assert_eq!(
+                rows(&session, "SELECT sum(k) FROM s"),
+                [[Value::Integer(sum + 3 * by)]],
+                "{place:?} with {columns:?}"
+            );
+            let is_own = columns.file_name() == place.file_name()
+                || (*place == crashed && columns.file_name() == path.file_name());
+            assert_eq!(spill_reads(&session), if is_own { 3 } else { 0 }, "{place:?} with {columns:?}");
+        }
+    }
 }

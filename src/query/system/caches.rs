@@ -72,6 +72,24 @@ pub fn caches(store: &Store, system: &System) -> Vec<CacheFigures> {
             ..CacheFigures::default()
         },
     ];
+    if let Some(spill) = system.chunks.spill_stats() {
+        caches.push(CacheFigures {
+            name: "spill",
+            entries: Some(spill.columns),
+            bytes: Some(spill.bytes),
+            capacity_bytes: Some(spill.max_bytes),
+            hits: Some(spill.reads),
+            description: "columns of chunks on the disk, for what is not in memory",
+            ..CacheFigures::default()
+        });
+        caches.push(CacheFigures {
+            name: "spill writes",
+            entries: Some(spill.writes),
+            bytes: Some(spill.bytes_written),
+            description: "columns of chunks written to the disk since the opening",
+            ..CacheFigures::default()
+        });
+    }
     let results = system.results.as_ref().map(|results| results.stats()).unwrap_or_default();
     caches.push(CacheFigures {
         name: "queries",

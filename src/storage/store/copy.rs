@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 
 use crate::model::{CancelToken, Config, FORMAT_VERSION, Result};
 use crate::storage::backend::{Batch, StorageBackend, Table};
+use crate::storage::chunks::chunks_fact;
 use crate::storage::folder::Folder;
 use crate::storage::keys::meta;
 use crate::storage::log::{Position, first_chain};
 use crate::storage::tables::RedbBackend;
 use crate::storage::view::View;
 
+use super::flush::mark_of;
 use super::{STORAGE_FORMAT, Store};
 
 /// What is written in one step: a bound on memory.
@@ -81,6 +83,8 @@ impl Store {
             (meta::LOG, position.encode()),
         ];
         facts.extend(self.shared.catalog_facts(view.catalog()));
+        // Its chunks hold what is not flushed here, too.
+        facts.push(chunks_fact(view.lsn(), mark_of(&self.shared.options, Some(position))));
         facts.sort();
         let operations = facts.into_iter().map(|(name, value)| (Table::Meta, name.to_vec(), Some(value)));
         Batch { operations: operations.collect() }
@@ -97,14 +101,14 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// Copies every table but the facts. Returns the number of nodes and edges.
+    /// Copies every table but the facts, and the versions of chunks. Returns the number of nodes and edges.
     fn tables(&mut self, view: &View) -> Result<u64> {
         let mut expected = 0;
         for definition in view.catalog().types() {
             expected += view.live_rows(definition.id)?;
         }
         let (mut seen, mut told) = (0u64, Instant::now());
-        for table in Table::ALL.into_iter().filter(|table| *table != Table::Meta) {
+        for table in Table::ALL.into_iter().filter(|table| !matches!(table, Table::Meta | Table::Chunks)) {
             let is_rows = matches!(table, Table::Nodes | Table::Edges);
             view.scan_raw(table, (Bound::Unbounded, Bound::Unbounded), &mut |key, value| {
                 self.rows += u64::from(is_rows);

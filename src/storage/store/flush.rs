@@ -8,19 +8,20 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::model::{Error, ErrorKind, Result};
 use crate::storage::backend::{Changes, Put, Table};
 use crate::storage::bloom::Bloom;
 use crate::storage::catalog::Catalog;
-use crate::storage::chunks::Touched;
+use crate::storage::chunks::{ChunkVersion, ChunkVersions, Touched};
 use crate::storage::keys::meta;
 use crate::storage::log::{LogEntry, Position};
 use crate::storage::memtable::Memtable;
 use crate::storage::merge;
 use crate::storage::planted::Bug;
 
-use super::{Lsn, Shared};
+use super::{Lsn, Shared, StoreOptions};
 
 /// How long a flush that failed waits for its next try.
 const RETRY: Duration = Duration::from_secs(1);
@@ -40,6 +41,8 @@ struct Flush<'m> {
     facts: Vec<(&'static [u8], Vec<u8>)>,
     /// They get the new ids before the tables do.
     filters: Vec<Arc<Bloom>>,
+    /// The version of the chunks it changes.
+    version: ChunkVersion,
     /// What the last visit wrote to.
     touched: Mutex<Touched>,
 }
@@ -49,8 +52,9 @@ impl<'m> Flush<'m> {
         memtables: &'m [Arc<Memtable>],
         facts: Vec<(&'static [u8], Vec<u8>)>,
         filters: Vec<Arc<Bloom>>,
+        version: ChunkVersion,
     ) -> Self {
-        Self { memtables, facts, filters, touched: Mutex::default() }
+        Self { memtables, facts, filters, version, touched: Mutex::default() }
     }
 }
 
@@ -68,6 +72,11 @@ impl Changes for Flush<'_> {
             }
             put(table, key, value)
         })?;
+        // `chunks` is the last table, and stands in no memtable either.
+        if self.version.is_durable() {
+            let version = self.version.encode();
+            touched.keys().iter().try_for_each(|key| put(Table::Chunks, key, Some(&version)))?;
+        }
         *self.touched.lock() = touched;
         Ok(())
     }
@@ -123,8 +132,8 @@ impl Shared {
         if let Some(log) = self.log.as_ref().filter(|_| self.options.planted.has(Bug::DeleteSegmentsEarly)) {
             log.delete_until(lsn, u64::MAX);
         }
-        let touched = self.write_tables(&memtables, lsn, position)?;
-        self.swap(&memtables, &touched, lsn)?;
+        let (touched, version) = self.write_tables(&memtables, lsn, position)?;
+        self.swap(&memtables, &touched, version)?;
         let needed = position.map_or(0, |position| position.segment);
         let before = self.flushed_lsn.swap(lsn, Ordering::AcqRel);
         self.checkpointed_micros.store(self.options.clock.now_micros(), Ordering::Relaxed);
@@ -158,18 +167,21 @@ impl Shared {
         memtables: &[Arc<Memtable>],
         lsn: u64,
         position: Option<Position>,
-    ) -> Result<Touched> {
-        let catalog = Arc::clone(self.published.load().catalog());
-        let mut facts = self.catalog_facts(&catalog);
+    ) -> Result<(Touched, ChunkVersion)> {
+        let published = self.published.load_full();
+        let chunks = &published.tree().chunks;
+        let version = chunks.next(lsn, self.new_mark(position));
+        let mut facts = self.catalog_facts(published.catalog());
+        facts.extend(chunks.fact(lsn));
         if !self.options.planted.has(Bug::ForgetFlushedLsn) {
             facts.push((meta::LSN, lsn.to_be_bytes().to_vec()));
             facts.extend(position.map(|position| (meta::LOG, position.encode())));
         }
         facts.sort();
         if self.options.planted.has(Bug::FlushedLsnFirst) {
-            self.backend.apply(&Flush::new(&[], facts.clone(), Vec::new()))?;
+            self.backend.apply(&Flush::new(&[], facts.clone(), Vec::new(), version))?;
         }
-        let flush = Flush::new(memtables, facts, self.id_filters());
+        let flush = Flush::new(memtables, facts, self.id_filters(), version);
         self.backend.apply(&flush).inspect_err(|error| {
             if self.backend.sync_failed() {
                 self.poison(error);
@@ -178,7 +190,12 @@ impl Shared {
                 let _ = self.recover_backend();
             }
         })?;
-        Ok(flush.touched.into_inner())
+        Ok((flush.touched.into_inner(), version))
+    }
+
+    /// A mark that no other flush has: neither one that fails and is tried again, nor one of a copy of the files.
+    fn new_mark(&self, position: Option<Position>) -> u64 {
+        mark_of(&self.options, position)
     }
 
     /// The facts that go with a catalog.
@@ -194,23 +211,25 @@ impl Shared {
     pub(super) fn recover_backend(&self) -> Result<()> {
         self.backend.recover()?;
         let snapshot = self.backend.snapshot()?;
+        // What failed may have reached the tables, and then its versions did too.
+        let chunks = ChunkVersions::read(snapshot.as_ref(), self.flushed_lsn(), self.new_mark(None));
         let mut writer = self.writer.lock();
         self.change_tree(&mut writer, |tree| {
             tree.snapshot = snapshot;
-            tree.chunks = Arc::new(tree.chunks.reopened());
+            tree.chunks = Arc::new(chunks);
         });
         Ok(())
     }
 
     /// Puts the tables as they are now in the place of what was flushed.
-    fn swap(&self, flushed: &[Arc<Memtable>], touched: &Touched, lsn: u64) -> Result<()> {
+    fn swap(&self, flushed: &[Arc<Memtable>], touched: &Touched, version: ChunkVersion) -> Result<()> {
         let snapshot = self.backend.snapshot()?;
         let mut writer = self.writer.lock();
         let is_flushed = |memtable: &Arc<Memtable>| flushed.iter().any(|f| Arc::ptr_eq(f, memtable));
         writer.frozen.retain(|frozen| !is_flushed(&frozen.memtable));
         self.change_tree(&mut writer, |tree| {
             tree.snapshot = snapshot;
-            tree.chunks = Arc::new(tree.chunks.after(touched, lsn));
+            tree.chunks = Arc::new(tree.chunks.after(touched, version));
             tree.memtables.retain(|memtable| !is_flushed(memtable));
         });
         Ok(())
@@ -273,6 +292,13 @@ impl Shared {
     fn flushed_lsn(&self) -> u64 {
         self.flushed_lsn.load(Ordering::Acquire)
     }
+}
+
+/// A mark for versions of chunks: a hash of a new id and of what the log holds up to a position.
+pub(super) fn mark_of(options: &StoreOptions, position: Option<Position>) -> u64 {
+    let mut bytes = options.ids.next(options.clock.now_micros()).as_bytes().to_vec();
+    bytes.extend(position.map(|position| position.encode()).unwrap_or_default());
+    xxh3_64(&bytes)
 }
 
 /// Wakes and stops the background thread.

@@ -40,6 +40,7 @@ use crate::model::{Clock, Config, Error, ErrorKind, IdGenerator, Result, SyncMod
 
 use super::backend::{BackendStats, StorageBackend};
 use super::caches::Caches;
+use super::chunks::ChunkVersions;
 use super::disk::Disk;
 use super::folder::Folder;
 use super::id_filter::IdFilterStats;
@@ -521,7 +522,9 @@ impl Shared {
         let memtables = memtables.chain([Arc::clone(&active)]).collect();
         let caches = Caches::new(options.node_cache_bytes, options.cache_idle, options.id_filter_bytes);
         let caches = Arc::new(caches);
-        let tree = Arc::new(Tree { snapshot, memtables, chunks: Arc::default(), filter: None, caches });
+        let mark = flush::mark_of(&options, None);
+        let chunks = Arc::new(ChunkVersions::read(snapshot.as_ref(), base.position.lsn, mark));
+        let tree = Arc::new(Tree { snapshot, memtables, chunks, filter: None, caches });
         let view = View::committed(Arc::clone(&tree), Arc::new(recovered.catalog), end.lsn);
         let writer = Writer {
             appended: view.clone(),

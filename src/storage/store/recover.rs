@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::model::{Error, Place, Result, TypeDef, TypeId};
 use crate::storage::backend::{Batch, Snapshot, StorageBackend, Table};
 use crate::storage::catalog::Catalog;
+use crate::storage::chunks::{self, chunks_fact};
 use crate::storage::disk::{Disk, remove_if_there};
 use crate::storage::intern::Interner;
 use crate::storage::keys::{Counter, meta, type_key, u32_from, u64_from};
@@ -24,6 +25,7 @@ use crate::storage::planted::{Bug, Planted};
 use crate::storage::record::stamp_lsn;
 use crate::storage::view::CountChange;
 
+use super::flush::mark_of;
 use super::{STORAGE_FORMAT, StoreOptions};
 
 /// What the tables say of the database.
@@ -48,6 +50,7 @@ pub(super) fn first_batch(options: &StoreOptions) -> Batch {
         (meta::LOG, position.encode()),
         (meta::NEXT_TYPE, 0u32.to_be_bytes().to_vec()),
         (meta::CATALOG_VERSION, 0u64.to_be_bytes().to_vec()),
+        chunks_fact(0, mark_of(options, None)),
     ]);
     Batch { operations: facts.into_iter().map(|(k, v)| (Table::Meta, k.to_vec(), Some(v))).collect() }
 }
@@ -389,12 +392,26 @@ pub(super) fn prepare(backend: &dyn StorageBackend, options: &StoreOptions) -> R
         check_format(snapshot.as_ref())?;
         if options.read_only { None } else { upgrade_batch(snapshot.as_ref())? }
     };
-    match batch {
-        None => Ok(snapshot),
+    let snapshot = match batch {
+        None => snapshot,
         Some(batch) => {
+            drop(snapshot);
+            backend.apply(&batch)?;
+            backend.snapshot()?
+        }
+    };
+    if options.read_only {
+        return Ok(snapshot);
+    }
+    let position = Base::read(snapshot.as_ref())?.position;
+    let mark = || mark_of(options, Some(position));
+    // Where the versions of chunks cannot be read they are not kept either: nothing else needs them.
+    match chunks::begin_anew(snapshot.as_ref(), position.lsn, mark()) {
+        Ok(Some(batch)) => {
             drop(snapshot);
             backend.apply(&batch)?;
             backend.snapshot()
         }
+        _ => Ok(snapshot),
     }
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{Fault, Finding, Found, Walk, table_of};
 use crate::model::{NodeId, Result, RowId, TypeDef, TypeId, TypeKind};
 use crate::storage::backend::Table;
+use crate::storage::chunks::ChunkVersion;
 use crate::storage::index_key::owner;
 use crate::storage::keys::{self, adjacency_key};
 use crate::storage::record::{EdgeEndsRef, RecordView};
@@ -45,6 +46,14 @@ impl Walk<'_> {
     fn wrong_key(&mut self, table: Table) -> Result<()> {
         self.found(Finding::new(Fault::Entry, table.name(), "a key or its value has the wrong length"));
         Ok(())
+    }
+
+    /// An entry of `chunks`.
+    pub(super) fn chunk(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        match (keys::u64_from(key), ChunkVersion::decode(value)) {
+            (Ok(_), Ok(_)) => Ok(()),
+            _ => self.wrong_key(Table::Chunks),
+        }
     }
 
     /// An entry of `nodes` or `edges`.

@@ -1,0 +1,326 @@
+//! Columns of chunks on the disk: as Arrow's IPC format has them, written behind the back of those who made them.
+//!
+//! What a query makes is offered; a thread of its own writes it once there is enough for a file, or nothing more comes
+//! for a while, or the database is closed. Whoever offers never waits: past a limit of memory nothing is taken any
+//! more. The closing waits for the rest, for at most [`CLOSING`].
+//!
+//! A column is a stream of one batch of one column. Its lowest and highest value stand beside it, to be known without
+//! it. What is read is not trusted: its checksum was right, and still its shape, its type and its length are checked,
+//! and a panic of the decoder is contained.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::buffer::Buffer;
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::ipc::reader::StreamDecoder;
+use arrow::ipc::writer::StreamWriter;
+use datafusion::common::ScalarValue;
+use parking_lot::{Condvar, Mutex};
+
+use crate::model::RowId;
+use crate::storage::{CHUNK_ROWS, ChunkVersion, Spill, SpillColumn, SpillStats, View, contain};
+
+use super::chunks::{BOUND_BYTES_MAX, Bounds, Column};
+use super::source::Source;
+
+/// Columns of fewer rows are as fast to make as to read.
+const ROWS_MIN: usize = 1024;
+/// So much goes into a file.
+const FILE_BYTES: usize = 32 << 20;
+/// So much may wait to be written.
+const WAITING_BYTES_MAX: usize = 96 << 20;
+/// Less than a file is written when nothing came for so long.
+const IDLE: Duration = Duration::from_secs(2);
+/// How long the closing of a database waits for columns to be written.
+const CLOSING: Duration = Duration::from_millis(1000);
+
+/// The columns on the disk, and those that are to go there.
+pub(super) struct Spilled {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    spill: Spill,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: HashMap<(RowId, Source), Arc<Column>>,
+    bytes: usize,
+    /// When nothing more is to be written.
+    until: Option<Instant>,
+}
+
+impl Spilled {
+    pub(super) fn new(spill: Spill) -> Self {
+        let shared = Shared { spill, queue: Mutex::default(), changed: Condvar::new() };
+        Self { shared: Arc::new(shared), thread: Mutex::new(None) }
+    }
+
+    pub(super) fn stats(&self) -> SpillStats {
+        self.shared.spill.stats()
+    }
+
+    /// Whether a column is there.
+    pub(super) fn has(&self, first: RowId, version: ChunkVersion, source: Source) -> bool {
+        version.is_durable() && self.shared.spill.note(first, version, &source.spilled_name()).is_some()
+    }
+
+    /// The lowest and the highest value of a column that is there.
+    pub(super) fn bounds(&self, first: RowId, version: ChunkVersion, source: Source) -> Option<Bounds> {
+        if !version.is_durable() {
+            return None;
+        }
+        let note = self.shared.spill.note(first, version, &source.spilled_name())?;
+        decode_bounds(&note, &source.data_type())
+    }
+
+    /// A column that is there and whole.
+    pub(super) fn read(&self, first: RowId, version: ChunkVersion, source: Source) -> Option<Arc<Column>> {
+        if !version.is_durable() {
+            return None;
+        }
+        let (bytes, note) = self.shared.spill.read(first, version, &source.spilled_name())?;
+        let (length, data_type) = (bytes.len(), source.data_type());
+        let Some(array) = decode(bytes, &data_type) else {
+            self.forget(first, source);
+            return None;
+        };
+        let bounds = decode_bounds(&note, &data_type);
+        Some(Arc::new(Column::spilled(version, array, bounds, length)))
+    }
+
+    /// Drops a column that is not what it should be.
+    pub(super) fn forget(&self, first: RowId, source: Source) {
+        self.shared.spill.forget(first, &source.spilled_name());
+    }
+
+    /// Takes a column to write it, where it is worth it and there is room.
+    pub(super) fn offer(&self, first: RowId, source: Source, column: &Arc<Column>) {
+        let Some(array) = column.array() else { return };
+        if array.len() < ROWS_MIN || !column.version().is_durable() || !self.shared.spill.is_writable() {
+            return;
+        }
+        let mut queue = self.shared.queue.lock();
+        if queue.until.is_some() || queue.bytes + column.bytes() > WAITING_BYTES_MAX {
+            return;
+        }
+        let is_first = queue.bytes == 0;
+        queue.bytes += column.bytes();
+        if let Some(before) = queue.waiting.insert((first, source), Arc::clone(column)) {
+            queue.bytes = queue.bytes.saturating_sub(before.bytes());
+        }
+        let is_enough = queue.bytes >= FILE_BYTES;
+        drop(queue);
+        if is_first || is_enough {
+            self.shared.changed.notify_one();
+        }
+        self.start();
+    }
+
+    /// Writes what waits, in a bounded time, and takes nothing any more.
+    pub(super) fn finish(&self, view: &View) {
+        self.shared.queue.lock().until.get_or_insert_with(|| Instant::now() + CLOSING);
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+            self.shared.spill.sweep(view);
+        }
+    }
+
+    fn start(&self) {
+        let mut thread = self.thread.lock();
+        if thread.is_none() {
+            let shared = Arc::clone(&self.shared);
+            let named = std::thread::Builder::new().name("aresadb-spill".to_owned());
+            // Where there is no thread nothing is kept for the next opening.
+            *thread = named.spawn(move || shared.keep_writing()).ok();
+        }
+    }
+}
+
+impl Drop for Spilled {
+    fn drop(&mut self) {
+        // Whoever drops it without `finish` does not wait for it.
+        self.shared.queue.lock().until.get_or_insert_with(Instant::now);
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Shared {
+    /// What the thread does until the end.
+    fn keep_writing(&self) {
+        loop {
+            let (columns, until) = self.next();
+            let stop = || match until {
+                Some(until) => Instant::now() >= until,
+                None => self.queue.lock().until.is_some_and(|until| Instant::now() >= until),
+            };
+            if !columns.is_empty() {
+                let encoded = columns.into_iter().filter_map(|((first, source), column)| {
+                    Some(SpillColumn {
+                        first,
+                        version: column.version(),
+                        name: source.spilled_name(),
+                        note: column.bounds().map(encode_bounds).unwrap_or_default(),
+                        bytes: encode(column.array()?)?,
+                    })
+                });
+                self.spill.write(encoded, &stop);
+            }
+            if until.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for enough columns, or for no more to come. With them, the end that was set.
+    fn next(&self) -> (Vec<((RowId, Source), Arc<Column>)>, Option<Instant>) {
+        let mut queue = self.queue.lock();
+        loop {
+            let before = queue.bytes;
+            match queue.until {
+                None if before == 0 => self.changed.wait(&mut queue),
+                None if before < FILE_BYTES => drop(self.changed.wait_for(&mut queue, IDLE)),
+                _ => {}
+            }
+            let is_idle = queue.bytes == before && before > 0;
+            if queue.until.is_some() || queue.bytes >= FILE_BYTES || is_idle {
+                queue.bytes = 0;
+                let mut columns: Vec<_> = queue.waiting.drain().collect();
+                // As a scan reads them.
+                columns.sort_unstable_by_key(|((first, _), _)| *first);
+                return (columns, queue.until);
+            }
+        }
+    }
+}
+
+fn encode(array: &ArrayRef) -> Option<Vec<u8>> {
+    let schema = Arc::new(Schema::new(vec![Field::new("", array.data_type().clone(), true)]));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::clone(array)]).ok()?;
+    let mut writer = StreamWriter::try_new(Vec::new(), &schema).ok()?;
+    writer.write(&batch).ok()?;
+    writer.into_inner().ok()
+}
+
+/// The column of a stream, where it is one of the type.
+fn decode(bytes: Vec<u8>, data_type: &DataType) -> Option<ArrayRef> {
+    let mut buffer = Buffer::from_vec(bytes);
+    // The decoder slices buffers by lengths it has read.
+    let batch = contain(move || StreamDecoder::new().decode(&mut buffer)).ok()?.ok()??;
+    let [array] = batch.columns() else { return None };
+    let fits = array.data_type() == data_type && array.len() as u64 <= CHUNK_ROWS;
+    fits.then(|| Arc::clone(array))
+}
+
+/// The lowest, then the highest value: the length of each in a byte, then its bytes, numbers little-endian.
+fn encode_bounds((low, high): &Bounds) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for value in [low, high] {
+        let value = match value {
+            ScalarValue::Int64(Some(v))
+            | ScalarValue::Time64Microsecond(Some(v))
+            | ScalarValue::TimestampMicrosecond(Some(v), _) => v.to_le_bytes().to_vec(),
+            ScalarValue::Float64(Some(v)) => v.to_le_bytes().to_vec(),
+            ScalarValue::Date32(Some(v)) => v.to_le_bytes().to_vec(),
+            ScalarValue::Decimal128(Some(v), ..) => v.to_le_bytes().to_vec(),
+            ScalarValue::Utf8View(Some(v)) => v.as_bytes().to_vec(),
+            _ => return Vec::new(),
+        };
+        let Ok(length) = u8::try_from(value.len()) else { return Vec::new() };
+        bytes.push(length);
+        bytes.extend(value);
+    }
+    bytes
+}
+
+/// The bounds of a column of a type; nothing where there are none.
+fn decode_bounds(bytes: &[u8], data_type: &DataType) -> Option<Bounds> {
+    let one = |bytes: &[u8]| -> Option<ScalarValue> {
+        Some(match data_type {
+            DataType::Int64 => ScalarValue::Int64(Some(i64::from_le_bytes(bytes.try_into().ok()?))),
+            DataType::Float64 => ScalarValue::Float64(Some(f64::from_le_bytes(bytes.try_into().ok()?))),
+            DataType::Date32 => ScalarValue::Date32(Some(i32::from_le_bytes(bytes.try_into().ok()?))),
+            DataType::Time64(TimeUnit::Microsecond) => {
+                ScalarValue::Time64Microsecond(Some(i64::from_le_bytes(bytes.try_into().ok()?)))
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+                let value = i64::from_le_bytes(bytes.try_into().ok()?);
+                ScalarValue::TimestampMicrosecond(Some(value), zone.clone())
+            }
+            DataType::Decimal128(precision, scale) => {
+                let value = i128::from_le_bytes(bytes.try_into().ok()?);
+                ScalarValue::Decimal128(Some(value), *precision, *scale)
+            }
+            DataType::Utf8View if bytes.len() <= BOUND_BYTES_MAX => {
+                ScalarValue::Utf8View(Some(std::str::from_utf8(bytes).ok()?.to_owned()))
+            }
+            _ => return None,
+        })
+    };
+    let (length, rest) = bytes.split_first()?;
+    let (low, rest) = rest.split_at_checked(usize::from(*length))?;
+    let (length, high) = rest.split_first()?;
+    (high.len() == usize::from(*length)).then_some(())?;
+    one(low).zip(one(high))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::StringViewArray;
+
+    use super::*;
+    use crate::columnar::scalar_of;
+    use crate::model::{Decimal, PropertyType, Value};
+
+    #[test]
+    fn a_column_comes_back_as_it_was_and_what_is_damaged_does_not() {
+        let texts = (0..2000).map(|i| (i % 7 != 0).then(|| format!("a text with its number, {i}")));
+        let array: ArrayRef = Arc::new(texts.collect::<StringViewArray>());
+        let bytes = encode(&array).unwrap();
+        assert_eq!(&decode(bytes.clone(), array.data_type()).unwrap(), &array);
+        assert!(decode(bytes.clone(), &DataType::Int64).is_none());
+        for length in (0..bytes.len()).step_by(37) {
+            let cut = decode(bytes[..length].to_vec(), array.data_type());
+            assert!(cut.is_none_or(|cut| *cut == *array), "cut to {length}");
+        }
+        // The decoder meets lengths that are too large, and its panics stay inside.
+        for at in 0..1200.min(bytes.len()) {
+            let mut hostile = bytes.clone();
+            hostile[at] ^= 0xff;
+            let _ = decode(hostile, array.data_type());
+        }
+    }
+
+    #[test]
+    fn bounds_come_back_as_they_were() {
+        for (low, high, of) in [
+            (Value::Integer(-3), Value::Integer(i64::MAX), PropertyType::Integer),
+            (Value::Float(-0.5), Value::Float(1e300), PropertyType::Float),
+            (Value::Date(-1), Value::Date(9), PropertyType::Date),
+            (Value::Time(0), Value::Time(9), PropertyType::Time),
+            (Value::Timestamp(-5), Value::Timestamp(5), PropertyType::Timestamp),
+            (Value::from(""), Value::from("äb"), PropertyType::String),
+        ] {
+            let bounds = (scalar_of(&low), scalar_of(&high));
+            let data_type = crate::columnar::data_type_of(of);
+            let bytes = encode_bounds(&bounds);
+            assert_eq!(decode_bounds(&bytes, &data_type), Some(bounds));
+            for length in 0..bytes.len() {
+                assert_eq!(decode_bounds(&bytes[..length], &data_type), None);
+            }
+        }
+        let decimal = scalar_of(&Value::Decimal(Decimal { unscaled: -7, scale: 2 }));
+        let bounds = (decimal.clone(), decimal);
+        assert_eq!(decode_bounds(&encode_bounds(&bounds), &DataType::Decimal128(38, 2)), Some(bounds));
+        assert_eq!(decode_bounds(&[], &DataType::Int64), None);
+    }
+}
