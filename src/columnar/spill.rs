@@ -50,6 +50,9 @@ struct Shared {
     changed: Condvar,
 }
 
+/// A column that waits to be written, and which one it is.
+type Offered = ((RowId, Source), Arc<Column>);
+
 #[derive(Default)]
 struct Queue {
     waiting: HashMap<(RowId, Source), Arc<Column>>,
@@ -182,7 +185,7 @@ impl Shared {
     }
 
     /// Waits for enough columns, or for no more to come. With them, the end that was set.
-    fn next(&self) -> (Vec<((RowId, Source), Arc<Column>)>, Option<Instant>) {
+    fn next(&self) -> (Vec<Offered>, Option<Instant>) {
         let mut queue = self.queue.lock();
         loop {
             let before = queue.bytes;
