@@ -183,3 +183,16 @@ pub struct TableStats {
     /// Bytes of keys and values.
     pub stored_bytes: u64,
 }
+
+/// A fact of the table `meta`; nothing where it is not there.
+///
+/// # Errors
+/// What the snapshot fails with.
+pub(crate) fn read_meta(snapshot: &dyn Snapshot, name: &[u8]) -> Result<Option<Vec<u8>>> {
+    let mut value = None;
+    snapshot.get(Table::Meta, name, &mut |bytes| {
+        value = Some(bytes.to_vec());
+        Ok(())
+    })?;
+    Ok(value)
+}

@@ -20,7 +20,7 @@ use std::ops::{Bound, ControlFlow};
 
 use crate::model::{Error, Result, RowId};
 
-use super::backend::{Batch, Snapshot, Table};
+use super::backend::{Batch, Snapshot, Table, read_meta};
 use super::keys::{self, meta};
 
 /// Sequences of a chunk.
@@ -130,15 +130,10 @@ pub(crate) fn chunks_fact(lsn: u64, mark: u64) -> (&'static [u8], Vec<u8>) {
 
 /// The version of chunks without an entry; nothing where the table does not count.
 fn untouched(snapshot: &dyn Snapshot) -> Result<Option<ChunkVersion>> {
-    let read = |name: &[u8]| -> Result<Option<Vec<u8>>> {
-        let mut value = None;
-        snapshot.get(Table::Meta, name, &mut |bytes| {
-            value = Some(bytes.to_vec());
-            Ok(())
-        })?;
-        Ok(value)
+    let (Some(fact), Some(lsn)) = (read_meta(snapshot, meta::CHUNKS)?, read_meta(snapshot, meta::LSN)?)
+    else {
+        return Ok(None);
     };
-    let (Some(fact), Some(lsn)) = (read(meta::CHUNKS)?, read(meta::LSN)?) else { return Ok(None) };
     let fact = ChunkVersion::decode(&fact)?;
     // Another lsn: a program that does not know the table wrote since.
     Ok((fact.lsn == keys::u64_from(&lsn)?).then_some(ChunkVersion { lsn: 0, ..fact }))

@@ -13,17 +13,7 @@ use aresadb::storage::{Disk, OsDisk, RedbBackend, Store, StoreOptions, Transacti
 use aresadb::{Database, OpenOptions, Session};
 use uuid::Uuid;
 
-/// Numbers that look random, the same for a seed (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n.max(1)
-    }
-}
+use super::chunks::Random;
 
 /// Ids that are there, with the one value of each; whether it is an edge is the id's lowest bit.
 type Model = BTreeMap<Uuid, i64>;

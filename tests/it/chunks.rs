@@ -10,10 +10,10 @@ use aresadb::columnar::value_at;
 use aresadb::{CancelToken, Database, OpenOptions, Session, Value};
 
 /// Numbers that look random, the same for a seed (xorshift64*).
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;

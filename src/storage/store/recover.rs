@@ -11,7 +11,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::model::{Error, Place, Result, TypeDef, TypeId};
-use crate::storage::backend::{Batch, Snapshot, StorageBackend, Table};
+use crate::storage::backend::{Batch, Snapshot, StorageBackend, Table, read_meta};
 use crate::storage::catalog::Catalog;
 use crate::storage::chunks::{self, chunks_fact};
 use crate::storage::disk::{Disk, remove_if_there};
@@ -367,15 +367,6 @@ fn load_catalog(snapshot: &dyn Snapshot, interner: &Interner, version: u64) -> R
 
 fn uuid_from(bytes: &[u8]) -> Result<Uuid> {
     Uuid::from_slice(bytes).map_err(|_| Error::corrupt("a UUID in data.redb is damaged"))
-}
-
-pub(super) fn read_meta(snapshot: &dyn Snapshot, name: &[u8]) -> Result<Option<Vec<u8>>> {
-    let mut value = None;
-    snapshot.get(Table::Meta, name, &mut |bytes| {
-        value = Some(bytes.to_vec());
-        Ok(())
-    })?;
-    Ok(value)
 }
 
 fn required_meta(snapshot: &dyn Snapshot, name: &[u8]) -> Result<Vec<u8>> {
