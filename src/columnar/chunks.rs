@@ -11,7 +11,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
@@ -21,10 +20,9 @@ use arrow::datatypes::{
     TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
-use moka::notification::RemovalCause;
 
 use crate::model::{CancelToken, ErrorKind, Result, RowId};
-use crate::storage::{CHUNK_ROWS, ChunkVersion, Spill, SpillStats, View};
+use crate::storage::{ByteCache, CHUNK_ROWS, CacheStats, ChunkVersion, Spill, SpillStats, View};
 
 use super::source::Source;
 use super::spill::Spilled;
@@ -41,11 +39,7 @@ const ENTRY_BYTES: usize = 256;
 
 /// The columns of chunks, shared by all who read a database.
 pub struct Chunks {
-    columns: moka::sync::Cache<Key, Arc<Column>>,
-    max_bytes: u64,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    evictions: Arc<AtomicU64>,
+    columns: ByteCache<Key, Column>,
     spill: Option<Spilled>,
 }
 
@@ -114,58 +108,19 @@ pub struct Known {
     pub nulls: Option<u64>,
 }
 
-/// What the cache did since the database was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ChunkStats {
-    /// Columns it holds.
-    pub columns: u64,
-    /// Bytes it holds.
-    pub bytes: u64,
-    /// Bytes it may hold.
-    pub max_bytes: u64,
-    /// Columns of chunks that were there when they were asked for.
-    pub hits: u64,
-    /// Columns of chunks that had to be made.
-    pub misses: u64,
-    /// Columns that made room for others, or that nobody used for long.
-    pub evictions: u64,
-}
-
 impl Chunks {
     /// A cache of so many bytes, and what keeps columns on the disk; what nobody used for `idle` is let go.
     #[must_use]
     pub fn new(max_bytes: u64, idle: Duration, spill: Option<Spill>) -> Self {
-        let weigh =
-            |_: &Key, column: &Arc<Column>| u32::try_from(column.bytes + ENTRY_BYTES).unwrap_or(u32::MAX);
-        let evictions = Arc::new(AtomicU64::new(0));
-        let evicted = Arc::clone(&evictions);
-        let columns = moka::sync::Cache::builder()
-            .name("chunks")
-            .max_capacity(max_bytes)
-            .weigher(weigh)
-            .time_to_idle(idle)
-            .eviction_listener(move |_, _, cause| {
-                if matches!(cause, RemovalCause::Size | RemovalCause::Expired) {
-                    evicted.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-            .build();
-        let spill = spill.map(Spilled::new);
-        Self { columns, max_bytes, hits: AtomicU64::new(0), misses: AtomicU64::new(0), evictions, spill }
+        let bytes_of = |_: &Key, column: &Column| column.bytes + ENTRY_BYTES;
+        let columns = ByteCache::new("chunks", max_bytes, idle, bytes_of);
+        Self { columns, spill: spill.map(Spilled::new) }
     }
 
-    /// What the cache did, and holds.
+    /// What the cache did, and holds; a miss is a column that had to be made.
     #[must_use]
-    pub fn stats(&self) -> ChunkStats {
-        self.columns.run_pending_tasks();
-        ChunkStats {
-            columns: self.columns.entry_count(),
-            bytes: self.columns.weighted_size(),
-            max_bytes: self.max_bytes,
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
-            evictions: self.evictions.load(Ordering::Relaxed),
-        }
+    pub fn stats(&self) -> CacheStats {
+        self.columns.stats()
     }
 
     /// What is kept on the disk; nothing where nothing is.
@@ -221,7 +176,7 @@ impl Chunks {
         let mut columns: Vec<Option<Arc<Column>>> =
             sources.iter().map(|source| self.cached(view, first, *source)).collect();
         let hits = columns.iter().flatten().count();
-        self.hits.fetch_add(hits as u64, Ordering::Relaxed);
+        self.columns.count_hits(hits);
         if hits < columns.len() && self.spill.is_some() {
             for (source, column) in sources.iter().zip(&mut columns) {
                 if column.is_none() {
@@ -233,7 +188,7 @@ impl Chunks {
         let missing = sources.iter().zip(&columns).filter_map(|(s, column)| column.is_none().then_some(*s));
         let missing: Vec<Source> = missing.collect();
         if !missing.is_empty() {
-            self.misses.fetch_add(missing.len() as u64, Ordering::Relaxed);
+            self.columns.count_misses(missing.len());
             let Some(made) = self.make(view, first, &missing, cancel)? else { return Ok(None) };
             let mut made = made.into_iter();
             for column in columns.iter_mut().filter(|column| column.is_none()) {
@@ -259,7 +214,7 @@ impl Chunks {
         }
         for (source, column) in sources.iter().zip(columns) {
             *column = None;
-            self.columns.invalidate(&Key { first, source: *source });
+            self.columns.remove(&Key { first, source: *source });
             if let Some(spill) = &self.spill {
                 spill.forget(first, *source);
             }

@@ -16,7 +16,7 @@ use arrow::datatypes::Schema;
 use crate::model::{Error, PropertyType, Result, Value};
 use crate::storage::ValueRef;
 
-pub use chunks::{ChunkStats, Chunks, Column, Known};
+pub use chunks::{Chunks, Column, Known};
 pub use source::Source;
 pub use value::{
     ColumnBuilder, LOGICAL_TYPE, UTC, data_type_of, field_of, is_uuid, property_type_of, scalar_of, value_at,

@@ -15,7 +15,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -25,10 +24,9 @@ use datafusion::common::Result as DataFusionResult;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::physical_plan::memory::MemoryStream;
 use futures::Stream;
-use moka::notification::RemovalCause;
 
 use crate::model::{Result, TypeId, Value};
-use crate::storage::{Catalog, Store, View};
+use crate::storage::{ByteCache, CacheStats, Catalog, Store, View};
 
 use super::error::from_datafusion;
 
@@ -39,11 +37,7 @@ const ENTRY_BYTES: usize = 512;
 
 /// The results that the sessions of a database share.
 pub struct Results {
-    kept: moka::sync::Cache<Key, Arc<Kept>>,
-    max_bytes: u64,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    evictions: Arc<AtomicU64>,
+    kept: ByteCache<Key, Kept>,
 }
 
 /// The text, its parameters and the limit of recursion.
@@ -63,23 +57,6 @@ struct Kept {
     bytes: usize,
 }
 
-/// What the cache did since the database was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ResultStats {
-    /// Results it holds.
-    pub results: u64,
-    /// Bytes it holds.
-    pub bytes: u64,
-    /// Bytes it may hold; 0: it is off.
-    pub max_bytes: u64,
-    /// Queries it answered.
-    pub hits: u64,
-    /// Queries that it could have answered, and did not.
-    pub misses: u64,
-    /// Results that made room for others, or that nobody used for long.
-    pub evictions: u64,
-}
-
 impl Key {
     /// The key of a statement.
     #[must_use]
@@ -95,31 +72,14 @@ impl Results {
         if max_bytes == 0 {
             return None;
         }
-        let weigh = |key: &Key, kept: &Arc<Kept>| {
-            let bytes = kept.bytes + key.sql.len() + key.params.len() + ENTRY_BYTES;
-            u32::try_from(bytes).unwrap_or(u32::MAX)
-        };
-        let evictions = Arc::new(AtomicU64::new(0));
-        let evicted = Arc::clone(&evictions);
-        let kept = moka::sync::Cache::builder()
-            .name("queries")
-            .max_capacity(max_bytes)
-            .weigher(weigh)
-            .time_to_idle(idle)
-            .eviction_listener(move |_, _, cause| {
-                if matches!(cause, RemovalCause::Size | RemovalCause::Expired) {
-                    evicted.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-            .build();
-        let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
-        Some(Arc::new(Self { kept, max_bytes, hits, misses, evictions }))
+        let bytes_of = |key: &Key, kept: &Kept| kept.bytes + key.sql.len() + key.params.len() + ENTRY_BYTES;
+        Some(Arc::new(Self { kept: ByteCache::new("queries", max_bytes, idle, bytes_of) }))
     }
 
     /// Whether a statement has a result, of whatever state of the data.
     #[must_use]
     pub fn knows(&self, key: &Key) -> bool {
-        self.kept.contains_key(key)
+        self.kept.contains(key)
     }
 
     /// The rows of a statement over a view.
@@ -133,7 +93,7 @@ impl Results {
                 && kept.writes.iter().all(|(id, lsn)| store.last_write(*id) == *lsn && *lsn <= view.lsn())
         };
         let Some(kept) = self.kept.get(key).filter(holds) else { return Ok(None) };
-        self.hits.fetch_add(1, Ordering::Relaxed);
+        self.kept.count_hits(1);
         let stream = MemoryStream::try_new(kept.batches.clone(), Arc::clone(&kept.schema), None);
         Ok(Some(Box::pin(stream.map_err(|e| from_datafusion(&e))?)))
     }
@@ -148,7 +108,7 @@ impl Results {
         reads: &[TypeId],
         rows: SendableRecordBatchStream,
     ) -> SendableRecordBatchStream {
-        self.misses.fetch_add(1, Ordering::Relaxed);
+        self.kept.count_misses(1);
         let writes: Vec<_> = reads.iter().map(|id| (*id, store.last_write(*id))).collect();
         if !view.is_committed() || writes.iter().any(|(_, lsn)| *lsn > view.lsn()) {
             return rows;
@@ -158,18 +118,10 @@ impl Results {
         Box::pin(Keeping { results: Arc::clone(self), taken: Some((key, kept)), rows })
     }
 
-    /// What it did, and holds.
+    /// What it did, and holds; a miss is a query that it could have answered.
     #[must_use]
-    pub fn stats(&self) -> ResultStats {
-        self.kept.run_pending_tasks();
-        ResultStats {
-            results: self.kept.entry_count(),
-            bytes: self.kept.weighted_size(),
-            max_bytes: self.max_bytes,
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
-            evictions: self.evictions.load(Ordering::Relaxed),
-        }
+    pub fn stats(&self) -> CacheStats {
+        self.kept.stats()
     }
 }
 
@@ -198,7 +150,7 @@ impl Stream for Keeping {
                 if let Some((_, kept)) = &mut this.taken {
                     kept.bytes += batch.get_array_memory_size();
                     kept.batches.push(batch.clone());
-                    if kept.bytes as u64 > this.results.max_bytes / RESULT_SHARE {
+                    if kept.bytes as u64 > this.results.kept.max_bytes() / RESULT_SHARE {
                         this.taken = None;
                     }
                 }

@@ -14,6 +14,7 @@
 mod backend;
 mod blocks;
 mod bloom;
+mod byte_cache;
 mod caches;
 mod catalog;
 mod chunks;
@@ -41,6 +42,7 @@ mod view;
 mod write;
 
 pub use backend::{BackendStats, Batch, Changes, Put, Snapshot, StorageBackend, Table, TableStats};
+pub use byte_cache::{ByteCache, CacheStats};
 pub use catalog::{Catalog, closest};
 pub use chunks::{CHUNK_ROWS, ChunkVersion};
 pub(crate) use contain::contain;
@@ -50,7 +52,6 @@ pub use folder::Folder;
 pub use id_filter::IdFilterStats;
 pub use index_key::IndexRange;
 pub use log::{LogEntry, LogReader, LoggedTransaction, SegmentInfo, check_log_formats};
-pub use node_cache::NodeCacheStats;
 pub use planted::{Bug, Planted};
 #[cfg(test)]
 pub(crate) use record::NewRecord;

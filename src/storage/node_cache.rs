@@ -18,15 +18,15 @@
 //! hashes remembers what was missed lately. A read of many different ids leaves the cache as it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use moka::notification::RemovalCause;
 use uuid::Uuid;
-use xxhash_rust::xxh3::{Xxh3DefaultBuilder, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::model::RowId;
 
+use super::byte_cache::{ByteCache, CacheStats};
 use super::chunks::ChunkVersion;
 
 /// What an entry takes beside its record: key, handle, version, and the cache's own bookkeeping.
@@ -39,13 +39,9 @@ const REMEMBERED: usize = 1 << 12;
 
 /// See the module's head.
 pub(crate) struct NodeCache {
-    records: moka::sync::Cache<Uuid, Arc<CachedRecord>, Xxh3DefaultBuilder>,
+    records: ByteCache<Uuid, CachedRecord>,
     /// Hashes of ids that were missed lately, each at the place its own bits say.
     missed: Box<[AtomicU32]>,
-    max_bytes: u64,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    evictions: Arc<AtomicU64>,
 }
 
 /// A record of the tables.
@@ -56,45 +52,13 @@ pub(crate) struct CachedRecord {
     version: ChunkVersion,
 }
 
-/// What a cache of records did since the database was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct NodeCacheStats {
-    /// Records it holds.
-    pub records: u64,
-    /// Bytes it holds.
-    pub bytes: u64,
-    /// Bytes it may hold.
-    pub max_bytes: u64,
-    /// Look-ups of flushed records that it answered.
-    pub hits: u64,
-    /// Look-ups of flushed records, and of ids that are nowhere, that it did not answer.
-    pub misses: u64,
-    /// Records that made room for others, or that nobody used for long.
-    pub evictions: u64,
-}
-
 impl NodeCache {
     /// A cache of so many bytes; what nobody used for `idle` is let go.
     pub(crate) fn new(max_bytes: u64, idle: Duration) -> Self {
-        let weigh = |_: &Uuid, record: &Arc<CachedRecord>| {
-            u32::try_from(record.bytes.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
-        };
-        let evictions = Arc::new(AtomicU64::new(0));
-        let evicted = Arc::clone(&evictions);
-        let records = moka::sync::Cache::builder()
-            .name("nodes")
-            .max_capacity(max_bytes)
-            .weigher(weigh)
-            .time_to_idle(idle)
-            .eviction_listener(move |_, _, cause| {
-                if matches!(cause, RemovalCause::Size | RemovalCause::Expired) {
-                    evicted.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-            .build_with_hasher(Xxh3DefaultBuilder::new());
+        let bytes_of = |_: &Uuid, record: &CachedRecord| record.bytes.len() + ENTRY_BYTES;
+        let records = ByteCache::new("nodes", max_bytes, idle, bytes_of);
         let missed = (0..REMEMBERED).map(|_| AtomicU32::new(0)).collect();
-        let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { records, missed, max_bytes, hits, misses, evictions }
+        Self { records, missed }
     }
 
     /// The flushed record of an id, where it is there for the version that `version` gives its row's chunk.
@@ -104,8 +68,11 @@ impl NodeCache {
         version: impl FnOnce(RowId) -> ChunkVersion,
     ) -> Option<Arc<CachedRecord>> {
         let found = self.records.get(&id).filter(|record| record.version == version(record.row));
-        let counter = if found.is_some() { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
+        if found.is_some() {
+            self.records.count_hits(1);
+        } else {
+            self.records.count_misses(1);
+        }
         found
     }
 
@@ -129,17 +96,9 @@ impl NodeCache {
         self.missed.get(place).is_some_and(|slot| slot.swap(mark, Ordering::Relaxed) == mark)
     }
 
-    /// What it did, and holds.
-    pub(crate) fn stats(&self) -> NodeCacheStats {
-        self.records.run_pending_tasks();
-        NodeCacheStats {
-            records: self.records.entry_count(),
-            bytes: self.records.weighted_size(),
-            max_bytes: self.max_bytes,
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
-            evictions: self.evictions.load(Ordering::Relaxed),
-        }
+    /// What it did, and holds; a miss is also an id that is nowhere.
+    pub(crate) fn stats(&self) -> CacheStats {
+        self.records.stats()
     }
 }
 
@@ -168,7 +127,7 @@ mod tests {
         cache.offer(id, row, older, b"old");
         assert_eq!(cache.get(id, |_| newer).map(|record| record.bytes.to_vec()), Some(b"new".to_vec()));
         let stats = cache.stats();
-        assert_eq!((stats.records, stats.hits, stats.misses, stats.evictions), (1, 2, 3, 0));
+        assert_eq!((stats.entries, stats.hits, stats.misses, stats.evictions), (1, 2, 3, 0));
     }
 
     #[test]
@@ -181,7 +140,7 @@ mod tests {
             }
         }
         let stats = cache.stats();
-        assert!(stats.bytes <= 10_000 && stats.records > 0, "{stats:?}");
+        assert!(stats.bytes <= 10_000 && stats.entries > 0, "{stats:?}");
         assert!(stats.evictions > 900, "{stats:?}");
     }
 
@@ -190,6 +149,6 @@ mod tests {
         let cache = NodeCache::new(1 << 20, Duration::from_secs(60));
         let version = version(1);
         (0..10_000).for_each(|number| cache.offer(Uuid::from_u128(number), RowId(0), version, b"record"));
-        assert_eq!(cache.stats().records, 0);
+        assert_eq!(cache.stats().entries, 0);
     }
 }

@@ -1,6 +1,6 @@
 //! What the caches of a database did and hold, each told alike.
 
-use crate::storage::Store;
+use crate::storage::{CacheStats, Store};
 
 use super::System;
 
@@ -27,6 +27,20 @@ pub struct CacheFigures {
     pub description: &'static str,
 }
 
+impl CacheFigures {
+    fn of(stats: CacheStats) -> Self {
+        Self {
+            entries: Some(stats.entries),
+            bytes: Some(stats.bytes),
+            capacity_bytes: Some(stats.max_bytes),
+            hits: Some(stats.hits),
+            misses: Some(stats.misses),
+            evictions: Some(stats.evictions),
+            ..Self::default()
+        }
+    }
+}
+
 /// The caches of a database.
 #[must_use]
 pub fn caches(store: &Store, system: &System) -> Vec<CacheFigures> {
@@ -40,25 +54,13 @@ pub fn caches(store: &Store, system: &System) -> Vec<CacheFigures> {
         },
         CacheFigures {
             name: "chunks",
-            entries: Some(chunks.columns),
-            bytes: Some(chunks.bytes),
-            capacity_bytes: Some(chunks.max_bytes),
-            hits: Some(chunks.hits),
-            misses: Some(chunks.misses),
-            evictions: Some(chunks.evictions),
             description: "columns of what is in the tables, 8192 sequences each",
-            ..CacheFigures::default()
+            ..CacheFigures::of(chunks)
         },
         CacheFigures {
             name: "nodes",
-            entries: Some(nodes.records),
-            bytes: Some(nodes.bytes),
-            capacity_bytes: Some(nodes.max_bytes),
-            hits: Some(nodes.hits),
-            misses: Some(nodes.misses),
-            evictions: Some(nodes.evictions),
             description: "records in the tables that are looked up by id again and again",
-            ..CacheFigures::default()
+            ..CacheFigures::of(nodes)
         },
         CacheFigures {
             name: "bloom",
@@ -93,14 +95,8 @@ pub fn caches(store: &Store, system: &System) -> Vec<CacheFigures> {
     let results = system.results.as_ref().map(|results| results.stats()).unwrap_or_default();
     caches.push(CacheFigures {
         name: "queries",
-        entries: Some(results.results),
-        bytes: Some(results.bytes),
-        capacity_bytes: Some(results.max_bytes),
-        hits: Some(results.hits),
-        misses: Some(results.misses),
-        evictions: Some(results.evictions),
         description: "results of queries, where cache.query_cache_mb is more than 0",
-        ..CacheFigures::default()
+        ..CacheFigures::of(results)
     });
     if let Some(log) = store.log_stats() {
         caches.push(CacheFigures {

@@ -39,6 +39,7 @@ use uuid::Uuid;
 use crate::model::{Clock, Config, Error, ErrorKind, IdGenerator, Result, SyncMode, TypeId};
 
 use super::backend::{BackendStats, StorageBackend};
+use super::byte_cache::CacheStats;
 use super::caches::Caches;
 use super::chunks::ChunkVersions;
 use super::disk::Disk;
@@ -47,7 +48,7 @@ use super::id_filter::IdFilterStats;
 use super::intern::Interner;
 use super::log::{Ending, Files, Pending, check_log_formats};
 use super::memtable::Memtable;
-use super::node_cache::{NodeCache, NodeCacheStats};
+use super::node_cache::NodeCache;
 use super::planted::Planted;
 use super::view::{Tree, View};
 use super::write::{RowChecks, Transaction};
@@ -419,7 +420,7 @@ impl Store {
 
     /// Figures of the records that are kept for look-ups by id.
     #[must_use]
-    pub fn node_cache_stats(&self) -> NodeCacheStats {
+    pub fn node_cache_stats(&self) -> CacheStats {
         self.shared.caches().nodes.as_ref().map(NodeCache::stats).unwrap_or_default()
     }
 
