@@ -13,41 +13,41 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
-use arrow::compute::{max, max_string_view, min, min_string_view};
-use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimeUnit,
-    TimestampMicrosecondType,
-};
+use arrow::array::{Array, ArrayRef};
 use datafusion::common::ScalarValue;
 
 use crate::model::{CancelToken, ErrorKind, Result, RowId};
 use crate::storage::{ByteCache, CHUNK_ROWS, CacheStats, ChunkVersion, Spill, SpillStats, View};
 
+use super::filters::Filters;
+use super::known::Known;
 use super::source::Source;
 use super::spill::Spilled;
+use super::statistics::Statistics;
 use super::value::ColumnBuilder;
 
 /// Texts of a chunk that take more than this are not kept as columns.
 const CHUNK_BYTES_MAX: usize = 32 << 20;
 /// How often the making of columns looks whether it should stop.
 const CHECK_ROWS: usize = 1024;
-/// Longer texts are no bounds of a chunk.
-pub(super) const BOUND_BYTES_MAX: usize = 64;
 /// What an entry of the cache takes beside its array.
-const ENTRY_BYTES: usize = 256;
+const ENTRY_BYTES: usize = 512;
+/// One part in so many of the cache is for filters of columns.
+const FILTERS_SHARE: u64 = 8;
 
 /// The columns of chunks, shared by all who read a database.
 pub struct Chunks {
     columns: ByteCache<Key, Column>,
+    filters: Filters,
+    pub(super) statistics: Statistics,
     spill: Option<Spilled>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
+pub(super) struct Key {
     /// The chunk's first handle.
     first: RowId,
-    source: Source,
+    pub(super) source: Source,
 }
 
 /// A column of a chunk.
@@ -56,24 +56,16 @@ pub struct Column {
     version: ChunkVersion,
     /// The cells; nothing where they are too large to be kept.
     array: Option<ArrayRef>,
-    /// The lowest and the highest value, where they are known.
-    bounds: Option<Bounds>,
+    /// What is known of them; nothing where they are too large.
+    known: Option<Arc<Known>>,
     /// The memory that the cells take.
     bytes: usize,
 }
 
-/// The lowest and the highest value of a column.
-pub type Bounds = (ScalarValue, ScalarValue);
-
 impl Column {
     /// A column from the disk.
-    pub(super) fn spilled(
-        version: ChunkVersion,
-        array: ArrayRef,
-        bounds: Option<Bounds>,
-        bytes: usize,
-    ) -> Self {
-        Self { version, array: Some(array), bounds, bytes }
+    pub(super) fn spilled(version: ChunkVersion, array: ArrayRef, known: Arc<Known>, bytes: usize) -> Self {
+        Self { version, array: Some(array), known: Some(known), bytes }
     }
 
     /// The version of its chunk.
@@ -92,20 +84,11 @@ impl Column {
         self.array.as_ref()
     }
 
-    /// The lowest and the highest value, where they are known; NULL does not count.
+    /// What is known of the cells; nothing where they are too large to be kept.
     #[must_use]
-    pub fn bounds(&self) -> Option<&Bounds> {
-        self.bounds.as_ref()
+    pub fn known(&self) -> Option<&Arc<Known>> {
+        self.known.as_ref()
     }
-}
-
-/// What is known of a column.
-#[derive(Debug, Clone)]
-pub struct Known {
-    /// The lowest and the highest value; NULL does not count.
-    pub bounds: Option<Bounds>,
-    /// How many cells are NULL.
-    pub nulls: Option<u64>,
 }
 
 impl Chunks {
@@ -113,14 +96,22 @@ impl Chunks {
     #[must_use]
     pub fn new(max_bytes: u64, idle: Duration, spill: Option<Spill>) -> Self {
         let bytes_of = |_: &Key, column: &Column| column.bytes + ENTRY_BYTES;
-        let columns = ByteCache::new("chunks", max_bytes, idle, bytes_of);
-        Self { columns, spill: spill.map(Spilled::new) }
+        let for_filters = max_bytes / FILTERS_SHARE;
+        let columns = ByteCache::new("chunks", max_bytes - for_filters, idle, bytes_of);
+        let filters = Filters::new(for_filters, idle);
+        Self { columns, filters, statistics: Statistics::default(), spill: spill.map(Spilled::new) }
     }
 
     /// What the cache did, and holds; a miss is a column that had to be made.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         self.columns.stats()
+    }
+
+    /// What the filters of the columns did, and hold; a hit is a column that need not be looked through.
+    #[must_use]
+    pub fn filter_stats(&self) -> CacheStats {
+        self.filters.stats()
     }
 
     /// What is kept on the disk; nothing where nothing is.
@@ -143,15 +134,34 @@ impl Chunks {
         self.cached(view, first, source).is_some() || self.spill.as_ref().is_some_and(spilled)
     }
 
-    /// The lowest and the highest value of a column that is kept, where they are known.
+    /// What is known of a column that is kept.
     #[must_use]
-    pub fn known(&self, view: &View, first: RowId, source: Source) -> Option<Known> {
-        if let Some(column) = self.cached(view, first, source) {
-            let nulls = column.array.as_ref().map(|array| array.null_count() as u64);
-            return Some(Known { bounds: column.bounds.clone(), nulls });
+    pub fn known(&self, view: &View, first: RowId, source: Source) -> Option<Arc<Known>> {
+        match self.cached(view, first, source) {
+            Some(column) => column.known.clone(),
+            None => self.spill.as_ref()?.known(first, view.chunk_version(first), source),
         }
-        let bounds = self.spill.as_ref()?.bounds(first, view.chunk_version(first), source)?;
-        Some(Known { bounds: Some(bounds), nulls: None })
+    }
+
+    /// Whether none of some values is in a column of the chunk that begins at a handle; `false` also where that is not
+    /// known.
+    #[must_use]
+    pub fn lacks<'a>(
+        &self,
+        view: &View,
+        first: RowId,
+        source: Source,
+        values: impl Iterator<Item = &'a ScalarValue>,
+    ) -> bool {
+        self.filters.lacks(&Key { first, source }, view.chunk_version(first), values)
+    }
+
+    /// Takes note that a column was looked through for some values, and had none of them. Who does that again and
+    /// again is spared it ([`Chunks::lacks`]).
+    pub fn looked_through(&self, view: &View, first: RowId, source: Source) {
+        if let Some(column) = self.cached(view, first, source) {
+            self.filters.looked_through(Key { first, source }, &column);
+        }
     }
 
     /// A column of the chunk that begins at a handle, where it is there for the view's version of the chunk.
@@ -263,9 +273,9 @@ impl Chunks {
         let made = builders.into_iter().map(|(source, mut builder)| {
             let large = builder.bytes() == most;
             let array = fits.then(|| builder.finish());
-            let bounds = array.as_ref().and_then(bounds);
+            let known = array.as_ref().map(|array| Arc::new(Known::of(array)));
             let bytes = array.as_ref().map_or(0, |array| array.get_array_memory_size());
-            let column = Arc::new(Column { version, array, bounds, bytes });
+            let column = Arc::new(Column { version, array, known, bytes });
             // A column that is not made for another one's size may be made alone.
             if fits || large {
                 self.keep(Key { first, source }, &column);
@@ -282,54 +292,5 @@ impl Chunks {
 impl std::fmt::Debug for Chunks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Chunks").field("stats", &self.stats()).finish()
-    }
-}
-
-/// The lowest and the highest value of an array; nothing where it has none, or none that conditions can use.
-fn bounds(array: &ArrayRef) -> Option<Bounds> {
-    fn of<T: ArrowPrimitiveType>(array: &ArrayRef) -> Option<(T::Native, T::Native)> {
-        let values = array.as_primitive_opt::<T>()?;
-        min(values).zip(max(values))
-    }
-    match array.data_type() {
-        DataType::Int64 => {
-            let (low, high) = of::<Int64Type>(array)?;
-            Some((ScalarValue::Int64(Some(low)), ScalarValue::Int64(Some(high))))
-        }
-        DataType::Float64 => {
-            let values = array.as_primitive_opt::<Float64Type>()?;
-            // What NaN is compared with is a matter of the operator.
-            if values.values().iter().any(|value| value.is_nan()) {
-                return None;
-            }
-            let (low, high) = of::<Float64Type>(array)?;
-            Some((ScalarValue::Float64(Some(low)), ScalarValue::Float64(Some(high))))
-        }
-        DataType::Date32 => {
-            let (low, high) = of::<Date32Type>(array)?;
-            Some((ScalarValue::Date32(Some(low)), ScalarValue::Date32(Some(high))))
-        }
-        DataType::Time64(TimeUnit::Microsecond) => {
-            let (low, high) = of::<Time64MicrosecondType>(array)?;
-            Some((ScalarValue::Time64Microsecond(Some(low)), ScalarValue::Time64Microsecond(Some(high))))
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            let (low, high) = of::<TimestampMicrosecondType>(array)?;
-            let scalar = |value| ScalarValue::TimestampMicrosecond(Some(value), zone.clone());
-            Some((scalar(low), scalar(high)))
-        }
-        DataType::Decimal128(precision, scale) => {
-            let (low, high) = of::<Decimal128Type>(array)?;
-            let scalar = |value| ScalarValue::Decimal128(Some(value), *precision, *scale);
-            Some((scalar(low), scalar(high)))
-        }
-        DataType::Utf8View => {
-            let values = array.as_string_view_opt()?;
-            let (low, high) = min_string_view(values).zip(max_string_view(values))?;
-            let short = low.len().max(high.len()) <= BOUND_BYTES_MAX;
-            let scalar = |text: &str| ScalarValue::Utf8View(Some(text.to_owned()));
-            short.then(|| (scalar(low), scalar(high)))
-        }
-        _ => None,
     }
 }

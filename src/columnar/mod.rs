@@ -3,8 +3,13 @@
 //! Invariant: a value that goes into a column of its type and comes out again is equal to what it was.
 
 mod chunks;
+mod filters;
+mod keys;
+mod known;
+mod sketch;
 mod source;
 mod spill;
+mod statistics;
 mod value;
 
 use std::borrow::Cow;
@@ -16,8 +21,11 @@ use arrow::datatypes::Schema;
 use crate::model::{Error, PropertyType, Result, Value};
 use crate::storage::ValueRef;
 
-pub use chunks::{Chunks, Column, Known};
+pub use chunks::{Chunks, Column};
+pub use known::{Bounds, Known};
+pub use sketch::Sketch;
 pub use source::Source;
+pub use statistics::ColumnStatistics;
 pub use value::{
     ColumnBuilder, LOGICAL_TYPE, UTC, data_type_of, field_of, is_uuid, property_type_of, scalar_of, value_at,
 };

@@ -4,8 +4,7 @@
 //! for a while, or the database is closed. Whoever offers never waits: past a limit of memory nothing is taken any
 //! more. The closing waits for the rest, for at most [`CLOSING`].
 //!
-//! A column is a stream of one batch of one column. Its lowest and highest value stand beside it, to be known without
-//! it. What is read is not trusted: its checksum was right, and still its shape, its type and its length are checked,
+//! A column is a stream of one batch of one column. What is known of it stands beside it, to be known without it. What is read is not trusted: its checksum was right, and still its shape, its type and its length are checked,
 //! and a panic of the decoder is contained.
 
 use std::collections::HashMap;
@@ -15,24 +14,24 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::buffer::Buffer;
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
-use datafusion::common::ScalarValue;
 use parking_lot::{Condvar, Mutex};
 
 use crate::model::RowId;
 use crate::storage::{CHUNK_ROWS, ChunkVersion, Spill, SpillColumn, SpillStats, View, contain};
 
-use super::chunks::{BOUND_BYTES_MAX, Bounds, Column};
+use super::chunks::Column;
+use super::known::Known;
 use super::source::Source;
 
 /// Columns of fewer rows are as fast to make as to read.
 const ROWS_MIN: usize = 1024;
 /// So much goes into a file.
 const FILE_BYTES: usize = 32 << 20;
-/// So much may wait to be written.
-const WAITING_BYTES_MAX: usize = 96 << 20;
+/// So much may wait to be written, with what is being written: it is memory beside the caches.
+const WAITING_BYTES_MAX: usize = 64 << 20;
 /// Less than a file is written when nothing came for so long.
 const IDLE: Duration = Duration::from_secs(2);
 /// How long the closing of a database waits for columns to be written.
@@ -57,6 +56,8 @@ type Offered = ((RowId, Source), Arc<Column>);
 struct Queue {
     waiting: HashMap<(RowId, Source), Arc<Column>>,
     bytes: usize,
+    /// What the thread has taken and not written yet.
+    writing: usize,
     /// When nothing more is to be written.
     until: Option<Instant>,
 }
@@ -73,16 +74,16 @@ impl Spilled {
 
     /// Whether a column is there.
     pub(super) fn has(&self, first: RowId, version: ChunkVersion, source: Source) -> bool {
-        version.is_durable() && self.shared.spill.note(first, version, &source.spilled_name()).is_some()
+        version.is_durable() && self.shared.spill.has(first, version, &source.spilled_name())
     }
 
-    /// The lowest and the highest value of a column that is there.
-    pub(super) fn bounds(&self, first: RowId, version: ChunkVersion, source: Source) -> Option<Bounds> {
+    /// What is known of a column that is there.
+    pub(super) fn known(&self, first: RowId, version: ChunkVersion, source: Source) -> Option<Arc<Known>> {
         if !version.is_durable() {
             return None;
         }
         let note = self.shared.spill.note(first, version, &source.spilled_name())?;
-        decode_bounds(&note, &source.data_type())
+        Known::decode(&note, &source.data_type()).map(Arc::new)
     }
 
     /// A column that is there and whole.
@@ -92,12 +93,12 @@ impl Spilled {
         }
         let (bytes, note) = self.shared.spill.read(first, version, &source.spilled_name())?;
         let (length, data_type) = (bytes.len(), source.data_type());
-        let Some(array) = decode(bytes, &data_type) else {
+        let known = Known::decode(&note, &data_type);
+        let Some((array, known)) = decode(bytes, &data_type).zip(known) else {
             self.forget(first, source);
             return None;
         };
-        let bounds = decode_bounds(&note, &data_type);
-        Some(Arc::new(Column::spilled(version, array, bounds, length)))
+        Some(Arc::new(Column::spilled(version, array, Arc::new(known), length)))
     }
 
     /// Drops a column that is not what it should be.
@@ -112,7 +113,7 @@ impl Spilled {
             return;
         }
         let mut queue = self.shared.queue.lock();
-        if queue.until.is_some() || queue.bytes + column.bytes() > WAITING_BYTES_MAX {
+        if queue.until.is_some() || queue.bytes + queue.writing + column.bytes() > WAITING_BYTES_MAX {
             return;
         }
         let is_first = queue.bytes == 0;
@@ -172,11 +173,12 @@ impl Shared {
                         first,
                         version: column.version(),
                         name: source.spilled_name(),
-                        note: column.bounds().map(encode_bounds).unwrap_or_default(),
+                        note: column.known()?.encode(),
                         bytes: encode(column.array()?)?,
                     })
                 });
                 self.spill.write(encoded, &stop);
+                self.queue.lock().writing = 0;
             }
             if until.is_some() {
                 return;
@@ -196,7 +198,7 @@ impl Shared {
             }
             let is_idle = queue.bytes == before && before > 0;
             if queue.until.is_some() || queue.bytes >= FILE_BYTES || is_idle {
-                queue.bytes = 0;
+                queue.writing = std::mem::take(&mut queue.bytes);
                 let mut columns: Vec<_> = queue.waiting.drain().collect();
                 // As a scan reads them.
                 columns.sort_unstable_by_key(|((first, _), _)| *first);
@@ -224,65 +226,11 @@ fn decode(bytes: Vec<u8>, data_type: &DataType) -> Option<ArrayRef> {
     fits.then(|| Arc::clone(array))
 }
 
-/// The lowest, then the highest value: the length of each in a byte, then its bytes, numbers little-endian.
-fn encode_bounds((low, high): &Bounds) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for value in [low, high] {
-        let value = match value {
-            ScalarValue::Int64(Some(v))
-            | ScalarValue::Time64Microsecond(Some(v))
-            | ScalarValue::TimestampMicrosecond(Some(v), _) => v.to_le_bytes().to_vec(),
-            ScalarValue::Float64(Some(v)) => v.to_le_bytes().to_vec(),
-            ScalarValue::Date32(Some(v)) => v.to_le_bytes().to_vec(),
-            ScalarValue::Decimal128(Some(v), ..) => v.to_le_bytes().to_vec(),
-            ScalarValue::Utf8View(Some(v)) => v.as_bytes().to_vec(),
-            _ => return Vec::new(),
-        };
-        let Ok(length) = u8::try_from(value.len()) else { return Vec::new() };
-        bytes.push(length);
-        bytes.extend(value);
-    }
-    bytes
-}
-
-/// The bounds of a column of a type; nothing where there are none.
-fn decode_bounds(bytes: &[u8], data_type: &DataType) -> Option<Bounds> {
-    let one = |bytes: &[u8]| -> Option<ScalarValue> {
-        Some(match data_type {
-            DataType::Int64 => ScalarValue::Int64(Some(i64::from_le_bytes(bytes.try_into().ok()?))),
-            DataType::Float64 => ScalarValue::Float64(Some(f64::from_le_bytes(bytes.try_into().ok()?))),
-            DataType::Date32 => ScalarValue::Date32(Some(i32::from_le_bytes(bytes.try_into().ok()?))),
-            DataType::Time64(TimeUnit::Microsecond) => {
-                ScalarValue::Time64Microsecond(Some(i64::from_le_bytes(bytes.try_into().ok()?)))
-            }
-            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-                let value = i64::from_le_bytes(bytes.try_into().ok()?);
-                ScalarValue::TimestampMicrosecond(Some(value), zone.clone())
-            }
-            DataType::Decimal128(precision, scale) => {
-                let value = i128::from_le_bytes(bytes.try_into().ok()?);
-                ScalarValue::Decimal128(Some(value), *precision, *scale)
-            }
-            DataType::Utf8View if bytes.len() <= BOUND_BYTES_MAX => {
-                ScalarValue::Utf8View(Some(std::str::from_utf8(bytes).ok()?.to_owned()))
-            }
-            _ => return None,
-        })
-    };
-    let (length, rest) = bytes.split_first()?;
-    let (low, rest) = rest.split_at_checked(usize::from(*length))?;
-    let (length, high) = rest.split_first()?;
-    (high.len() == usize::from(*length)).then_some(())?;
-    one(low).zip(one(high))
-}
-
 #[cfg(test)]
 mod tests {
     use arrow::array::StringViewArray;
 
     use super::*;
-    use crate::columnar::scalar_of;
-    use crate::model::{Decimal, PropertyType, Value};
 
     #[test]
     fn a_column_comes_back_as_it_was_and_what_is_damaged_does_not() {
@@ -301,29 +249,5 @@ mod tests {
             hostile[at] ^= 0xff;
             let _ = decode(hostile, array.data_type());
         }
-    }
-
-    #[test]
-    fn bounds_come_back_as_they_were() {
-        for (low, high, of) in [
-            (Value::Integer(-3), Value::Integer(i64::MAX), PropertyType::Integer),
-            (Value::Float(-0.5), Value::Float(1e300), PropertyType::Float),
-            (Value::Date(-1), Value::Date(9), PropertyType::Date),
-            (Value::Time(0), Value::Time(9), PropertyType::Time),
-            (Value::Timestamp(-5), Value::Timestamp(5), PropertyType::Timestamp),
-            (Value::from(""), Value::from("äb"), PropertyType::String),
-        ] {
-            let bounds = (scalar_of(&low), scalar_of(&high));
-            let data_type = crate::columnar::data_type_of(of);
-            let bytes = encode_bounds(&bounds);
-            assert_eq!(decode_bounds(&bytes, &data_type), Some(bounds));
-            for length in 0..bytes.len() {
-                assert_eq!(decode_bounds(&bytes[..length], &data_type), None);
-            }
-        }
-        let decimal = scalar_of(&Value::Decimal(Decimal { unscaled: -7, scale: 2 }));
-        let bounds = (decimal.clone(), decimal);
-        assert_eq!(decode_bounds(&encode_bounds(&bounds), &DataType::Decimal128(38, 2)), Some(bounds));
-        assert_eq!(decode_bounds(&[], &DataType::Int64), None);
     }
 }

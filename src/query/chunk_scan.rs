@@ -4,28 +4,20 @@
 //! them, and a chunk is not looked at where the bounds of its columns say so. A chunk whose texts are too large to
 //! be kept is read from its records, a few at a time.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::interleave;
-use arrow::datatypes::{DataType, Schema, SchemaRef, UInt64Type};
-use datafusion::common::pruning::PruningStatistics;
-use datafusion::common::{Column as ColumnName, ScalarValue};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{CastExpr, TryCastExpr};
-use datafusion::physical_expr::utils::{collect_columns, conjunction, reassign_expr_columns};
-use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
+use arrow::datatypes::{SchemaRef, UInt64Type};
 
-use crate::columnar::Known;
 use crate::model::{Error, Result, RowId};
 use crate::storage::CHUNK_ROWS;
 
 use super::arrow_value::ColumnBuilder;
 use super::columns::Source;
-use super::error::from_datafusion;
 use super::output::{Conditions, Output, arrow_error};
+use super::prune::Pruning;
 use super::scan::{BATCH_BYTES, Batches, ScanRequest, Step};
 
 /// So few rows are read from their records: whole chunks would be made for them.
@@ -40,14 +32,12 @@ pub struct ChunkScan {
     /// Of the columns read.
     sources: Vec<Source>,
     conditions: Conditions,
-    /// The same over the columns that they look at, which these are among those read.
-    early: Option<(Conditions, Vec<usize>, SchemaRef)>,
     output: Output,
     /// The next sequence, and one past the last.
     at: u64,
     to: u64,
-    /// Chunks that no flushed row fulfils the conditions in, by their first sequence.
-    skipped: HashSet<u64>,
+    /// What the scans of all ranges share.
+    pruning: Arc<Pruning>,
     done: bool,
 }
 
@@ -61,82 +51,27 @@ struct Unflushed {
 
 impl ChunkScan {
     /// A scan of the sequences of a range.
-    ///
-    /// # Errors
-    /// `Internal` for conditions over columns that are not read.
     pub fn new(
         request: &ScanRequest,
         read_schema: &SchemaRef,
         out_schema: &SchemaRef,
+        pruning: Arc<Pruning>,
         (from, to): (u64, u64),
-    ) -> Result<Self> {
+    ) -> Self {
         let sources: Vec<Source> =
             request.read.iter().filter_map(|index| request.columns.source(*index)).collect();
         let conditions = Conditions::new(&request.filters);
         let limit = request.limit.unwrap_or(usize::MAX);
-        let mut scan = Self {
+        Self {
             output: Output::new(Arc::clone(out_schema), limit, !conditions.is_empty()),
             request: request.clone(),
             read_schema: Arc::clone(read_schema),
             sources,
             conditions,
-            early: None,
             at: from,
             to,
-            skipped: HashSet::new(),
+            pruning,
             done: false,
-        };
-        if !request.filters.is_empty() {
-            scan.prepare_conditions()?;
-        }
-        Ok(scan)
-    }
-
-    fn prepare_conditions(&mut self) -> Result<()> {
-        let mut looked_at: Vec<usize> =
-            self.request.filters.iter().flat_map(collect_columns).map(|column| column.index()).collect();
-        looked_at.sort_unstable();
-        looked_at.dedup();
-        let schema = Arc::new(self.read_schema.project(&looked_at).map_err(arrow_error)?);
-        let own = self.request.filters.iter().map(|filter| {
-            reassign_expr_columns(Arc::clone(filter), &schema).map_err(|e| from_datafusion(&e))
-        });
-        let own = own.collect::<Result<Vec<_>>>()?;
-        // What cannot be said of bounds is evaluated.
-        let of_bounds = own.iter().filter(|condition| keeps_order(condition, &schema)).cloned();
-        let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&schema));
-        if let Some(predicate) = builder.build(conjunction(of_bounds)) {
-            self.skipped = self.skipped_by(&predicate, &schema, &looked_at);
-        }
-        if looked_at.len() < self.sources.len() {
-            self.early = Some((Conditions::new(&own), looked_at, schema));
-        }
-        Ok(())
-    }
-
-    /// The chunks whose bounds say that no flushed row fulfils the conditions.
-    fn skipped_by(
-        &self,
-        predicate: &PruningPredicate,
-        schema: &SchemaRef,
-        looked_at: &[usize],
-    ) -> HashSet<u64> {
-        let mut firsts = Vec::new();
-        let mut columns: Vec<Vec<Option<Known>>> = vec![Vec::new(); looked_at.len()];
-        for first in (self.at..self.to).step_by(CHUNK_ROWS as usize) {
-            firsts.push(first);
-            let row = RowId::new(self.request.type_id, first);
-            for (known, place) in columns.iter_mut().zip(looked_at) {
-                let source = self.sources.get(*place).copied();
-                known.push(source.and_then(|s| self.request.chunks.known(&self.request.view, row, s)));
-            }
-        }
-        let bounds = Bounds { schema: Arc::clone(schema), columns, chunks: firsts.len() };
-        match predicate.prune(&bounds) {
-            Ok(kept) => {
-                firsts.into_iter().zip(kept).filter_map(|(first, kept)| (!kept).then_some(first)).collect()
-            }
-            Err(_) => HashSet::new(),
         }
     }
 
@@ -145,12 +80,13 @@ impl ChunkScan {
         RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options).map_err(arrow_error)
     }
 
-    /// Passes on the rows of all columns read.
-    fn pass(&mut self, arrays: Vec<ArrayRef>, rows: usize) -> Result<()> {
+    /// Passes on the rows of all columns read that fulfil the conditions; whether there is one.
+    fn pass(&mut self, arrays: Vec<ArrayRef>, rows: usize) -> Result<bool> {
         let batch = self.batch(&self.read_schema, arrays, rows)?;
         let mask = self.conditions.mask(&batch)?;
         let shown: Vec<usize> = (0..self.output.schema().fields().len()).collect();
-        self.output.push(batch.project(&shown).map_err(arrow_error)?, mask.as_ref())
+        self.output.push(batch.project(&shown).map_err(arrow_error)?, mask.as_ref())?;
+        Ok(mask.map_or(rows, |mask| mask.true_count()) > 0)
     }
 
     /// Reads the next stretch of sequences.
@@ -164,7 +100,7 @@ impl ChunkScan {
         }
         let Some(unflushed) = self.unflushed(first, end)? else { return self.read_records(end) };
         let read = match unflushed.rows.is_empty() {
-            true if self.skipped.contains(&first) => Some(()),
+            true if self.pruning.skips(first) => Some(()),
             true => self.read_flushed(first)?,
             false => self.read_merged(first, &unflushed)?,
         };
@@ -195,15 +131,19 @@ impl ChunkScan {
 
     /// Reads a chunk that nobody wrote to since the last flush; nothing where it is too large.
     fn read_flushed(&mut self, first: u64) -> Result<Option<()>> {
-        let Some((conditions, looked_at, schema)) = &self.early else {
+        let Some(early) = &self.pruning.early else {
             let Some((arrays, rows)) = self.columns(first, &self.sources)? else { return Ok(None) };
-            return self.pass(arrays, rows).map(Some);
+            if !self.pass(arrays, rows)? {
+                self.pruning.looked_through(&self.request, first);
+            }
+            return Ok(Some(()));
         };
         let own: Vec<Source> =
-            looked_at.iter().filter_map(|place| self.sources.get(*place).copied()).collect();
+            early.looked_at.iter().filter_map(|place| self.sources.get(*place).copied()).collect();
         let Some((arrays, rows)) = self.columns(first, &own)? else { return Ok(None) };
-        let mask = conditions.mask(&self.batch(schema, arrays, rows)?)?;
+        let mask = early.conditions.mask(&self.batch(&early.schema, arrays, rows)?)?;
         if rows == 0 || mask.as_ref().is_some_and(|mask| mask.true_count() == 0) {
+            self.pruning.looked_through(&self.request, first);
             return Ok(Some(()));
         }
         let shown = self.sources.get(..self.output.schema().fields().len()).unwrap_or_default();
@@ -267,7 +207,7 @@ impl ChunkScan {
             .zip(&unflushed.arrays)
             .map(|(old, new)| interleave(&[old.as_ref(), new.as_ref()], &places).map_err(arrow_error));
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
-        self.pass(arrays, places.len()).map(Some)
+        self.pass(arrays, places.len()).map(|_| Some(()))
     }
 
     /// Reads rows up to a sequence from their records, as many as a batch takes.
@@ -294,7 +234,7 @@ impl ChunkScan {
         })?;
         self.at = at;
         let arrays = builders.into_iter().map(|(_, mut builder)| builder.finish()).collect();
-        self.pass(arrays, rows)
+        self.pass(arrays, rows).map(drop)
     }
 
     /// Goes to the next row that there is, where the chunk at hand is not known: many sequences may be of rows
@@ -345,76 +285,5 @@ impl Batches for ChunkScan {
             (self.done, self.at) = (true, self.to);
         }
         read
-    }
-}
-
-/// Whether a condition can be judged by the lowest and the highest value: casts in it keep the order of values. The
-/// time of day of a timestamp does not, nor does the truth of a number.
-fn keeps_order(condition: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
-    let cast = |from: &Arc<dyn PhysicalExpr>, to: &DataType| {
-        let is_day = |t: &DataType| matches!(t, DataType::Date32 | DataType::Timestamp(..));
-        let is_text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-        from.data_type(schema).is_ok_and(|from| {
-            from == *to
-                || (from.is_numeric() && to.is_numeric())
-                || (is_day(&from) && is_day(to))
-                || (is_text(&from) && is_text(to))
-        })
-    };
-    let own = if let Some(found) = condition.downcast_ref::<CastExpr>() {
-        cast(found.expr(), found.cast_type())
-    } else if let Some(found) = condition.downcast_ref::<TryCastExpr>() {
-        cast(found.expr(), found.cast_type())
-    } else {
-        true
-    };
-    own && condition.children().into_iter().all(|child| keeps_order(child, schema))
-}
-
-/// What is known of the columns that conditions look at, chunk by chunk.
-struct Bounds {
-    schema: Arc<Schema>,
-    /// By column, then by chunk.
-    columns: Vec<Vec<Option<Known>>>,
-    chunks: usize,
-}
-
-impl Bounds {
-    fn of(&self, column: &ColumnName, low: bool) -> Option<ArrayRef> {
-        let place = self.schema.index_of(&column.name).ok()?;
-        let none = ScalarValue::try_from(self.schema.field(place).data_type()).ok()?;
-        let bound = |known: &Option<Known>| match known.as_ref().and_then(|known| known.bounds.as_ref()) {
-            Some((lowest, highest)) => if low { lowest } else { highest }.clone(),
-            None => none.clone(),
-        };
-        ScalarValue::iter_to_array(self.columns.get(place)?.iter().map(bound)).ok()
-    }
-}
-
-impl PruningStatistics for Bounds {
-    fn min_values(&self, column: &ColumnName) -> Option<ArrayRef> {
-        self.of(column, true)
-    }
-
-    fn max_values(&self, column: &ColumnName) -> Option<ArrayRef> {
-        self.of(column, false)
-    }
-
-    fn num_containers(&self) -> usize {
-        self.chunks
-    }
-
-    fn null_counts(&self, column: &ColumnName) -> Option<ArrayRef> {
-        let place = self.schema.index_of(&column.name).ok()?;
-        let counts = self.columns.get(place)?.iter().map(|known| known.as_ref()?.nulls);
-        Some(Arc::new(counts.collect::<arrow::array::UInt64Array>()))
-    }
-
-    fn row_counts(&self) -> Option<ArrayRef> {
-        None
-    }
-
-    fn contained(&self, _column: &ColumnName, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
-        None
     }
 }

@@ -25,6 +25,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use uuid::Uuid;
 
+use crate::columnar;
 use crate::columnar::Chunks;
 use crate::model::{CancelToken, Error, PropertyType, Result, RowId, TypeId};
 use crate::storage::{CHUNK_ROWS, RecordView, View};
@@ -36,6 +37,8 @@ use super::columns::{Columns, Source};
 use super::error::to_datafusion;
 use super::indexed;
 use super::output::{Conditions, Output, arrow_error};
+use super::prune::Pruning;
+use super::selectivity;
 
 /// Rows of a batch.
 pub const BATCH_ROWS: usize = 8192;
@@ -90,6 +93,9 @@ pub struct ScanExec {
     metrics: ExecutionPlanMetricsSet,
     /// Of the columns shown; computed when they are asked for.
     statistics: OnceLock<Vec<ColumnStatistics>>,
+    estimated_rows: OnceLock<usize>,
+    /// The conditions made ready, once they are evaluated.
+    pruning: OnceLock<Arc<Pruning>>,
 }
 
 impl ScanExec {
@@ -126,6 +132,8 @@ impl ScanExec {
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
             statistics: OnceLock::new(),
+            estimated_rows: OnceLock::new(),
+            pruning: OnceLock::new(),
         })
     }
 
@@ -144,7 +152,49 @@ impl ScanExec {
         &self.read_schema
     }
 
-    /// What indexes tell of the columns: the first and the last entry are the lowest and the highest value.
+    fn pruning(&self) -> Result<Arc<Pruning>> {
+        if let Some(pruning) = self.pruning.get() {
+            return Ok(Arc::clone(pruning));
+        }
+        let end = self.ranges.last().map_or(0, |(_, end)| *end);
+        let pruning = Arc::new(Pruning::new(&self.request, &self.read_schema, end)?);
+        Ok(Arc::clone(self.pruning.get_or_init(|| pruning)))
+    }
+
+    /// What is known of a column read, by its place among them.
+    fn known(&self, number: usize) -> Option<Arc<columnar::ColumnStatistics>> {
+        let request = &self.request;
+        let source = request.columns.source(*request.read.get(number)?)?;
+        request.chunks.statistics(&request.view, request.type_id, source)
+    }
+
+    /// How many rows a scan of the whole type gives, as far as statistics tell.
+    // An estimate need not be exact.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn estimated_rows(&self) -> usize {
+        *self.estimated_rows.get_or_init(|| {
+            let part = selectivity::of_all(&self.request.filters, &|number| self.known(number));
+            let rows = (self.live_rows as f64 * part).ceil() as usize;
+            rows.clamp(1, usize::MAX).min(self.request.limit.unwrap_or(usize::MAX))
+        })
+    }
+
+    /// What the flushed rows tell of a column. Rows written since, and conditions, make it an estimate.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn estimate(&self, statistics: &mut ColumnStatistics, known: &columnar::ColumnStatistics, most: usize) {
+        if let Some((low, high)) = &known.bounds {
+            statistics.min_value = Precision::Inexact(low.clone());
+            statistics.max_value = Precision::Inexact(high.clone());
+        }
+        if let Some(distinct) = known.distinct {
+            let distinct = usize::try_from(distinct).unwrap_or(usize::MAX);
+            statistics.distinct_count = Precision::Inexact(distinct.clamp(1, most.max(1)));
+        }
+        let nulls = known.nulls as f64 / known.rows.max(1) as f64;
+        statistics.null_count = Precision::Inexact((nulls * most as f64) as usize);
+    }
+
+    /// What chunks and indexes tell of the columns: of an index, the first and the last entry are the lowest and the highest value.
     fn column_statistics(&self) -> Vec<ColumnStatistics> {
         let request = &self.request;
         let mut found = Statistics::unknown_column(&self.schema());
@@ -154,14 +204,19 @@ impl ScanExec {
             request.access == Access::Scan && request.filters.is_empty() && request.limit.is_none();
         let schema = self.schema();
         let shown = request.read.iter().take(request.shown).zip(schema.fields().iter());
-        for (statistics, (place, field)) in found.iter_mut().zip(shown) {
-            let Some(Source::Property(id, property_type)) = request.columns.source(*place) else { continue };
+        let most = self.estimated_rows();
+        for (number, (statistics, (place, field))) in found.iter_mut().zip(shown).enumerate() {
+            let Some(source) = request.columns.source(*place) else { continue };
+            if let Some(known) = self.known(number) {
+                self.estimate(statistics, &known, most);
+            }
+            let Source::Property(id, property_type) = source else { continue };
             let Some(index) = definition.indexes.iter().find(|index| index.properties.first() == Some(&id))
             else {
                 continue;
             };
             if index.unique && index.properties.len() == 1 {
-                statistics.distinct_count = Precision::Inexact(live);
+                statistics.distinct_count = Precision::Inexact(live.min(most));
             }
             // An error will be told by the scan.
             let Ok(Some((low, high))) = indexed::ends(&request.view, definition, index) else { continue };
@@ -242,9 +297,10 @@ impl ExecutionPlan for ScanExec {
         let schema = self.schema();
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let mut rows: Box<dyn Batches> = match &self.request.access {
-            Access::Scan => Box::new(
-                ChunkScan::new(&self.request, &self.read_schema, &schema, range).map_err(to_datafusion)?,
-            ),
+            Access::Scan => {
+                let pruning = self.pruning().map_err(to_datafusion)?;
+                Box::new(ChunkScan::new(&self.request, &self.read_schema, &schema, pruning, range))
+            }
             _ => Box::new(RowScan::new(&self.request, &self.read_schema, &schema)),
         };
         let batches = futures::stream::poll_fn(move |context| {
@@ -285,8 +341,8 @@ impl ExecutionPlan for ScanExec {
                 Precision::Exact(request.limit.map_or(live, |limit| live.min(limit)))
             }
             Access::Scan if request.filters.is_empty() => Precision::Inexact(live / self.ranges.len().max(1)),
-            // A guess as good as any until there are statistics of values.
-            Access::Scan => Precision::Inexact((live / 5).max(1)),
+            Access::Scan if whole => Precision::Inexact(self.estimated_rows()),
+            Access::Scan => Precision::Inexact((self.estimated_rows() / self.ranges.len().max(1)).max(1)),
             Access::Ids(ids) => Precision::Inexact(ids.len()),
             Access::EdgesAt { nodes, .. } => Precision::Inexact(nodes.len().saturating_mul(10).min(live)),
             Access::Index(found) => Precision::Inexact(found.rows.len()),

@@ -42,6 +42,7 @@ mod view;
 mod write;
 
 pub use backend::{BackendStats, Batch, Changes, Put, Snapshot, StorageBackend, Table, TableStats};
+pub(crate) use bloom::Bloom;
 pub use byte_cache::{ByteCache, CacheStats};
 pub use catalog::{Catalog, closest};
 pub use chunks::{CHUNK_ROWS, ChunkVersion};

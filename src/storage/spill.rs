@@ -10,7 +10,7 @@
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 8 | magic `aresacol` |
-//! | 8 | 4 | version, 1; raised too where the same records make other columns |
+//! | 8 | 4 | version, 2; raised too where the same records make other columns |
 //! | 12 | 4 | zeros |
 //! | 16 | 16 | the database's UUID |
 //! | 32 | | columns, each at a multiple of 64 |
@@ -35,7 +35,7 @@
 //! read since the opening. What was read stays: a scan of more than there is room for keeps what it has, and does not
 //! write everything anew each time. Small files are joined as larger ones come, so that there are few.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,7 +51,7 @@ use super::disk::{Disk, RawFile, remove_if_there};
 use super::view::View;
 
 const MAGIC: [u8; 8] = *b"aresacol";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEAD_BYTES: usize = 32;
 const TAIL_BYTES: usize = 24;
 const ALIGNMENT: u64 = 64;
@@ -183,6 +183,12 @@ impl Spill {
         }
     }
 
+    /// Whether a column is there for the version.
+    #[must_use]
+    pub fn has(&self, first: RowId, version: ChunkVersion, name: &str) -> bool {
+        self.loaded().place(first, version, name).is_some()
+    }
+
     /// What is known of a column without reading it; nothing where it is not there for the version.
     #[must_use]
     pub fn note(&self, first: RowId, version: ChunkVersion, name: &str) -> Option<Box<[u8]>> {
@@ -279,6 +285,7 @@ impl Spill {
             end: HEAD_BYTES as u64,
             number,
             places: Vec::new(),
+            offered: 0,
             joined: Vec::new(),
         };
         let head = head_of(self.database);
@@ -293,10 +300,9 @@ impl Spill {
             if stop() || wanted > room {
                 break;
             }
-            self.writes.fetch_add(1, Ordering::Relaxed);
-            self.bytes_written.fetch_add(column.bytes.len() as u64, Ordering::Relaxed);
             written.add(column)?;
         }
+        written.offered = written.places.len();
         if !written.places.is_empty() {
             self.join_small(&mut written, room, stop)?;
             written.finish(&head)?;
@@ -326,6 +332,8 @@ impl Spill {
             sizes.filter(|(bytes, _)| *bytes <= JOIN_BYTES_MAX).collect()
         };
         small.sort_unstable();
+        let mut there: HashSet<(RowId, Box<str>)> =
+            written.places.iter().map(|(first, place)| (*first, place.name.clone())).collect();
         for (bytes, number) in small {
             if bytes > 2 * written.end || written.end + bytes > room || stop() {
                 break;
@@ -337,11 +345,11 @@ impl Spill {
             };
             for (first, place) in places {
                 // A later one of the same name came with this file.
-                let is_replaced = |(own, new): &(RowId, Place)| *own == first && new.name == place.name;
-                if written.places.iter().any(is_replaced) {
+                if there.contains(&(first, place.name.clone())) {
                     continue;
                 }
                 let Ok(bytes) = read_checked(file.as_ref(), &place) else { continue };
+                there.insert((first, place.name.clone()));
                 written.add(SpillColumn {
                     first,
                     version: place.version,
@@ -356,6 +364,10 @@ impl Spill {
     }
 
     fn take_in(&self, number: u64, written: Written) {
+        let offered = written.places.iter().take(written.offered);
+        let bytes = offered.map(|(_, place)| place.bytes).sum();
+        self.writes.fetch_add(written.offered as u64, Ordering::Relaxed);
+        self.bytes_written.fetch_add(bytes, Ordering::Relaxed);
         let mut index = self.loaded();
         index.files.insert(number, SpillFile { bytes: written.end, live: 0, used: true });
         for (first, place) in written.places {
@@ -374,6 +386,8 @@ struct Written {
     number: u64,
     end: u64,
     places: Vec<(RowId, Place)>,
+    /// How many of them, the first, are new.
+    offered: usize,
     /// Files whose columns it has taken in.
     joined: Vec<u64>,
 }

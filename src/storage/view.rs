@@ -15,13 +15,15 @@ use std::sync::{Arc, LazyLock};
 
 use uuid::Uuid;
 
+use xxhash_rust::xxh3::Xxh3;
+
 use crate::model::{Edge, EdgeId, Node, NodeId, Result, RowId, TypeId, Value};
 
 use super::backend::{Snapshot, Table, Visitor};
 use super::bloom::Bloom;
 use super::caches::Caches;
 use super::catalog::Catalog;
-use super::chunks::{ChunkVersion, ChunkVersions};
+use super::chunks::{CHUNK_ROWS, ChunkVersion, ChunkVersions};
 use super::index_key::{IndexKey, IndexRange};
 use super::keys::{self, Counter};
 use super::memtable::Memtable;
@@ -266,6 +268,20 @@ impl View {
     #[must_use]
     pub fn chunk_version(&self, row: RowId) -> ChunkVersion {
         self.tree.chunks.of(row)
+    }
+
+    /// One past the last sequence of a type, and a number that stands for its flushed rows: where it is the same, they
+    /// are, as good as surely.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` when the type's figures cannot be read.
+    pub fn flushed_state(&self, type_id: TypeId) -> Result<(u64, u64)> {
+        let end = self.next_sequence(type_id)?;
+        let mut state = Xxh3::new();
+        for first in (0..end).step_by(CHUNK_ROWS as usize) {
+            state.update(&self.chunk_version(RowId::new(type_id, first)).encode());
+        }
+        Ok((end, state.digest()))
     }
 
     /// As [`View::scan`], over the rows as they were at the last flush.

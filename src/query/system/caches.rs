@@ -58,6 +58,11 @@ pub fn caches(store: &Store, system: &System) -> Vec<CacheFigures> {
             ..CacheFigures::of(chunks)
         },
         CacheFigures {
+            name: "chunk filters",
+            description: "filters of columns of chunks: hits are columns that need not be looked through",
+            ..CacheFigures::of(system.chunks.filter_stats())
+        },
+        CacheFigures {
             name: "nodes",
             description: "records in the tables that are looked up by id again and again",
             ..CacheFigures::of(nodes)
