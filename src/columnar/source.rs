@@ -24,6 +24,10 @@ pub enum Source {
     ToId,
     /// The record's handle.
     Row,
+    /// The handle of the node an edge leaves.
+    FromRow,
+    /// The handle of the node an edge enters.
+    ToRow,
 }
 
 impl Source {
@@ -34,7 +38,7 @@ impl Source {
             Source::Property(_, property_type) => property_type,
             Source::Id | Source::FromId | Source::ToId => PropertyType::Uuid,
             Source::CreatedAt | Source::UpdatedAt => PropertyType::Timestamp,
-            Source::Row => PropertyType::Integer,
+            Source::Row | Source::FromRow | Source::ToRow => PropertyType::Integer,
         }
     }
 
@@ -42,7 +46,7 @@ impl Source {
     #[must_use]
     pub fn data_type(self) -> DataType {
         match self {
-            Source::Row => DataType::UInt64,
+            Source::Row | Source::FromRow | Source::ToRow => DataType::UInt64,
             other => data_type_of(other.property_type()),
         }
     }
@@ -59,6 +63,8 @@ impl Source {
             Source::FromId => "from_id".to_owned(),
             Source::ToId => "to_id".to_owned(),
             Source::Row => "row".to_owned(),
+            Source::FromRow => "from_row".to_owned(),
+            Source::ToRow => "to_row".to_owned(),
         }
     }
 
@@ -66,7 +72,7 @@ impl Source {
     #[must_use]
     pub fn builder(self, rows: usize) -> ColumnBuilder {
         match self {
-            Source::Row => ColumnBuilder::rows(rows),
+            Source::Row | Source::FromRow | Source::ToRow => ColumnBuilder::rows(rows),
             other => ColumnBuilder::new(other.property_type(), rows),
         }
     }
@@ -87,6 +93,9 @@ impl Source {
                 None => return builder.push(&ValueRef::Null),
             },
             Source::Row => builder.push_row(row.0),
+            // Only edges have these columns.
+            Source::FromRow => builder.push_row(record.ends().map_or(0, |ends| ends.from_row.0)),
+            Source::ToRow => builder.push_row(record.ends().map_or(0, |ends| ends.to_row.0)),
         }
         Ok(())
     }

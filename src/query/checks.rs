@@ -191,7 +191,7 @@ impl Compiled {
                 }
                 Source::Id | Source::FromId | Source::ToId => builder.push_uuid(uuid::Uuid::nil()),
                 Source::CreatedAt | Source::UpdatedAt => builder.push(&ValueRef::Timestamp(0))?,
-                Source::Row => builder.push_row(0),
+                Source::Row | Source::FromRow | Source::ToRow => builder.push_row(0),
             }
             arrays.push(builder.finish());
         }

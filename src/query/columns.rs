@@ -17,6 +17,12 @@ use super::arrow_value::field_of;
 
 /// The hidden column of row handles.
 pub const ROW: &str = "_row";
+/// The hidden column of row handles that joins compare in the place of ids.
+pub const HANDLE: &str = "$row";
+/// The same of the nodes that edges leave.
+const FROM_HANDLE: &str = "$from";
+/// The same of the nodes that edges enter.
+const TO_HANDLE: &str = "$to";
 
 const NODE_SYSTEM: [(&str, &str, Source); 3] = [
     ("id", "_id", Source::Id),
@@ -29,6 +35,13 @@ const EDGE_SYSTEM: [(&str, &str, Source); 5] = [
     ("to_id", "_to_id", Source::ToId),
     ("created_at", "_created_at", Source::CreatedAt),
     ("updated_at", "_updated_at", Source::UpdatedAt),
+];
+
+/// Ids, and the handles that are equal where they are.
+const HANDLES: [(Source, &str, Source); 3] = [
+    (Source::Id, HANDLE, Source::Row),
+    (Source::FromId, FROM_HANDLE, Source::FromRow),
+    (Source::ToId, TO_HANDLE, Source::ToRow),
 ];
 
 /// The columns of a type.
@@ -85,6 +98,28 @@ impl Columns {
             sources.push(Source::Row);
         }
         Self { schema: Arc::new(Schema::new(fields)), sources, visible }
+    }
+
+    /// The same columns, and behind them those of handles; without one whose name is a property's.
+    #[must_use]
+    pub fn with_handles(&self) -> Self {
+        let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
+        let mut sources = self.sources.clone();
+        for (id, name, source) in HANDLES {
+            if self.sources.contains(&id) && self.schema.index_of(name).is_err() {
+                fields.push(Arc::new(Field::new(name, DataType::UInt64, false)));
+                sources.push(source);
+            }
+        }
+        Self { schema: Arc::new(Schema::new(fields)), sources, visible: self.visible }
+    }
+
+    /// The column of handles for one of ids; nothing for any other column, and where a property has its name.
+    #[must_use]
+    pub fn handle_of(&self, name: &str) -> Option<&'static str> {
+        let source = self.source_of(name)?;
+        let (_, handle, own) = HANDLES.into_iter().find(|(id, ..)| *id == source)?;
+        self.source_of(handle).is_none_or(|found| found == own).then_some(handle)
     }
 
     /// All columns, the visible ones first.

@@ -361,7 +361,7 @@ fn excluded(def: &TypeDef, kept: &[Kept]) -> Result<ScratchTable> {
                     continue;
                 }
                 // Not known before the row is inserted.
-                Source::CreatedAt | Source::UpdatedAt | Source::Row => None,
+                Source::CreatedAt | Source::UpdatedAt | Source::Row | Source::FromRow | Source::ToRow => None,
             };
             match id {
                 Some(id) => builder.push_uuid(id),

@@ -57,6 +57,7 @@ mod regex;
 mod results;
 mod returning;
 mod rewrite;
+mod row_joins;
 mod rows;
 mod rules;
 mod scan;

@@ -4,7 +4,7 @@
 //! session ([`StatementState`]). So types appear and change without being registered.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -163,6 +163,8 @@ pub struct TypeTable {
     name: String,
     type_id: TypeId,
     columns: Arc<Columns>,
+    /// The same type with the columns of handles, once joins need them.
+    with_handles: OnceLock<Arc<TypeTable>>,
 }
 
 impl TypeTable {
@@ -172,8 +174,31 @@ impl TypeTable {
         self.type_id
     }
 
+    /// The column of handles for one of ids.
+    #[must_use]
+    pub fn handle_of(&self, column: &str) -> Option<&'static str> {
+        self.columns.handle_of(column)
+    }
+
+    /// The place of a column.
+    #[must_use]
+    pub fn place_of(&self, column: &str) -> Option<usize> {
+        self.columns.schema().index_of(column).ok()
+    }
+
+    /// The same table with the columns of handles behind the others.
+    #[must_use]
+    pub fn with_handles(&self) -> Arc<TypeTable> {
+        let made = self.with_handles.get_or_init(|| {
+            let (name, columns) = (self.name.clone(), Arc::new(self.columns.with_handles()));
+            Arc::new(Self { name, type_id: self.type_id, columns, with_handles: OnceLock::new() })
+        });
+        Arc::clone(made)
+    }
+
     fn new(def: &TypeDef, with_row: bool) -> Self {
-        Self { name: def.name.clone(), type_id: def.id, columns: Arc::new(Columns::of(def, with_row)) }
+        let columns = Arc::new(Columns::of(def, with_row));
+        Self { name: def.name.clone(), type_id: def.id, columns, with_handles: OnceLock::new() }
     }
 
     /// How the rows are reached, and which filter that alone fulfils.

@@ -252,7 +252,15 @@ impl fmt::Debug for ScanExec {
 
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.request.plan.fmt_as(format, self.properties.equivalence_properties().schema(), f)
+        self.request.plan.fmt_as(format, self.properties.equivalence_properties().schema(), f)?;
+        if self.request.access == Access::Scan && !self.request.filters.is_empty() {
+            let rows = self.estimated_rows();
+            return match format {
+                DisplayFormatType::TreeRender => writeln!(f, "about {rows} rows"),
+                _ => write!(f, ", about {rows} rows"),
+            };
+        }
+        Ok(())
     }
 }
 

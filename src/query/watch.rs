@@ -21,6 +21,7 @@ use super::early_semi::{EarlySemiJoins, PLACES_CONDITIONS};
 use super::error::to_datafusion;
 use super::plain_filter::{MOVES_PROJECTIONS, PlainFilters};
 use super::provider::StatementState;
+use super::row_joins::RowJoins;
 
 /// Puts the looks into a session's planner: its rules are the default ones, watched, and ours beside
 /// those they belong to.
@@ -30,8 +31,8 @@ pub fn watched(builder: SessionStateBuilder, state: &Arc<StatementState>) -> Ses
         rule
     });
     let optimizer = Optimizer::new().rules.into_iter().flat_map(|rule| {
-        let after: Option<Arc<dyn OptimizerRule + Send + Sync>> =
-            (rule.name() == PLACES_CONDITIONS).then(|| Arc::new(EarlySemiJoins) as _);
+        let ours: [Arc<dyn OptimizerRule + Send + Sync>; 2] = [Arc::new(EarlySemiJoins), Arc::new(RowJoins)];
+        let after = (rule.name() == PLACES_CONDITIONS).then_some(ours).into_iter().flatten();
         let rule: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Watched { rule, state: Arc::clone(state) });
         [rule].into_iter().chain(after)
     });

@@ -114,6 +114,14 @@ fn agrees(session: &Session, model: &Model, random: &mut Random, told: &str) {
     assert_eq!(rows(session, &sql), cedars.collect::<Vec<_>>(), "{told}: {sql}");
     let nulls = model.values().filter(|(v, _)| v.is_none()).count() as i64;
     assert_eq!(rows(session, "SELECT count(*) FROM t WHERE v IS NULL"), [[Value::Integer(nulls)]], "{told}");
+    // Often enough for filters of the columns, with a value that is there, one that may be, and one that is not.
+    for value in [above.first().copied().unwrap_or(7), bound, -9] {
+        let equal = model.values().filter(|(v, _)| *v == Some(value)).count() as i64;
+        let sql = format!("SELECT count(*) FROM t WHERE v = {value}");
+        for _ in 0..3 {
+            assert_eq!(rows(session, &sql), [[Value::Integer(equal)]], "{told}: {sql}");
+        }
+    }
     let first = all.iter().take(7).cloned().collect::<Vec<_>>();
     assert_eq!(rows(session, "SELECT * FROM t LIMIT 7"), first, "{told}");
 }
@@ -324,6 +332,73 @@ fn a_limit_reads_large_values_a_few_at_a_time() {
     assert!(largest < 64 << 20, "a batch takes {largest} bytes");
     let sizes = rows(&session, "SELECT k, length(data) FROM files WHERE k % 10 = 0");
     assert_eq!(sizes, [10, 20, 30].map(|k| vec![Value::Integer(k), Value::Integer(3_000_000)]));
+}
+
+#[test]
+fn who_looks_for_few_values_again_is_spared_most_columns() {
+    let db = Database::in_memory().unwrap();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE f (k INT, s TEXT, d DATE, u UUID)");
+    execute(
+        &session,
+        "INSERT INTO f SELECT i * 7919 % 100003, 'text ' || i * 31 % 9973, DATE '1900-01-01' + CAST(i * 13 % 30000 AS INT), \
+         CAST(lpad(to_hex(i * 17 % 50021), 32, '0') AS UUID) FROM generate_series(0, 99999) AS g(i)",
+    );
+    db.store().checkpoint().unwrap();
+    let asks = [
+        ("k = 4242", 1, true),
+        // Both out of the bounds of all chunks.
+        ("k IN (-1, -2)", 0, false),
+        ("s = 'text 77'", 10, true),
+        ("s = 'text 5x'", 0, true),
+        ("d = DATE '1901-01-01'", 3, false),
+        ("u = '00000000-0000-0000-0000-00000000a001'", 2, true),
+    ];
+    for (condition, count, spares) in asks {
+        let sql = format!("SELECT count(*) FROM f WHERE {condition}");
+        let before = figure(&session, "chunk filters", "hits");
+        let mut found = Vec::new();
+        for _ in 0..4 {
+            found.push(rows(&session, &sql)[0][0].clone());
+        }
+        assert_eq!(found, vec![Value::Integer(count); 4], "{sql}");
+        // Twice without filters, and then most of 13 chunks are left out.
+        let spared = figure(&session, "chunk filters", "hits") - before;
+        assert!(!spares || spared >= 4, "{sql}: {spared}");
+    }
+    // What is written since is found, flushed or not.
+    execute(&session, "UPDATE f SET k = -3 WHERE k = 4242");
+    for _ in 0..3 {
+        assert_eq!(rows(&session, "SELECT count(*) FROM f WHERE k = -3"), [[Value::Integer(1)]]);
+        assert_eq!(rows(&session, "SELECT count(*) FROM f WHERE k = 4242"), [[Value::Integer(0)]]);
+        db.store().checkpoint().unwrap();
+    }
+}
+
+#[test]
+fn the_planner_knows_the_values_of_columns_that_were_read() {
+    let db = Database::in_memory().unwrap();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE p (k INT, g TEXT, n INT)");
+    execute(
+        &session,
+        "INSERT INTO p SELECT i, 'group ' || i % 50, CASE WHEN i % 4 = 0 THEN NULL ELSE i END FROM generate_series(0, 39999) AS g(i)",
+    );
+    db.store().checkpoint().unwrap();
+    execute(&session, "SELECT count(k), count(g), count(n) FROM p");
+    let near = |condition: &str, expected: f64| {
+        let plan = rows(&session, &format!("EXPLAIN SELECT * FROM p WHERE {condition}"))[1][1].to_text();
+        let about =
+            plan.split(", about ").nth(1).and_then(|rest| rest.split(' ').next()).map(str::parse::<f64>);
+        let Some(Ok(about)) = about else { panic!("{condition}: {plan}") };
+        assert!((about / expected - 1.0).abs() < 0.3, "{condition}: {about}, not {expected}");
+    };
+    near("k < 10000", 10_000.0);
+    near("k >= 10000 AND k < 12000", 2_000.0);
+    near("g = 'group 7'", 800.0);
+    near("g IN ('group 1', 'group 2')", 1_600.0);
+    near("n IS NULL", 10_000.0);
+    near("k = 5 OR g = 'group 1'", 800.0);
 }
 
 fn open(path: &Path, read_only: bool) -> Database {

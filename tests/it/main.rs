@@ -19,6 +19,7 @@ mod layers;
 mod limits;
 mod plans;
 mod pty;
+mod row_joins;
 mod rules;
 mod slt;
 mod sql;
