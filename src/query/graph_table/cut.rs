@@ -11,14 +11,14 @@
 
 use std::ops::Range;
 
-use sqlparser::tokenizer::{Span as LineSpan, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
+use sqlparser::tokenizer::{Span as LineSpan, Token, TokenWithSpan, Tokenizer, Word};
 
 use super::super::dialect::DIALECT;
 use super::super::statement::MAX_DEPTH;
 use super::ast::GraphTable;
 use super::parse::graph_table;
 use super::reader::{Placed, error_at, is_word, place};
-use crate::model::{Error, Result, Span, sqlstate};
+use crate::model::{Error, Place, Result, Span, sqlstate};
 
 /// The table function that stands for a GRAPH_TABLE; its argument is the number of the table. It can not
 /// be written in SQL: [`cut`] refuses it.
@@ -277,16 +277,17 @@ impl Cutter<'_> {
                 _ => {}
             }
         }
+        // A parenthesis within the pattern may be the one that is missing: reading it says which.
+        let end = placed.last().map_or(0..0, |last| last.bytes.end..last.bytes.end);
+        let body = placed.get(open + 1..).unwrap_or_default();
+        if !body.iter().any(|one| is_word(&one.token.token, "graph_table"))
+            && let Err(error) = graph_table(self.sql, body, end.clone(), Span::from(end.clone()))
+            && !matches!(error.place(), Some(Place::Sql { span, .. }) if span.start >= end.start)
+        {
+            return Err(error);
+        }
         let error =
             Error::bad_input("the '(' of GRAPH_TABLE is not closed").with_sqlstate(sqlstate::SYNTAX_ERROR);
-        let comment = placed.iter().skip(open).any(|one| {
-            matches!(&one.token.token, Token::Whitespace(Whitespace::SingleLineComment { comment, .. })
-                if comment.contains(')'))
-        });
-        let error = match comment {
-            true => error.with_hint("-- begins a comment: an edge in either direction is -[]- or -"),
-            false => error,
-        };
         let at = |number: usize| placed.get(number).map_or(0..0, |one| one.bytes.clone());
         Err(error_at(self.sql, at(word).start..at(open).end, error))
     }

@@ -43,9 +43,12 @@ pub fn graph_statement(sql: &str, tokens: &[TokenWithSpan]) -> Result<Option<Gra
         alter(r)?
     } else {
         r.expect_word("drop")?;
-        drop(r)?
+        drop_graph(r)?
     };
-    while r.eat(';') {}
+    let mut others = others;
+    while r.eat(';') {
+        others = "";
+    }
     if !r.is_at_end() {
         return Err(r.unexpected(&format!("{others}the end of the statement")));
     }
@@ -79,7 +82,7 @@ fn create(r: &mut Reader<'_>) -> Result<Read> {
     Ok((GraphStatement::Create(create), rest))
 }
 
-fn drop(r: &mut Reader<'_>) -> Result<Read> {
+fn drop_graph(r: &mut Reader<'_>) -> Result<Read> {
     r.expect_word("property")?;
     r.expect_word("graph")?;
     let if_exists = r.eat_words(&["if", "exists"]);
@@ -87,7 +90,7 @@ fn drop(r: &mut Reader<'_>) -> Result<Read> {
     while r.eat(',') {
         names.push(r.object_name("the name of a property graph")?);
     }
-    let behavior = behavior(r);
+    let (behavior, _) = behavior(r);
     let rest = if behavior.is_some() { "" } else { "',', CASCADE, RESTRICT or " };
     Ok((GraphStatement::Drop(DropPropertyGraph { if_exists, names, behavior }), rest))
 }
@@ -110,8 +113,8 @@ fn alter(r: &mut Reader<'_>) -> Result<Read> {
         let kind = kind(r, "TABLES")?;
         r.expect_word("tables")?;
         let tables = r.names_in_parentheses("the alias of a table")?;
-        let behavior = behavior(r);
-        (AlterAction::DropTables { kind, tables, behavior }, "CASCADE, RESTRICT or ")
+        let (behavior, rest) = behavior(r);
+        (AlterAction::DropTables { kind, tables, behavior }, rest)
     } else if r.eat_word("alter") {
         alter_table(r)?
     } else if r.eat_word("rename") {
@@ -146,8 +149,8 @@ fn alter_table(r: &mut Reader<'_>) -> Result<(AlterAction, &'static str)> {
     if r.eat_word("drop") {
         r.expect_word("label")?;
         let label = r.name("the name of a label")?;
-        let behavior = behavior(r);
-        return Ok((AlterAction::DropLabel { kind, table, label, behavior }, "CASCADE, RESTRICT or "));
+        let (behavior, rest) = behavior(r);
+        return Ok((AlterAction::DropLabel { kind, table, label, behavior }, rest));
     }
     if !r.eat_word("alter") {
         return Err(r.unexpected("ADD LABEL, DROP LABEL or ALTER LABEL"));
@@ -164,8 +167,8 @@ fn alter_table(r: &mut Reader<'_>) -> Result<(AlterAction, &'static str)> {
     }
     r.expect_word("properties")?;
     let properties = r.names_in_parentheses("the name of a property")?;
-    let behavior = behavior(r);
-    Ok((AlterAction::DropProperties { kind, table, label, properties, behavior }, "CASCADE, RESTRICT or "))
+    let (behavior, rest) = behavior(r);
+    Ok((AlterAction::DropProperties { kind, table, label, properties, behavior }, rest))
 }
 
 fn kind(r: &mut Reader<'_>, behind: &str) -> Result<ElementKind> {
@@ -178,13 +181,14 @@ fn kind(r: &mut Reader<'_>, behind: &str) -> Result<ElementKind> {
     }
 }
 
-fn behavior(r: &mut Reader<'_>) -> Option<DropBehavior> {
+/// CASCADE or RESTRICT, if one is next, and what else might have been.
+fn behavior(r: &mut Reader<'_>) -> (Option<DropBehavior>, &'static str) {
     if r.eat_word("cascade") {
-        Some(DropBehavior::Cascade)
+        (Some(DropBehavior::Cascade), "")
     } else if r.eat_word("restrict") {
-        Some(DropBehavior::Restrict)
+        (Some(DropBehavior::Restrict), "")
     } else {
-        None
+        (None, "CASCADE, RESTRICT or ")
     }
 }
 
@@ -205,9 +209,8 @@ fn tables(r: &mut Reader<'_>) -> Result<(Vec<ElementTable>, Vec<EdgeTable>)> {
                 break;
             }
         }
-        let others =
-            if r.is_one_of(&["source", "destination"]) { "" } else { "AS, KEY, LABEL, PROPERTIES, ',' or " };
-        r.close(')', others, "list of vertex tables", start)?;
+        let others = vertices.last().map_or(String::new(), |table| rest(table, false, false));
+        r.close(')', &others, "list of vertex tables", start)?;
     }
     if r.eat_one_of(&EDGE) {
         r.expect_word("tables")?;
@@ -221,16 +224,30 @@ fn tables(r: &mut Reader<'_>) -> Result<(Vec<ElementTable>, Vec<EdgeTable>)> {
                 break;
             }
         }
-        let others = match edges.last() {
-            Some(table) if table.ends.is_none() => "AS, KEY, SOURCE, LABEL, PROPERTIES, ',' or ",
-            _ => "LABEL, PROPERTIES, ',' or ",
-        };
-        r.close(')', others, "list of edge tables", start)?;
+        let others =
+            edges.last().map_or(String::new(), |table| rest(&table.element, true, table.ends.is_some()));
+        r.close(')', &others, "list of edge tables", start)?;
         if r.is_one_of(&VERTEX) {
             return Err(r.wrong("VERTEX TABLES stand before EDGE TABLES"));
         }
     }
     Ok((vertices, edges))
+}
+
+/// What might still have stood behind a table, but for the bracket.
+fn rest(table: &ElementTable, edge: bool, ends: bool) -> String {
+    let mut words = Vec::new();
+    let plain = matches!(table.labels.as_slice(), [only] if only.is_default());
+    if plain && !ends {
+        words.extend((table.alias.is_none() && table.key.is_empty()).then_some("AS"));
+        words.extend(table.key.is_empty().then_some("KEY"));
+        words.extend(edge.then_some("SOURCE"));
+    }
+    if plain || table.labels.iter().any(|label| label.label.is_some()) {
+        words.extend(["LABEL", "PROPERTIES"]);
+    }
+    words.push("','");
+    format!("{} or ", words.join(", "))
 }
 
 fn unique(r: &Reader<'_>, names: &mut HashSet<String>, table: &ElementTable) -> Result<()> {

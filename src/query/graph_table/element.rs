@@ -36,6 +36,10 @@ pub(super) fn edge(r: &mut Reader<'_>) -> Result<EdgePattern> {
     if !r.eat('-') {
         return Err(r.unexpected("an edge pattern: '<-'"));
     }
+    if r.sign() == Some('/') && r.sign_at(1) == Some('*') {
+        let error = r.wrong_at(r.since(start), "a comment that begins in an operator");
+        return Err(error.with_hint("put a space before the comment"));
+    }
     if r.sign() == Some('/') {
         let hint = "write each edge in brackets: -[IS label]->";
         return Err(r.refuse(r.since(start), "a path between -/ and /- is not supported", hint));
@@ -180,7 +184,12 @@ pub(super) fn quantifier(r: &mut Reader<'_>) -> Result<Option<Quantifier>> {
         (0, Some(1), true)
     } else if r.eat('{') {
         let (min, max) = bounds(r)?;
-        r.close('}', if max == Some(min) { "',' or " } else { "" }, "quantifier", start)?;
+        let others = match max {
+            None => "a number or ",
+            Some(max) if max == min => "',' or ",
+            Some(_) => "",
+        };
+        r.close('}', others, "quantifier", start)?;
         (min, max, false)
     } else {
         return Ok(None);

@@ -33,9 +33,13 @@ mod show;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod cut_cases;
+#[cfg(test)]
 mod definition_cases;
 #[cfg(test)]
 mod generated;
+#[cfg(test)]
+mod refused;
 
 pub use ast::{
     At, Direction, EdgePattern, GraphTable, GroupPattern, LabelExpr, LabelKind, MatchMode, Measure,

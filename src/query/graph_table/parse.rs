@@ -21,6 +21,7 @@ const PREFIXES: [&str; 9] =
 /// `at` the whole.
 pub(super) fn graph_table(sql: &str, body: &[Placed], end: Range<usize>, at: Span) -> Result<GraphTable> {
     let r = &mut Reader::new(sql, body, "the ')' that ends GRAPH_TABLE", end);
+    r.refuse_hidden()?;
     let graph = r.object_name("the name of a graph")?;
     r.expect_word("match")?;
     let mode = match_mode(r)?;

@@ -87,7 +87,11 @@ pub(super) struct Reader<'a> {
     end: &'static str,
     end_bytes: Range<usize>,
     depth: usize,
+    /// A comment that looks like an edge and a node: `)--(`.
+    hidden: Option<Range<usize>>,
 }
+
+const HYPHENS: &str = "-- begins a comment: an edge in either direction is -[]- or -";
 
 impl<'a> Reader<'a> {
     /// `end` stands behind the tokens, at `end_bytes`.
@@ -98,12 +102,18 @@ impl<'a> Reader<'a> {
         end_bytes: Range<usize>,
     ) -> Reader<'a> {
         let mut pieces: Vec<Piece> = Vec::with_capacity(tokens.len() / 2 + 1);
-        let mut behind_hyphens = false;
+        let (mut behind_hyphens, mut hidden) = (false, None);
         for Placed { token, bytes } in tokens {
             match &token.token {
-                Token::Whitespace(Whitespace::SingleLineComment { prefix, .. }) => {
-                    let end = pieces.last().map(|piece| piece.bytes.end);
-                    behind_hyphens |= prefix == "--" && end == Some(bytes.start) && bytes.start > 0;
+                Token::Whitespace(Whitespace::SingleLineComment { prefix, comment }) => {
+                    let last = pieces.last().filter(|last| last.bytes.end == bytes.start && bytes.start > 0);
+                    behind_hyphens |= prefix == "--" && last.is_some();
+                    let ends = last.is_some_and(|last| {
+                        matches!(last.token.token, Token::RParen | Token::RBracket | Token::Lt)
+                    });
+                    if prefix == "--" && ends && comment.starts_with(['(', '[', '>']) && hidden.is_none() {
+                        hidden = Some(bytes.start..bytes.start + prefix.len());
+                    }
                 }
                 Token::Whitespace(_) | Token::EOF => {}
                 other => {
@@ -118,7 +128,7 @@ impl<'a> Reader<'a> {
             let token = TokenWithSpan::wrap(Token::EOF);
             pieces.push(Piece { token, bytes: end_bytes.clone(), signs: None, behind_hyphens });
         }
-        Reader { sql, pieces, next: 0, inside: 0, last_end: 0, end, end_bytes, depth: 0 }
+        Reader { sql, pieces, next: 0, inside: 0, last_end: 0, end, end_bytes, depth: 0, hidden }
     }
 
     fn piece(&self) -> Option<&Piece> {
@@ -333,7 +343,8 @@ impl<'a> Reader<'a> {
 
     /// Reads an expression, which ends before the bracket, or the comma, at its own level.
     pub(super) fn expression(&mut self) -> Result<Expr> {
-        if self.inside > 0 {
+        // The parser would take COLUMNS for a function.
+        if self.inside > 0 || (self.is_word("columns") && self.is_sign_at(1, '(')) {
             return Err(self.unexpected("an expression"));
         }
         let mut depth = 0usize;
@@ -428,9 +439,20 @@ impl<'a> Reader<'a> {
         };
         let error = self.wrong(format!("expected {expected}, found {found}"));
         if self.piece().is_some_and(|piece| piece.behind_hyphens && self.inside == 0) {
-            return error.with_hint("-- begins a comment: an edge in either direction is -[]- or -");
+            return error.with_hint(HYPHENS);
         }
         error
+    }
+
+    /// Refuses `(a)--(b)`: the rest of the line is a comment, and the pattern might be read without it.
+    pub(super) fn refuse_hidden(&self) -> Result<()> {
+        match &self.hidden {
+            None => Ok(()),
+            Some(at) => {
+                let error = Error::bad_input("a comment in the place of an edge").with_hint(HYPHENS);
+                Err(error_at(self.sql, at.clone(), error.with_sqlstate(sqlstate::SYNTAX_ERROR)))
+            }
+        }
     }
 
     /// An error of syntax at what is next.
