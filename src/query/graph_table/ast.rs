@@ -145,9 +145,9 @@ pub struct PathFactor {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Primary {
     /// `(v IS label WHERE ...)`.
-    Node(NodePattern),
+    Node(Box<NodePattern>),
     /// `-[e IS label WHERE ...]->`.
-    Edge(EdgePattern),
+    Edge(Box<EdgePattern>),
     /// `(... WHERE ...)` around a path. Its first and last node are one with the nodes beside it.
     Group(Box<GroupPattern>),
 }

@@ -17,7 +17,7 @@ use super::super::dialect::DIALECT;
 use super::super::statement::MAX_DEPTH;
 use super::ast::GraphTable;
 use super::parse::graph_table;
-use super::reader::{Placed, error_at, is_word, place};
+use super::placed::{Placed, error_at, is_word, place};
 use crate::model::{Error, Place, Result, Span, sqlstate};
 
 /// The table function that stands for a GRAPH_TABLE; its argument is the number of the table. It can not

@@ -10,7 +10,8 @@ use super::definition::{
     AlterAction, AlterPropertyGraph, CreatePropertyGraph, DropBehavior, DropPropertyGraph, EdgeTable,
     ElementKind, ElementTable, EndPoint, GraphStatement, LabelDefinition, Properties, Property,
 };
-use super::reader::{Placed, Reader, is_word, place};
+use super::placed::{Placed, is_word, place};
+use super::reader::Reader;
 use crate::model::{Result, sqlstate};
 
 const VERTEX: [&str; 2] = ["vertex", "node"];

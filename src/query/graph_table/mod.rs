@@ -27,6 +27,7 @@ mod definition_parse;
 mod definition_show;
 mod element;
 mod parse;
+mod placed;
 mod reader;
 mod show;
 

@@ -10,7 +10,8 @@ use super::ast::{
 };
 use super::check::check;
 use super::element::{edge, node, quantifier, undirected};
-use super::reader::{Placed, Reader};
+use super::placed::Placed;
+use super::reader::Reader;
 use crate::model::{Result, Span};
 
 const RESTRICTORS: [&str; 4] = ["walk", "trail", "acyclic", "simple"];
@@ -191,8 +192,8 @@ fn factors(r: &mut Reader<'_>, expected: &str) -> Result<Vec<PathFactor>> {
         let start = r.start();
         let primary = match r.sign() {
             Some('(') if is_group(r) => Primary::Group(Box::new(group(r)?)),
-            Some('(') => Primary::Node(node(r)?),
-            Some('-' | '<') => Primary::Edge(edge(r)?),
+            Some('(') => Primary::Node(Box::new(node(r)?)),
+            Some('-' | '<') => Primary::Edge(Box::new(edge(r)?)),
             Some('~') => {
                 r.eat('~');
                 return Err(undirected(r, start));
