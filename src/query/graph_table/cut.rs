@@ -93,7 +93,7 @@ fn call(table: usize) -> String {
 #[must_use]
 pub fn mentions_graph(sql: &str) -> bool {
     const WORD: &[u8] = b"graph";
-    sql.as_bytes().windows(WORD.len()).any(|window| window.eq_ignore_ascii_case(WORD))
+    sql.as_bytes().windows(WORD.len()).any(|w| matches!(w, [b'g' | b'G', ..]) && w.eq_ignore_ascii_case(WORD))
 }
 
 /// Cuts all GRAPH_TABLEs out of a statement's tokens (with white space and places, as the tokenizer gives

@@ -73,7 +73,7 @@ fn create(r: &mut Reader<'_>) -> Result<Read> {
         return Err(r.wrong_at(r.since(start), "OR REPLACE and IF NOT EXISTS contradict each other"));
     }
     let name = r.object_name("a name for the property graph")?;
-    let (vertices, edges) = tables(r)?;
+    let (vertices, edges) = tables(r, false)?;
     let rest = match (vertices.is_empty(), edges.is_empty()) {
         (_, false) => "",
         (false, true) => "EDGE TABLES or ",
@@ -103,7 +103,7 @@ fn alter(r: &mut Reader<'_>) -> Result<Read> {
     let name = r.object_name("the name of a property graph")?;
     let start = r.start();
     let (action, rest) = if r.eat_word("add") {
-        let (vertices, edges) = tables(r)?;
+        let (vertices, edges) = tables(r, true)?;
         let rest = match (vertices.is_empty(), edges.is_empty()) {
             (true, true) => return Err(r.unexpected("VERTEX TABLES or EDGE TABLES behind ADD")),
             (false, true) => "EDGE TABLES or ",
@@ -194,7 +194,7 @@ fn behavior(r: &mut Reader<'_>) -> (Option<DropBehavior>, &'static str) {
 }
 
 /// `[VERTEX TABLES (...)] [EDGE TABLES (...)]`, in this order.
-fn tables(r: &mut Reader<'_>) -> Result<(Vec<ElementTable>, Vec<EdgeTable>)> {
+fn tables(r: &mut Reader<'_>, adding: bool) -> Result<(Vec<ElementTable>, Vec<EdgeTable>)> {
     let (mut vertices, mut edges) = (Vec::new(), Vec::new());
     let mut names = HashSet::new();
     if r.eat_one_of(&VERTEX) {
@@ -212,6 +212,13 @@ fn tables(r: &mut Reader<'_>) -> Result<(Vec<ElementTable>, Vec<EdgeTable>)> {
         }
         let others = vertices.last().map_or(String::new(), |table| rest(table, false, false));
         r.close(')', &others, "list of vertex tables", start)?;
+    }
+    // ALTER may say ADD for each of the lists.
+    if adding && !vertices.is_empty() && r.is_word("add") && !EDGE.iter().any(|word| r.is_word_at(1, word)) {
+        return Err(r.unexpected("ADD EDGE TABLES, EDGE TABLES or the end of the statement"));
+    }
+    if adding && !vertices.is_empty() {
+        r.eat_word("add");
     }
     if r.eat_one_of(&EDGE) {
         r.expect_word("tables")?;
