@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use sqlparser::tokenizer::{Span as LineSpan, Token, TokenWithSpan, Tokenizer, Word};
+use sqlparser::tokenizer::{Span as LineSpan, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
 use super::super::dialect::DIALECT;
 use super::super::statement::MAX_DEPTH;
@@ -27,7 +27,8 @@ pub const PLACEHOLDER: &str = "aresadb_graph_table";
 /// A statement without its GRAPH_TABLEs.
 #[derive(Debug, Clone)]
 pub struct Cut {
-    /// The tokens, for the SQL parser. The ones of a call have the places of what they stand for.
+    /// The tokens, for the SQL parser. The ones of a call have the places of what they stand for. LATERAL
+    /// stands before a call whose table may use names from around it.
     pub tokens: Vec<TokenWithSpan>,
     /// The tables; a call's argument is the index. The tables within another stand before it.
     pub tables: Vec<GraphTable>,
@@ -44,6 +45,8 @@ pub struct Segment {
     pub given: Span,
     /// The call's bytes in the text of [`Cut::text`].
     pub written: Span,
+    /// LATERAL was put before the call: the table may use names of the tables before it.
+    pub lateral: bool,
 }
 
 impl Cut {
@@ -53,7 +56,7 @@ impl Cut {
         let (mut text, mut at) = (String::with_capacity(sql.len()), 0);
         for segment in &self.segments {
             text.push_str(sql.get(at..segment.given.start).unwrap_or_default());
-            text.push_str(&call(segment.table));
+            text.push_str(&segment.call());
             at = segment.given.end;
         }
         text.push_str(sql.get(at..).unwrap_or_default());
@@ -84,8 +87,11 @@ impl Cut {
     }
 }
 
-fn call(table: usize) -> String {
-    format!("{PLACEHOLDER}({table})")
+impl Segment {
+    fn call(&self) -> String {
+        let lateral = if self.lateral { "LATERAL " } else { "" };
+        format!("{lateral}{PLACEHOLDER}({})", self.table)
+    }
 }
 
 /// Whether a text may have a GRAPH_TABLE, or be a statement over property graphs. Most have not even the
@@ -120,7 +126,7 @@ pub fn cut(sql: &str, tokens: Vec<TokenWithSpan>) -> Result<Cut> {
     let (mut given, mut written) = (0, 0);
     for segment in &mut segments {
         let start = written + (segment.given.start - given);
-        written = start + call(segment.table).len();
+        written = start + segment.call().len();
         given = segment.given.end;
         segment.written = Span { start, end: written };
     }
@@ -315,16 +321,24 @@ impl Cutter<'_> {
         let given = Span { start: word.bytes.start, end: close.bytes.end };
         let table = graph_table(self.sql, &body, close.bytes.clone(), given)?;
         let index = self.tables.len();
+        let before = made.iter().rfind(|one| !matches!(one.token.token, Token::Whitespace(_)));
+        let lateral = !before.is_some_and(|one| is_word(&one.token.token, "lateral"))
+            && !table.outer_names(&self.tables).is_empty();
         self.tables.push(table);
-        found.push(Segment { table: index, given, written: given });
+        found.push(Segment { table: index, given, written: given, lateral });
         // The call stands where the whole did: an error there names it from its first letter.
         let whole = LineSpan { start: word.token.span.start, end: close.token.span.end };
         let bytes = given.start..given.end;
         let name = Token::make_word(PLACEHOLDER, None);
         let tokens = [name, Token::LParen, Token::Number(index.to_string(), false), Token::RParen];
+        let before = match lateral {
+            true => vec![Token::make_keyword("LATERAL"), Token::Whitespace(Whitespace::Space)],
+            false => Vec::new(),
+        };
         made.extend(
-            tokens
+            before
                 .into_iter()
+                .chain(tokens)
                 .map(|token| Placed { token: TokenWithSpan::new(token, whole), bytes: bytes.clone() }),
         );
         Ok(range.end + 1)

@@ -256,3 +256,43 @@ fn tokens_without_places_are_read_too() {
     let error = cut(sql, plain(sql)).unwrap_err();
     assert_eq!(told(&error), "expected IS, ':', WHERE or ')' to end the node pattern, found 'b'");
 }
+
+#[test]
+fn names_from_around_need_lateral() {
+    for (from, outer) in [
+        ("x, @(a WHERE a.y = 1) COLUMNS (a.z)", ""),
+        ("x, @(a WHERE a.y = x.y) COLUMNS (a.z)", "x"),
+        ("x, @(x WHERE x.y = X.y)-[\"E\"]->() COLUMNS (\"E\".z)", ""),
+        ("x, @()-[e]->() COLUMNS (\"E\".z)", "E"),
+        ("x, @(a) WHERE flag COLUMNS (a.z)", "flag"),
+        ("x, @(a) COLUMNS (x.z, a.y + x.y AS s)", "x x"),
+        ("x, @p = (a)->(b) WHERE f(p) > $1 COLUMNS (g(a, b) AS s)", ""),
+        ("x, @((a)-[e]->(b) WHERE e.x < y.x){2} COLUMNS (1 AS s)", "y"),
+        ("x, @(a WHERE a.tags[1] = x.tags[1]) COLUMNS (1 AS s)", "x"),
+        ("x, @(a WHERE EXISTS (SELECT y FROM t, s.u WHERE t.y = a.y AND u.z = q.z)) COLUMNS (1 AS s)", "q"),
+        (
+            "x, @(a WHERE a.y IN (SELECT d.y FROM (SELECT 1 AS y) d JOIN t e ON e.x = d.x)) COLUMNS (1 AS s)",
+            "",
+        ),
+        ("x, @(a WHERE EXISTS (SELECT 1 FROM @(b WHERE b.y = a.y) COLUMNS (b.y)) g)) COLUMNS (1 AS s)", ""),
+        ("x, @(a WHERE EXISTS (SELECT 1 FROM @(b WHERE b.y = x.y) COLUMNS (b.y)) g)) COLUMNS (1 AS s)", "x"),
+        ("x CROSS JOIN LATERAL @(a WHERE a.y = x.y) COLUMNS (a.z)", "x"),
+    ] {
+        let given = format!("SELECT * FROM {}) t", from.replace('@', "GRAPH_TABLE (g MATCH "));
+        let found = cut_text(&given);
+        let table = found.tables.last().unwrap();
+        let names: Vec<String> =
+            table.outer_names(&found.tables).into_iter().map(|name| name.value).collect();
+        assert_eq!(names.join(" "), outer, "{given}");
+        let written = found.text(&given);
+        assert_eq!(written.matches("LATERAL aresadb").count(), usize::from(!outer.is_empty()), "{given}");
+        assert_eq!(written.matches("LATERAL").count(), usize::from(!outer.is_empty()), "{given}");
+        let plain = |tokens: Vec<TokenWithSpan>| tokens.into_iter().map(|t| t.token).collect::<Vec<Token>>();
+        assert_eq!(plain(found.tokens.clone()), plain(tokens(&written)));
+        Parser::new(&DIALECT).with_tokens_with_locations(found.tokens.clone()).parse_statement().unwrap();
+        let again = restore(&written, &found.tables);
+        assert_eq!(cut_text(&again).tables, found.tables, "{again}");
+        let end = Span { start: written.len() - 1, end: written.len() };
+        assert_eq!(found.given(end), Span { start: given.len() - 1, end: given.len() });
+    }
+}

@@ -26,6 +26,7 @@ mod definition;
 mod definition_parse;
 mod definition_show;
 mod element;
+mod names;
 mod parse;
 mod placed;
 mod reader;
