@@ -2,9 +2,9 @@
 
 use sqlparser::tokenizer::{TokenWithSpan, Tokenizer};
 
-use super::super::dialect::DIALECT;
 use super::*;
 use crate::model::{Error, Result};
+use crate::query::dialect::DIALECT;
 
 pub(super) fn tokens(sql: &str) -> Vec<TokenWithSpan> {
     Tokenizer::new(&DIALECT, sql).tokenize_with_location().unwrap()

@@ -13,12 +13,12 @@ use std::ops::Range;
 
 use sqlparser::tokenizer::{Span as LineSpan, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
-use super::super::dialect::DIALECT;
-use super::super::statement::MAX_DEPTH;
 use super::ast::GraphTable;
 use super::parse::graph_table;
 use super::placed::{Placed, error_at, is_word, place};
 use crate::model::{Error, Place, Result, Span, sqlstate};
+use crate::query::dialect::DIALECT;
+use crate::query::statement::MAX_DEPTH;
 
 /// The table function that stands for a GRAPH_TABLE; its argument is the number of the table. It can not
 /// be written in SQL: [`cut`] refuses it.
@@ -50,7 +50,7 @@ pub struct Segment {
 }
 
 impl Cut {
-    /// `sql`, which was cut, with the calls in it.
+    /// `sql`, which was cut, with the calls in it. Its tokens need to have had places.
     #[must_use]
     pub fn text(&self, sql: &str) -> String {
         let (mut text, mut at) = (String::with_capacity(sql.len()), 0);

@@ -3,10 +3,10 @@
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::super::dialect::DIALECT;
 use super::cases::{tokens, told};
 use super::*;
 use crate::model::Span;
+use crate::query::dialect::DIALECT;
 
 fn cut_text(sql: &str) -> Cut {
     cut(sql, tokens(sql)).unwrap_or_else(|error| panic!("{sql}: {}", told(&error)))

@@ -6,10 +6,10 @@ use sqlparser::ast::{Expr, Ident, ObjectName};
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Tokenizer;
 
-use super::super::dialect::DIALECT;
 use super::cases::{body, tokens};
 use super::*;
 use crate::model::Span;
+use crate::query::dialect::DIALECT;
 
 const AT: At = At(Span { start: 0, end: 0 });
 

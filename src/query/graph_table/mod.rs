@@ -1,8 +1,8 @@
 //! SQL/PGQ: GRAPH_TABLE and the statements over property graphs, which the SQL parser does not know.
 //!
 //! ```text
-//!  tokens ─▶ cut ─▶ tokens with `aresadb_graph_table(n)` in FROM ─▶ the SQL parser
-//!             │                                    ▲
+//!  tokens ─▶ cut ─▶ tokens with `[LATERAL] aresadb_graph_table(n)` in FROM ─▶ the SQL parser
+//!             │                   ▲ names
 //!             └─▶ parse + element ─▶ check ─▶ GraphTable n  (spans of the text as given)
 //!  tokens ─▶ definition_parse ─▶ CREATE / ALTER / DROP PROPERTY GRAPH
 //! ```

@@ -11,11 +11,11 @@ use sqlparser::ast::{Expr, Ident, ObjectName};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
-use super::super::dialect::DIALECT;
-use super::super::statement::{MAX_DEPTH, decapitalize};
 use super::ast::At;
 use super::placed::{Placed, error_at, is_word, signs_of};
 use crate::model::{Error, Result, Span, sqlstate};
+use crate::query::dialect::DIALECT;
+use crate::query::statement::{MAX_DEPTH, decapitalize};
 
 /// How deep the SQL parser may recurse in an expression: several of its levels go to one of the text's.
 const EXPRESSION_RECURSION: usize = 600;
