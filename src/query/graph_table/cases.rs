@@ -197,6 +197,7 @@ fn columns_that_are_read() {
         ("a.x * b.y AS z", same, "z"),
         ("count(*) AS n", same, "n"),
         ("x", same, "x"),
+        ("user.x, select.y, case.z + interval.w AS s", same, "x y s"),
         ("s.t.x", same, "x"),
         ("a.\"Name\"", same, "Name"),
         ("(SELECT max(x) FROM t) AS m", same, "m"),

@@ -1,8 +1,9 @@
 //! What a pattern may not say although it can be written: rules of ISO/IEC 9075-16 that need no graph.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
-use sqlparser::ast::Ident;
+use sqlparser::ast::{Expr, Ident, visit_expressions};
 
 use super::ast::{
     At, GraphTable, MatchMode, Measure, OutputColumn, PathFactor, Primary, Restrictor, Search, folded,
@@ -83,7 +84,25 @@ pub(super) fn check(r: &Reader<'_>, table: &GraphTable) -> Result<()> {
             }
         }
     }
+    for expr in table.expressions() {
+        stars(r, expr)?;
+    }
     Ok(())
+}
+
+/// Refuses `v.*` where a value is needed.
+fn stars(r: &Reader<'_>, expr: &Expr) -> Result<()> {
+    let found = visit_expressions(expr, |expr| match expr {
+        Expr::Wildcard(star) | Expr::QualifiedWildcard(_, star) => ControlFlow::Break(star.0.span.start),
+        _ => ControlFlow::Continue(()),
+    });
+    match found {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(place) => {
+            let error = r.wrong_at(r.at_place(place), "'*' stands for no value");
+            Err(error.with_hint("name a property, or write v.* as a column of its own"))
+        }
+    }
 }
 
 fn bounds(restrictor: Option<Restrictor>) -> bool {

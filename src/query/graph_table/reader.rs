@@ -8,8 +8,9 @@
 use std::ops::Range;
 
 use sqlparser::ast::{Expr, Ident, ObjectName};
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Whitespace};
 
 use super::ast::At;
 use super::placed::{Placed, error_at, is_word, signs_of};
@@ -323,8 +324,18 @@ impl<'a> Reader<'a> {
             stop += 1;
         }
         // One more, so that the parser's errors name it.
-        let pieces = self.pieces.get(self.next..).unwrap_or_default().iter().take(stop + 1 - self.next);
-        let tokens = pieces.map(|piece| piece.token.clone()).collect();
+        let pieces = self.pieces.get(self.next..).unwrap_or_default();
+        let mut tokens: Vec<TokenWithSpan> =
+            pieces.iter().take(stop + 1 - self.next).map(|piece| piece.token.clone()).collect();
+        // Before a dot every word is a name: `user.name` begins with no call of USER.
+        let mut dot = false;
+        for token in tokens.iter_mut().rev() {
+            match &mut token.token {
+                Token::Word(word) if dot => word.keyword = Keyword::NoKeyword,
+                _ => {}
+            }
+            dot = token.token == Token::Period;
+        }
         let mut parser = Parser::new(&DIALECT)
             .with_recursion_limit(EXPRESSION_RECURSION)
             .with_tokens_with_locations(tokens);
@@ -428,6 +439,12 @@ impl<'a> Reader<'a> {
     pub(super) fn wrong_at(&self, at: At, message: impl Into<String>) -> Error {
         let error = Error::bad_input(message).with_sqlstate(sqlstate::SYNTAX_ERROR);
         error_at(self.sql, at.0.start..at.0.end, error)
+    }
+
+    /// The bytes of the token that begins at a place of the tokenizer's.
+    pub(super) fn at_place(&self, place: Location) -> At {
+        let piece = self.pieces.iter().find(|piece| place.line > 0 && piece.token.span.start == place);
+        At(piece.map_or(0..0, |piece| piece.bytes.clone()).into())
     }
 
     /// What is understood, but not supported.
