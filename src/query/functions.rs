@@ -1,6 +1,22 @@
 //! The names of the functions that SQL has, for programs that complete them.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use datafusion::execution::SessionStateDefaults;
+
+/// Whether a name is that of an aggregate function.
+#[must_use]
+pub fn is_aggregate(name: &str) -> bool {
+    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let functions = SessionStateDefaults::default_aggregate_functions();
+        let names = functions.iter().flat_map(|function| {
+            std::iter::once(function.name().to_owned()).chain(function.aliases().iter().cloned())
+        });
+        names.collect()
+    });
+    NAMES.contains(name)
+}
 
 /// The functions' names in order: scalar, aggregate and window functions, with their other names.
 #[must_use]

@@ -28,7 +28,7 @@ use super::rows::{Guarded, shown_schema};
 use super::scratch::ScratchTable;
 use super::session::Run;
 use super::settings::Name;
-use super::views;
+use super::{graph_table, views};
 
 /// A plan that is ready to run.
 pub(super) struct Planned {
@@ -239,7 +239,11 @@ impl Run {
         view: &View,
         scratch: Vec<ScratchTable>,
     ) -> Result<(SessionState, LogicalPlan, u64)> {
+        // Views may read graphs, and conditions in patterns may read views.
         views::expand(&mut statement, view.catalog())?;
+        while graph_table::expand(&mut statement, &self.sql, view.catalog())? {
+            views::expand(&mut statement, view.catalog())?;
+        }
         super::exact::write_numbers(&mut statement)?;
         rewrite(&mut statement, view.catalog())?;
         super::chains::tame(&mut statement)?;

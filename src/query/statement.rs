@@ -14,6 +14,7 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace
 use crate::model::{Error, Result, Span, sqlstate};
 
 use super::dialect::DIALECT;
+use super::graph_table;
 
 /// The longest statement, in bytes.
 pub const MAX_STATEMENT_BYTES: usize = 1 << 20;
@@ -300,6 +301,12 @@ fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> 
     let names = take_names(&mut tokens);
     free_words(&mut tokens);
     write_do_nothing(&mut tokens);
+    if graph_table::mentions_graph(sql) {
+        if let Some(statement) = graph_table::graph_statement(sql, &tokens)? {
+            return Err(refused_definition(&statement));
+        }
+        tokens = graph_table::cut(sql, tokens)?.for_parser();
+    }
     let mut parser =
         Parser::new(&DIALECT).with_recursion_limit(PARSER_RECURSION).with_tokens_with_locations(tokens);
     let statement = parse_one(&mut parser).map_err(|e| parser_error(sql, &e))?;
@@ -321,6 +328,11 @@ fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> 
         },
         (other, _) => Ok(other),
     }
+}
+
+fn refused_definition(_: &graph_table::GraphStatement) -> Error {
+    Error::unsupported("property graphs of one's own are not supported yet")
+        .with_hint("the graph of all types is there without a definition: GRAPH_TABLE (graph MATCH ...)")
 }
 
 /// Words that are names in PostgreSQL and more to the parser: TOP, unless a number follows.

@@ -56,7 +56,9 @@ pub fn expand(statement: &mut ast::Statement, catalog: &Catalog) -> Result<()> {
 fn reads<'c>(name: &'c str, query: &Query, catalog: &'c Catalog) -> Result<BTreeSet<TypeId>> {
     let mut count = 1;
     let mut expander = Expander::new(catalog, vec![name], &mut count);
-    match VisitMut::visit(&mut query.clone(), &mut expander) {
+    let mut query = query.clone();
+    while super::graph_table::expand(&mut query, "", catalog)? {}
+    match VisitMut::visit(&mut query, &mut expander) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(expander.read),
     }

@@ -50,6 +50,35 @@ pub struct Segment {
 }
 
 impl Cut {
+    /// The tokens, for the SQL parser. Where they have no places, so that nobody can cut the text again, the calls hold
+    /// the tables' texts in the place of their numbers.
+    #[must_use]
+    pub fn for_parser(self) -> Vec<TokenWithSpan> {
+        let (mut tokens, tables) = (self.tokens, self.tables);
+        let is_placed = tokens.first().is_none_or(|token| token.span.start.line > 0);
+        if is_placed {
+            return tokens;
+        }
+        // Behind the name a parenthesis, and then the number.
+        let mut since_name = usize::MAX;
+        for token in &mut tokens {
+            match &token.token {
+                Token::Whitespace(_) => {}
+                Token::Word(word) if word.value == PLACEHOLDER => since_name = 0,
+                Token::Number(digits, _) if since_name == 1 => {
+                    let index: Option<usize> = digits.parse().ok();
+                    if let Some((index, table)) = index.and_then(|index| Some((index, tables.get(index)?))) {
+                        let text = restore(&table.to_string(), tables.get(..index).unwrap_or_default());
+                        token.token = Token::SingleQuotedString(text);
+                    }
+                    since_name = usize::MAX;
+                }
+                _ => since_name = since_name.saturating_add(1),
+            }
+        }
+        tokens
+    }
+
     /// `sql`, which was cut, with the calls in it. Its tokens need to have had places.
     #[must_use]
     pub fn text(&self, sql: &str) -> String {

@@ -20,17 +20,20 @@
 //! Absent here: what a label or a property is. That is looked up where the table is planned.
 
 mod ast;
+mod candidates;
 mod check;
 mod cut;
 mod definition;
 mod definition_parse;
 mod definition_show;
 mod element;
+mod expand;
 mod names;
 mod parse;
 mod placed;
 mod reader;
 mod show;
+mod used;
 
 #[cfg(test)]
 mod cases;
@@ -54,3 +57,4 @@ pub use definition::{
     ElementKind, ElementTable, EndPoint, GraphStatement, LabelDefinition, Properties, Property,
 };
 pub use definition_parse::graph_statement;
+pub use expand::expand;

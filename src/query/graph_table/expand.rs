@@ -1,0 +1,527 @@
+//! GRAPH_TABLE as joins: a pattern of fixed length becomes a query over the tables of its elements.
+//!
+//! ```text
+//!  (a:person WHERE a.age > 30)-[e:knows]->(b) COLUMNS (a.name, e.since)
+//!    ─▶ (SELECT a.name, e.since FROM person AS a, knows AS e WHERE e._from_id = a._id AND (a.age > 30))
+//! ```
+//!
+//! A variable of several types is the union of their tables, with the properties that are asked for; an edge that may
+//! go either way is the union of both. A node of which nothing is asked, and that is of the right type because an edge
+//! says so, is no table at all: edges meet at its id. What the user wrote keeps its places in the text.
+//!
+//! Absent here: quantifiers, and searches for some of the paths. They are refused.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, Ident, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor,
+    Value as Literal, VisitMut, VisitorMut,
+};
+
+use crate::model::{Error, Result, Span, TypeId, sqlstate};
+use crate::query::rewrite::{ident, parse_query};
+use crate::storage::Catalog;
+
+use super::ast::{
+    Direction, GraphTable, MatchMode, OutputColumn, PathPattern, Primary, Restrictor, Search, folded,
+};
+use super::candidates::{Joined, Labels, Types};
+use super::cut::{PLACEHOLDER, cut};
+use super::used::{self, Used};
+
+/// The graph of all types.
+const WHOLE: &str = "graph";
+/// Of a table that nobody named.
+const UNNAMED: &str = "graph_table";
+
+/// Puts the queries that they stand for in the place of the statement's calls of [`PLACEHOLDER`]; whether there was
+/// one. `sql` is the text that the numbers of the calls count in.
+///
+/// # Errors
+/// `NotFound` for graphs and labels that there are not, `Unsupported` for what is not answered yet; with the place.
+pub fn expand(statement: &mut impl VisitMut, sql: &str, catalog: &Catalog) -> Result<bool> {
+    let mut expander = Expander { sql, catalog, tables: None, found: false };
+    match VisitMut::visit(statement, &mut expander) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(expander.found),
+    }
+}
+
+struct Expander<'a> {
+    sql: &'a str,
+    catalog: &'a Catalog,
+    /// Those of the text, once they are needed.
+    tables: Option<Vec<GraphTable>>,
+    found: bool,
+}
+
+impl VisitorMut for Expander<'_> {
+    type Break = Error;
+
+    // Before what is in it is visited: the tables within it are calls, too.
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        match self.table_factor(factor) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+}
+
+impl Expander<'_> {
+    fn table_factor(&mut self, factor: &mut TableFactor) -> Result<()> {
+        let (name, args, alias, lateral) = match factor {
+            TableFactor::Table { name, args: Some(args), alias, .. } => (name, &args.args, alias, false),
+            TableFactor::Function { name, args, alias, lateral, .. } => (name, &*args, alias, *lateral),
+            _ => return Ok(()),
+        };
+        let is_ours = matches!(name.0.as_slice(), [part] if part.as_ident().is_some_and(|name| name.value == PLACEHOLDER));
+        let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(argument)))] = args.as_slice() else {
+            return Ok(());
+        };
+        if !is_ours {
+            return Ok(());
+        }
+        self.found = true;
+        let (query, mut alias) = (self.query_of(&argument.value)?, alias.take());
+        alias.get_or_insert_with(|| TableAlias {
+            explicit: true,
+            name: ident(UNNAMED),
+            columns: Vec::new(),
+            at: None,
+        });
+        *factor = TableFactor::Derived { lateral, subquery: Box::new(query), alias, sample: None };
+        Ok(())
+    }
+
+    fn query_of(&mut self, argument: &Literal) -> Result<Query> {
+        let lost = || Error::internal("a call that stands for no GRAPH_TABLE");
+        match argument {
+            Literal::Number(number, _) => {
+                if self.tables.is_none() {
+                    self.tables = Some(tables_of(self.sql)?);
+                }
+                let number: usize = number.to_string().parse().map_err(|_| lost())?;
+                let table = self.tables.as_ref().and_then(|tables| tables.get(number)).ok_or_else(lost)?;
+                let query = Pattern::new(table, self.catalog).and_then(|pattern| pattern.query());
+                query.map_err(|(error, span)| error.at_sql(self.sql, span))
+            }
+            // A text that is not the user's last one: a view, a prepared statement.
+            Literal::SingleQuotedString(text) => {
+                let sql = format!("SELECT 1 FROM {text}");
+                let tables = tables_of(&sql)?;
+                let table = tables.last().ok_or_else(lost)?;
+                let mut query = Pattern::new(table, self.catalog)
+                    .and_then(|pattern| pattern.query())
+                    .map_err(|(error, _)| error)?;
+                // The tables within it are numbered in this text.
+                let mut inner =
+                    Expander { sql: &sql, catalog: self.catalog, tables: Some(tables), found: false };
+                match VisitMut::visit(&mut query, &mut inner) {
+                    ControlFlow::Break(error) => Err(error),
+                    ControlFlow::Continue(()) => Ok(query),
+                }
+            }
+            _ => Err(lost()),
+        }
+    }
+}
+
+fn tables_of(sql: &str) -> Result<Vec<GraphTable>> {
+    let tokens =
+        sqlparser::tokenizer::Tokenizer::new(&crate::query::dialect::DIALECT, sql).tokenize_with_location();
+    let tokens = tokens.map_err(|e| Error::internal(format!("a text that is no SQL any more: {e}")))?;
+    Ok(cut(sql, tokens)?.tables)
+}
+
+/// An error, and the bytes that it is about.
+type Placed<T> = std::result::Result<T, (Error, Span)>;
+
+/// A variable of the pattern, or an element without one.
+struct Element {
+    /// What its table is called in the query.
+    name: String,
+    is_edge: bool,
+}
+
+/// A pattern, its elements told apart.
+struct Pattern<'t, 'c> {
+    table: &'t GraphTable,
+    labels: Labels<'c>,
+    elements: Vec<Element>,
+    types: Vec<Types>,
+    by_name: BTreeMap<String, usize>,
+    joined: Vec<Joined>,
+    filters: Vec<Expr>,
+    /// Of each path: its variable, and its elements in order.
+    paths: Vec<(Option<String>, Vec<usize>)>,
+    /// Conditions of restrictors, as SQL.
+    restrictions: Vec<String>,
+    /// Whether there can be a match.
+    possible: bool,
+}
+
+impl<'t, 'c> Pattern<'t, 'c> {
+    fn new(table: &'t GraphTable, catalog: &'c Catalog) -> Placed<Self> {
+        let graph: Vec<String> =
+            table.graph.0.iter().filter_map(|part| part.as_ident().map(folded)).collect();
+        if graph != [WHOLE] {
+            let name = table.graph.to_string();
+            let error = Error::not_found(format!("no property graph {name}"))
+                .with_sqlstate(sqlstate::UNDEFINED_TABLE)
+                .with_hint("the graph of all types is called graph");
+            return Err((error, table.at.0));
+        }
+        let mut pattern = Self {
+            table,
+            labels: Labels::new(catalog),
+            elements: Vec::new(),
+            types: Vec::new(),
+            by_name: BTreeMap::new(),
+            joined: Vec::new(),
+            filters: Vec::new(),
+            paths: Vec::new(),
+            restrictions: Vec::new(),
+            possible: true,
+        };
+        for path in &table.paths {
+            pattern.path(path)?;
+        }
+        let mut types = pattern.types.clone();
+        pattern.possible = pattern.labels.narrow(&mut types, &pattern.joined);
+        // Where there is no match the columns still have types: of what the labels alone say.
+        if pattern.possible {
+            pattern.types = types;
+        }
+        if table.mode == Some(MatchMode::DifferentEdges) {
+            let edges: Vec<usize> = pattern.joined.iter().map(|joined| joined.edge).collect();
+            pattern.differ(&edges);
+        }
+        Ok(pattern)
+    }
+
+    fn path(&mut self, path: &'t PathPattern) -> Placed<()> {
+        let refused = |what: &str, span: Span| {
+            let error = Error::unsupported(format!("{what} cannot be answered yet"));
+            Err((error.with_hint("patterns of fixed length can: write the edges one by one"), span))
+        };
+        let prefix = path.prefix.as_ref();
+        if let Some(prefix) = prefix
+            && !matches!(prefix.search, None | Some(Search::All))
+        {
+            return refused("a search for some of the paths", prefix.at.0);
+        }
+        let mut places: Vec<usize> = Vec::new();
+        // The edge that waits for its right end.
+        let mut open: Option<(usize, usize, Direction)> = None;
+        for factor in &path.factors {
+            if let Some(quantifier) = factor.quantifier {
+                return refused("a quantifier", quantifier.at.0);
+            }
+            match &factor.primary {
+                Primary::Group(group) => return refused("a path in parentheses", group.at.0),
+                Primary::Edge(edge) => {
+                    let left = match places.last() {
+                        Some(last) if open.is_none() => *last,
+                        _ => return Err((Error::internal("an edge without a node before it"), edge.at.0)),
+                    };
+                    let types = self.labels.matching(edge.label.as_ref(), true)?;
+                    let place = self.element(edge.variable.as_ref(), true, types, edge.at.0)?;
+                    self.filters.extend(edge.filter.clone());
+                    places.push(place);
+                    open = Some((place, left, edge.direction));
+                }
+                Primary::Node(node) => {
+                    let types = self.labels.matching(node.label.as_ref(), false)?;
+                    let place = self.element(node.variable.as_ref(), false, types, node.at.0)?;
+                    self.filters.extend(node.filter.clone());
+                    if let Some((edge, left, direction)) = open.take() {
+                        self.join(Joined { edge, ends: (left, place), direction }, node.at.0)?;
+                    }
+                    places.push(place);
+                }
+            }
+        }
+        let part = |is_edge: bool| -> Vec<usize> {
+            let own =
+                |place: &&usize| self.elements.get(**place).is_some_and(|found| found.is_edge == is_edge);
+            places.iter().filter(own).copied().collect()
+        };
+        let (nodes, edges) = (part(false), part(true));
+        match prefix.and_then(|prefix| prefix.restrictor) {
+            None | Some(Restrictor::Walk) => {}
+            Some(Restrictor::Trail) => self.differ(&edges),
+            Some(Restrictor::Acyclic) => self.differ(&nodes),
+            Some(Restrictor::Simple) => {
+                self.differ(nodes.get(1..).unwrap_or_default());
+                self.differ(nodes.get(..nodes.len().saturating_sub(1)).unwrap_or_default());
+            }
+        }
+        self.paths.push((path.variable.as_ref().map(folded), places));
+        Ok(())
+    }
+
+    /// The place of a variable, or of an element without one; of one that was there before, its types are cut.
+    fn element(
+        &mut self,
+        variable: Option<&Ident>,
+        is_edge: bool,
+        types: Types,
+        span: Span,
+    ) -> Placed<usize> {
+        let name = variable.map(folded);
+        if let Some(place) = name.as_ref().and_then(|name| self.by_name.get(name)) {
+            let known = self.elements.get(*place).is_some_and(|element| element.is_edge == is_edge);
+            let Some(own) = self.types.get_mut(*place).filter(|_| known) else {
+                return Err((Error::internal("a variable of a node and an edge"), span));
+            };
+            *own = &*own & &types;
+            return Ok(*place);
+        }
+        let place = self.elements.len();
+        if let Some(name) = &name {
+            self.by_name.insert(name.clone(), place);
+        }
+        let name = name.unwrap_or_else(|| format!(" {}{place}", if is_edge { "edge" } else { "node" }));
+        self.elements.push(Element { name, is_edge });
+        self.types.push(types);
+        Ok(place)
+    }
+
+    fn join(&mut self, new: Joined, span: Span) -> Placed<()> {
+        if let Some(known) = self.joined.iter().find(|known| known.edge == new.edge) {
+            let same = known.ends == new.ends && known.direction == new.direction;
+            let turned = known.ends == (new.ends.1, new.ends.0)
+                && (known.direction == Direction::Left) == (new.direction == Direction::Right)
+                && known.direction != Direction::Either;
+            if same || turned {
+                return Ok(());
+            }
+            let error = Error::unsupported(
+                "an edge stands twice in the pattern, between nodes that are not the same",
+            )
+            .with_hint("an edge has two ends: name the same nodes beside it each time");
+            return Err((error, span));
+        }
+        self.joined.push(new);
+        Ok(())
+    }
+
+    /// No two of some elements are the same.
+    fn differ(&mut self, places: &[usize]) {
+        for (number, first) in places.iter().enumerate() {
+            for second in places.get(number + 1..).unwrap_or_default() {
+                if first == second {
+                    self.possible = false;
+                } else {
+                    self.restrictions.push(format!("{{{first}}} <> {{{second}}}"));
+                }
+            }
+        }
+    }
+
+    /// The query that gives the matches.
+    fn query(mut self) -> Placed<Query> {
+        let at = self.table.at.0;
+        let mut used = Used::new(&self.elements_by_name(), &self.paths_by_name());
+        let mut filters = std::mem::take(&mut self.filters);
+        filters.extend(self.table.filter.clone());
+        for filter in &mut filters {
+            used.look(filter)?;
+        }
+        let mut projection = Vec::new();
+        for column in &self.table.columns {
+            match column {
+                OutputColumn::All { variable, at } => {
+                    let place = self.by_name.get(&folded(variable)).copied();
+                    let place = place.ok_or_else(|| (used::unknown(variable), at.0))?;
+                    let types = self.types.get(place).cloned().unwrap_or_default();
+                    for (property, _) in self.labels.properties(&types).map_err(|e| (e, at.0))? {
+                        used.property(place, &property);
+                        let parts = vec![variable.clone(), ident(&property)];
+                        projection.push(SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)));
+                    }
+                }
+                OutputColumn::Expr { expr, name, at } => {
+                    let mut expr = expr.as_ref().clone();
+                    used::refuse_aggregates(&expr).map_err(|e| (e, at.0))?;
+                    let alias = name.clone().or_else(|| column.name().cloned());
+                    used.look(&mut expr)?;
+                    projection.push(match alias {
+                        Some(alias) => SelectItem::ExprWithAlias { expr, alias },
+                        None => SelectItem::UnnamedExpr(expr),
+                    });
+                }
+            }
+        }
+        let skeleton = self.skeleton(&used).map_err(|e| (e, at))?;
+        let mut query = parse_query(&skeleton).map_err(|e| (e, at))?;
+        let SetExpr::Select(select) = query.body.as_mut() else {
+            return Err((Error::internal("a query that selects nothing"), at));
+        };
+        let Select { projection: shown, selection, .. } = select.as_mut();
+        *shown = projection;
+        for filter in filters {
+            let filter = Expr::Nested(Box::new(filter));
+            *selection = Some(match selection.take() {
+                None => filter,
+                Some(before) => Expr::BinaryOp {
+                    left: Box::new(before),
+                    op: sqlparser::ast::BinaryOperator::And,
+                    right: Box::new(filter),
+                },
+            });
+        }
+        Ok(query)
+    }
+
+    fn elements_by_name(&self) -> BTreeMap<String, (usize, bool)> {
+        let kind = |place: &usize| self.elements.get(*place).is_some_and(|element| element.is_edge);
+        self.by_name.iter().map(|(name, place)| (name.clone(), (*place, kind(place)))).collect()
+    }
+
+    /// Of each path variable: its elements' names, and whether each is an edge.
+    fn paths_by_name(&self) -> BTreeMap<String, Vec<(usize, String, bool)>> {
+        let named = self.paths.iter().filter_map(|(name, places)| {
+            let elements = places.iter().filter_map(|place| {
+                let element = self.elements.get(*place)?;
+                Some((*place, element.name.clone(), element.is_edge))
+            });
+            Some((name.clone()?, elements.collect()))
+        });
+        named.collect()
+    }
+
+    /// `SELECT 1 FROM ... WHERE ...`: the tables, and what joins them.
+    fn skeleton(&self, used: &Used) -> Result<String> {
+        let mut tables = Vec::new();
+        let mut conditions: Vec<String> = Vec::new();
+        if !self.possible {
+            conditions.push("false".to_owned());
+        }
+        // Ids that are one: of a node, and of the ends of the edges that meet there.
+        let mut met: Vec<Vec<String>> = vec![Vec::new(); self.elements.len()];
+        for (place, element) in self.elements.iter().enumerate() {
+            if element.is_edge || !self.is_implied(place, used) {
+                tables.push(format!("{} AS {}", self.relation(place, used)?, ident(&element.name)));
+            }
+            if !element.is_edge
+                && !self.is_implied(place, used)
+                && let Some(ids) = met.get_mut(place)
+            {
+                ids.push(format!("{}.\"_id\"", ident(&element.name)));
+            }
+        }
+        for Joined { edge, ends: (left, right), direction } in &self.joined {
+            let name =
+                self.elements.get(*edge).map(|element| ident(&element.name).to_string()).unwrap_or_default();
+            let (first, second) = match direction {
+                Direction::Right | Direction::Either => ("_from_id", "_to_id"),
+                Direction::Left => ("_to_id", "_from_id"),
+            };
+            for (place, end) in [(left, first), (right, second)] {
+                if let Some(ids) = met.get_mut(*place) {
+                    ids.push(format!("{name}.\"{end}\""));
+                }
+            }
+        }
+        for ids in &met {
+            if let Some((first, others)) = ids.split_first() {
+                conditions.extend(others.iter().map(|other| format!("{first} = {other}")));
+            }
+        }
+        for restriction in &self.restrictions {
+            let mut condition = restriction.clone();
+            for (place, element) in self.elements.iter().enumerate() {
+                let id = match met.get(place).and_then(|ids| ids.first()) {
+                    Some(id) if !element.is_edge => id.clone(),
+                    _ => format!("{}.\"_id\"", ident(&element.name)),
+                };
+                condition = condition.replace(&format!("{{{place}}}"), &id);
+            }
+            conditions.push(condition);
+        }
+        let filter = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", conditions.join(" AND "))
+        };
+        Ok(format!("SELECT 1 FROM {}{filter}", tables.join(", ")))
+    }
+
+    /// Whether a node needs no table: nothing is asked of it, and an edge leads to nodes of its types alone.
+    fn is_implied(&self, place: usize, used: &Used) -> bool {
+        let (Some(element), Some(types)) = (self.elements.get(place), self.types.get(place)) else {
+            return false;
+        };
+        if element.is_edge || used.needs(place) {
+            return false;
+        }
+        let is_all = *types == self.labels.all(false);
+        self.joined.iter().any(|joined| {
+            let is_left = joined.ends.0 == place;
+            if !is_left && joined.ends.1 != place {
+                return false;
+            }
+            if is_all {
+                return true;
+            }
+            let leads = |id: &TypeId| self.labels.leads_to(*id, is_left, joined.direction).is_subset(types);
+            self.types.get(joined.edge).is_some_and(|edges| edges.iter().all(leads))
+        })
+    }
+
+    /// The rows of a variable, as a table or a query in parentheses.
+    fn relation(&self, place: usize, used: &Used) -> Result<String> {
+        let (Some(element), Some(types)) = (self.elements.get(place), self.types.get(place)) else {
+            return Err(Error::internal("an element that is not there"));
+        };
+        let either =
+            self.joined.iter().any(|joined| joined.edge == place && joined.direction == Direction::Either);
+        let mut ids: Vec<TypeId> = types.iter().copied().collect();
+        if ids.is_empty() {
+            // A pattern that nothing can match; any table will do.
+            ids.extend(self.labels.all(element.is_edge).into_iter().take(1));
+        }
+        if let ([one], false) = (ids.as_slice(), either) {
+            return Ok(table_name(&self.labels.definition(*one)?.name));
+        }
+        if ids.is_empty() {
+            let ends = if element.is_edge { ", '' AS \"_from_id\", '' AS \"_to_id\"" } else { "" };
+            return Ok(format!("(SELECT '' AS \"_id\"{ends} WHERE false)"));
+        }
+        let mut parts = Vec::new();
+        for id in &ids {
+            let definition = self.labels.definition(*id)?;
+            let mut columns = vec!["\"_id\"".to_owned()];
+            let typed = used.typed(place, types, &self.labels)?;
+            for (property, property_type) in &typed {
+                let name = ident(property);
+                columns.push(match definition.property(property) {
+                    Some(own) if own.property_type == *property_type => name.to_string(),
+                    Some(_) => format!("CAST({name} AS {property_type}) AS {name}"),
+                    None => format!("CAST(NULL AS {property_type}) AS {name}"),
+                });
+            }
+            for system in used.system(place).filter(|name| typed.iter().all(|(own, _)| own != name)) {
+                columns.push(format!("\"{system}\""));
+            }
+            let (columns, name) = (columns.join(", "), table_name(&definition.name));
+            if !element.is_edge {
+                parts.push(format!("SELECT {columns} FROM {name}"));
+                continue;
+            }
+            parts.push(format!("SELECT {columns}, \"_from_id\", \"_to_id\" FROM {name}"));
+            if either {
+                parts.push(format!(
+                    "SELECT {columns}, \"_to_id\" AS \"_from_id\", \"_from_id\" AS \"_to_id\" FROM {name} WHERE \"_from_id\" <> \"_to_id\""
+                ));
+            }
+        }
+        Ok(format!("({})", parts.join(" UNION ALL ")))
+    }
+}
+
+fn table_name(name: &str) -> String {
+    format!("\"{}\".{}", crate::query::provider::SCHEMA, ident(name))
+}
