@@ -159,6 +159,9 @@ impl Forest {
         for node in (0..bound).step_by((bound / SAMPLED_NODES).max(1) as usize) {
             *counts.entry(self.parent(node)).or_default() += 1;
         }
-        counts.into_iter().max_by_key(|(root, count)| (*count, std::cmp::Reverse(*root))).map_or(0, |(root, _)| root)
+        counts
+            .into_iter()
+            .max_by_key(|(root, count)| (*count, std::cmp::Reverse(*root)))
+            .map_or(0, |(root, _)| root)
     }
 }

@@ -9,27 +9,27 @@
 
 mod run;
 
+mod all_shortest;
 mod bfs;
+mod dijkstra;
+mod k_shortest;
 mod multi_source;
 mod path;
-mod all_shortest;
-mod k_shortest;
 mod spur;
-mod dijkstra;
 
 mod degree;
-mod walks;
+mod k_core;
 mod simple;
 mod triangles;
-mod k_core;
+mod walks;
 
-mod pagerank;
 mod betweenness;
+mod pagerank;
 
 mod components;
-mod strong;
 mod label_propagation;
 mod louvain;
+mod strong;
 mod weighted;
 
 pub use all_shortest::{AllShortest, Paths, all_shortest_paths};

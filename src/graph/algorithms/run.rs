@@ -55,8 +55,9 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The first tick looks at the token.
     pub(super) fn ticker(&self) -> Ticker<'a> {
-        Ticker { cancel: self.cancel, edges: 0 }
+        Ticker { cancel: self.cancel, edges: EDGES_BETWEEN_CHECKS }
     }
 
     /// So many threads as pay for work on so many edges.

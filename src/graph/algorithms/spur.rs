@@ -32,7 +32,11 @@ pub(super) fn completion<G: Graph>(
     spur: &Spur<'_>,
     run: Run<'_>,
 ) -> Result<Option<Path>> {
-    if spur.mode == PathMode::Walk { walk(graph, to_end, spur, run) } else { search(graph, to_end, spur, run) }
+    if spur.mode == PathMode::Walk {
+        walk(graph, to_end, spur, run)
+    } else {
+        search(graph, to_end, spur, run)
+    }
 }
 
 /// Nothing is forbidden past the first step, so after the best of those it goes straight to the end.
@@ -63,53 +67,81 @@ fn walk<G: Graph>(graph: &G, to_end: &[u32], spur: &Spur<'_>, run: Run<'_>) -> R
     Ok(Some(path))
 }
 
-/// A step of the search: (node, edge, the step before).
-type Step = (u32, u32, Option<usize>);
+/// A step of the search.
+struct Step {
+    node: u32,
+    edge: u32,
+    /// The step before, by its place.
+    before: Option<usize>,
+    /// How many steps it is from the spur's node.
+    done: u32,
+    /// The edge of the first of them.
+    branch: u32,
+}
 
-/// A* over nodes, or over edges for a trail: each is taken once, at the first and so the shortest way
-/// to it. Taken edge by edge, a node is expanded once more only if it is the spur's, whose first steps
-/// were limited.
+/// Which nodes were expanded. A node once, at the first and so the shortest way to it; but for a trail
+/// twice, by ways that begin with different edges: a way back to the spur's node, to leave it by a step
+/// that the way must not begin with, must not take its own first edge, and then has the other to go by.
+#[derive(Default)]
+struct Expanded {
+    branches: HashMap<u32, (u32, Option<u32>)>,
+    trail: bool,
+}
+
+impl Expanded {
+    fn is_done(&self, node: u32, branch: u32) -> bool {
+        let known = self.branches.get(&node);
+        known.is_some_and(|(first, second)| !self.trail || *first == branch || second.is_some())
+    }
+
+    fn add(&mut self, node: u32, branch: u32) {
+        self.branches.entry(node).and_modify(|(_, second)| *second = Some(branch)).or_insert((branch, None));
+    }
+}
+
+/// A*: what may be repeated apart, a shortest way repeats nothing.
 fn search<G: Graph>(graph: &G, to_end: &[u32], spur: &Spur<'_>, run: Run<'_>) -> Result<Option<Path>> {
     let mut ticker = run.ticker();
     let mut steps: Vec<Step> = Vec::new();
-    let mut waiting = BinaryHeap::new();
-    let mut seen: HashMap<u32, u32> = HashMap::new();
+    // By what the whole way has at least, then in order of discovery.
+    let mut waiting: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
     let trail = spur.mode == PathMode::Trail;
     let closes = spur.mode == PathMode::Simple && spur.first == spur.end;
-    let mut expanded = HashSet::new();
-    let mut from: Option<(usize, u32, u32)> = None;
+    let mut expanded = Expanded { trail, ..Expanded::default() };
+    let mut from: Option<usize> = None;
     loop {
-        let (node, done, before) = match from {
-            None => (spur.node, 0, None),
-            Some((step, node, done)) => (node, done, Some(step)),
-        };
+        let last = from.and_then(|place| steps.get(place));
+        let (node, done, branch) = last.map_or((spur.node, 0, None), |s| (s.node, s.done, Some(s.branch)));
         let mut looked_at = 0;
         graph.for_each_neighbour(node, |other, edge| {
             looked_at += 1;
             let left = at(to_end, other);
-            let key = if trail { edge } else { other };
-            let repeats = spur.used.contains(&key) && !(closes && other == spur.end);
-            if left == UNREACHED || repeats || (before.is_none() && spur.without.contains(&(other, edge))) {
+            let used = spur.used.contains(if trail { &edge } else { &other });
+            let repeats = used && !(closes && other == spur.end);
+            let wrong = match branch {
+                None => spur.without.contains(&(other, edge)),
+                Some(branch) => {
+                    let back = trail && other == spur.node && edge == branch;
+                    back || expanded.is_done(other, branch)
+                }
+            };
+            if left == UNREACHED || repeats || wrong {
                 return;
             }
-            // A node may be found again by a shorter way before it is expanded; an edge may not.
-            let known = seen.get(&key).copied().unwrap_or(u32::MAX);
-            if done + 1 < known && (known == u32::MAX || !trail) {
-                seen.insert(key, done + 1);
-                waiting.push(Reverse((u64::from(done) + 1 + u64::from(left), steps.len())));
-                steps.push((other, edge, before));
-            }
+            waiting.push(Reverse((u64::from(done) + 1 + u64::from(left), steps.len())));
+            let branch = branch.unwrap_or(edge);
+            steps.push(Step { node: other, edge, before: from, done: done + 1, branch });
         });
         ticker.tick(looked_at)?;
         from = loop {
-            let Some(Reverse((total, step))) = waiting.pop() else { return Ok(None) };
-            let Some((node, _, _)) = steps.get(step).copied() else { continue };
-            if node == spur.end {
-                return Ok(Some(way(&steps, step, spur.node)));
+            let Some(Reverse((_, place))) = waiting.pop() else { return Ok(None) };
+            let Some(step) = steps.get(place) else { continue };
+            if step.node == spur.end {
+                return Ok(Some(way(&steps, place, spur.node)));
             }
-            let done = (total - u64::from(at(to_end, node))) as u32;
-            if expanded.insert(node) {
-                break Some((step, node, done));
+            if !expanded.is_done(step.node, step.branch) {
+                expanded.add(step.node, step.branch);
+                break Some(place);
             }
         };
     }
@@ -118,10 +150,10 @@ fn search<G: Graph>(graph: &G, to_end: &[u32], spur: &Spur<'_>, run: Run<'_>) ->
 fn way(steps: &[Step], last: usize, start: u32) -> Path {
     let mut path = Path::default();
     let mut next = Some(last);
-    while let Some((node, edge, before)) = next.and_then(|step| steps.get(step)) {
-        path.nodes.push(*node);
-        path.edges.push(*edge);
-        next = *before;
+    while let Some(step) = next.and_then(|step| steps.get(step)) {
+        path.nodes.push(step.node);
+        path.edges.push(step.edge);
+        next = step.before;
     }
     path.nodes.push(start);
     path.nodes.reverse();

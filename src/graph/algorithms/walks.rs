@@ -72,12 +72,7 @@ fn ends<G: Graph>(
 }
 
 /// One step further: for each node that passes the sum of its predecessors' walks.
-fn step<G: Graph>(
-    incoming: &G,
-    ways: &[u128],
-    passing: Option<&NodeSet>,
-    run: Run<'_>,
-) -> Result<Vec<u128>> {
+fn step<G: Graph>(incoming: &G, ways: &[u128], passing: Option<&NodeSet>, run: Run<'_>) -> Result<Vec<u128>> {
     let mut sums = vec![0u128; incoming.bound() as usize];
     let threads = run.threads_for(incoming.edge_count());
     parallel::map(threads, parallel::slices(&mut sums), |(nodes, sums)| {

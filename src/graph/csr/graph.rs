@@ -41,9 +41,12 @@ pub trait Graph: Sync {
 
     /// Whether an edge leads from one node to the other.
     fn has_edge(&self, from: u32, to: u32) -> bool {
-        self.visit(from, |neighbour, _| {
-            if neighbour == to { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
+        self.visit(
+            from,
+            |neighbour, _| {
+                if neighbour == to { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        )
         .is_break()
     }
 

@@ -35,7 +35,8 @@ impl Sample {
     /// As (neighbour, edge) in order.
     pub(in crate::graph) fn out(&self, node: u32) -> Vec<(u32, u32)> {
         let all = self.edges.iter().zip(0u32..);
-        let mut own: Vec<_> = all.filter(|((from, _), _)| *from == node).map(|((_, to), e)| (*to, e)).collect();
+        let mut own: Vec<_> =
+            all.filter(|((from, _), _)| *from == node).map(|((_, to), e)| (*to, e)).collect();
         own.sort_unstable();
         own
     }
@@ -47,16 +48,15 @@ impl Sample {
 
 /// Random graphs with loops, parallel edges, nodes without edges, and holes; some of them empty.
 pub(in crate::graph) fn samples(max_bound: u32, max_edges: usize) -> impl Strategy<Value = Sample> {
-    (0..=max_bound, any::<u64>(), prop::collection::vec((any::<u32>(), any::<u32>()), 0..=max_edges)).prop_map(
-        |(bound, holes, ends)| {
+    (0..=max_bound, any::<u64>(), prop::collection::vec((any::<u32>(), any::<u32>()), 0..=max_edges))
+        .prop_map(|(bound, holes, ends)| {
             let holes = if holes % 3 == 0 { holes } else { 0 };
             let live = NodeSet::from_nodes(bound, (0..bound).filter(|n| holes >> (8 + n % 50) & 3 != 3));
             let mut edges: Vec<_> =
                 ends.into_iter().map(|(from, to)| (from % bound.max(1), to % bound.max(1))).collect();
             edges.retain(|(from, to)| live.contains(*from) && live.contains(*to));
             Sample { bound, edges, live }
-        },
-    )
+        })
 }
 
 /// Zachary, "An Information Flow Model for Conflict and Fission in Small Groups", 1977: 34 members of a
