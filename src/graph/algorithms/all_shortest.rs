@@ -184,14 +184,14 @@ fn connect<G: Graph>(graph: &G, layers: Vec<Vec<u32>>, ticker: &mut Ticker<'_>) 
         let next = layers.get(depth + 1).into_iter().flatten();
         let places: HashMap<u32, u32> = next.copied().zip(first_of_next..).collect();
         for node in layer {
-            let degree = graph.degree(*node);
+            let cost = graph.cost(*node);
             if !places.is_empty() {
                 graph.for_each_neighbour(*node, |other, edge| {
                     made.steps.extend(places.get(&other).map(|to| Step { to: *to, edge }));
                 });
             }
             made.offsets.push(made.steps.len());
-            ticker.tick(u64::from(degree))?;
+            ticker.tick(cost)?;
         }
     }
     Ok(made)
@@ -210,7 +210,7 @@ impl<'a, G: Graph> Side<'a, G> {
     fn new(graph: &'a G, start: u32) -> Self {
         let mut seen = vec![0; graph.bound() as usize];
         put(&mut seen, start, 1);
-        let edges_ahead = u64::from(graph.degree(start));
+        let edges_ahead = graph.cost(start);
         Self { graph, seen, frontier: vec![start], edges_ahead, depth: 0 }
     }
 
@@ -229,10 +229,10 @@ impl<'a, G: Graph> Side<'a, G> {
                     }
                 }
             });
-            ticker.tick(u64::from(graph.degree(node)))?;
+            ticker.tick(graph.cost(node))?;
         }
         meeting.sort_unstable();
-        self.edges_ahead = next.iter().map(|node| u64::from(self.graph.degree(*node))).sum();
+        self.edges_ahead = next.iter().map(|node| self.graph.cost(*node)).sum();
         self.frontier = next;
         Ok(meeting)
     }
@@ -251,7 +251,7 @@ impl<'a, G: Graph> Side<'a, G> {
                         layer.push(other);
                     }
                 });
-                ticker.tick(u64::from(towards.degree(*node)))?;
+                ticker.tick(towards.cost(*node))?;
             }
             layer.sort_unstable();
             layer.dedup();

@@ -56,7 +56,7 @@ pub fn betweenness<G: Graph>(graph: &G, options: BetweennessOptions<'_>, run: Ru
     sources.iter().try_for_each(|source| check_node(graph, *source))?;
     let mut sums = vec![0.0f64; bound as usize];
     let blocks: Vec<&[u32]> = sources.chunks(BLOCK).collect();
-    let work = graph.edge_count().saturating_mul(sources.len() as u64);
+    let work = graph.total_cost().saturating_mul(sources.len() as u64);
     let threads = run.threads_for(work);
     // A few blocks at a time, as each has a sum for every node.
     for (round, blocks) in blocks.chunks(threads).enumerate() {
@@ -110,7 +110,8 @@ struct Search {
     steps: Vec<u32>,
     /// How many shortest paths lead here from the source.
     ways: Vec<f64>,
-    /// The part of the source's paths that goes through here.
+    /// Of a node that is done, by what the ways to a node before it are multiplied to get that node's part
+    /// of the paths through here.
     share: Vec<f64>,
     order: Vec<u32>,
     around: Vec<u32>,
@@ -126,9 +127,11 @@ impl Search {
     /// Adds what lies on shortest paths from the source.
     fn add<G: Graph>(&mut self, graph: &G, source: u32, ticker: &mut Ticker<'_>) -> Result<()> {
         let Self { sums, steps, ways, share, order, around } = self;
+        let (steps, ways, share) = (steps.as_mut_slice(), ways.as_mut_slice(), share.as_mut_slice());
         order.push(source);
         put(steps, source, 1);
         put(ways, source, 1.0);
+        let nodes = graph.live_count() as usize;
         let mut next = 0;
         while let Some(node) = order.get(next).copied() {
             next += 1;
@@ -136,26 +139,37 @@ impl Search {
             if own_ways.is_infinite() {
                 return Err(Error::unsupported("there are more shortest paths between two nodes than 1e308"));
             }
+            // Nothing can be found from the last level once all nodes are.
+            if order.len() == nodes && order.last().is_some_and(|last| at(steps, *last) == own_steps) {
+                continue;
+            }
             let looked_at = each_distinct(graph, node, around, |other| {
-                if at(steps, other) == 0 {
-                    put(steps, other, own_steps + 1);
+                let mut their_steps = at(steps, other);
+                if their_steps == 0 {
+                    their_steps = own_steps + 1;
+                    put(steps, other, their_steps);
                     order.push(other);
                 }
-                if at(steps, other) == own_steps + 1 {
+                if their_steps == own_steps + 1 {
                     add(ways, other, own_ways);
                 }
             });
             ticker.tick(looked_at)?;
         }
+        let last_steps = order.last().map_or(0, |last| at(steps, *last));
         for node in order.iter().rev().copied() {
             let (own_steps, own_ways) = (at(steps, node), at(ways, node));
             let mut sum = 0.0;
+            if own_steps == last_steps {
+                put(share, node, 1.0 / own_ways);
+                continue;
+            }
             let looked_at = each_distinct(graph, node, around, |other| {
-                if at(steps, other) == own_steps + 1 {
-                    sum += own_ways / at(ways, other) * (1.0 + at(share, other));
-                }
+                let on = at(steps, other) == own_steps + 1;
+                sum += if on { at(share, other) } else { 0.0 };
             });
-            put(share, node, sum);
+            sum *= own_ways;
+            put(share, node, (1.0 + sum) / own_ways);
             if node != source {
                 add(sums, node, sum);
             }

@@ -103,14 +103,14 @@ pub fn levels<G: Graph>(
     }
     search.levels.nodes.sort_unstable();
     let incoming = incoming.filter(|_| limits.max_fan_out.is_none());
-    let mut edges_left = incoming.map_or(0, |_| out.edge_count());
+    let mut edges_left = incoming.map_or(0, |_| out.total_cost());
     let (mut depth, mut backward) = (0, false);
     while search.levels.close() && limits.max_depth.is_none_or(|max| depth < max) {
         run.cancel.check()?;
         run.report(search.levels.nodes.len() as u64, u64::from(out.live_count()));
         let frontier = search.levels.level(depth as usize);
         if let Some(incoming) = incoming {
-            let edges: u64 = frontier.iter().map(|node| u64::from(out.degree(*node))).sum();
+            let edges: u64 = frontier.iter().map(|node| out.cost(*node)).sum();
             edges_left = edges_left.saturating_sub(edges);
             backward = match backward {
                 false => edges > edges_left / ALPHA && edges > 1024,
@@ -169,7 +169,7 @@ impl<G: Graph> Search<'_, G> {
         let frontier = NodeSet::from_nodes(bound, self.levels.level(depth).iter().copied());
         let mut next = NodeSet::new(bound);
         let words = next.words_mut();
-        let threads = self.run.threads_for(self.out.edge_count());
+        let threads = self.run.threads_for(self.out.total_cost());
         let blocks: Vec<_> = words.chunks_mut(64).zip((0..bound).step_by(64 * 64)).collect();
         let (seen, out, run) = (&self.seen, self.out, self.run);
         parallel::map(threads, blocks, |(words, first)| {

@@ -57,7 +57,7 @@ impl Groups {
 /// `Cancelled`.
 pub fn connected_components<G: Graph>(graph: Directions<'_, G>, run: Run<'_>) -> Result<Groups> {
     let bound = graph.out.bound();
-    let threads = run.threads_for(graph.out.edge_count());
+    let threads = run.threads_for(graph.out.total_cost());
     let forest = Forest { parents: (0..bound).map(AtomicU32::new).collect() };
     let join = |skipped: Option<u32>| {
         parallel::map(threads, parallel::ranges(bound), |nodes| {

@@ -34,7 +34,7 @@ pub fn degrees<G: Graph>(graph: Directions<'_, G>, kind: DegreeKind) -> Vec<u64>
 /// # Errors
 /// `Cancelled`.
 pub fn mutual_pairs<G: Graph>(graph: Directions<'_, G>, run: Run<'_>) -> Result<u64> {
-    let threads = run.threads_for(graph.out.edge_count());
+    let threads = run.threads_for(graph.out.total_cost());
     let counts = parallel::map(threads, parallel::ranges(graph.out.bound()), |nodes| {
         let mut ticker = run.ticker();
         let (mut pairs, mut out, mut incoming) = (0, Vec::new(), Vec::new());

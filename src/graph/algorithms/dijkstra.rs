@@ -126,7 +126,7 @@ pub fn cheapest_paths<G: Graph>(
         if let ControlFlow::Break((edge, weight)) = wrong {
             return Err(bad_weight(edge, weight));
         }
-        ticker.tick(u64::from(graph.degree(node)))?;
+        ticker.tick(graph.cost(node))?;
     }
     Ok(found)
 }

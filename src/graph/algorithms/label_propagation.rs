@@ -26,7 +26,7 @@ pub fn label_propagation<G: Graph>(
     let own = |node| if graph.out.is_live(node) { node } else { NO_GROUP };
     let mut labels: Vec<u32> = (0..bound).map(own).collect();
     let mut next = labels.clone();
-    let threads = run.threads_for(graph.out.edge_count());
+    let threads = run.threads_for(graph.out.total_cost());
     for round in 0..max_rounds {
         run.cancel.check()?;
         run.report(u64::from(round), u64::from(max_rounds));

@@ -101,7 +101,7 @@ fn search<G: Graph>(
                     *place |= new;
                 }
             });
-            ticker.tick(u64::from(graph.degree(*node)))?;
+            ticker.tick(graph.cost(*node))?;
         }
     }
     Ok(())

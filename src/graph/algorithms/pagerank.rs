@@ -74,7 +74,7 @@ pub fn pagerank<G: Graph>(
     }
     let shares = shares(graph.out, options.personalization)?;
     let flow = Flow::new(graph, options.weights, run)?;
-    let threads = run.threads_for(graph.out.edge_count());
+    let threads = run.threads_for_rounds(graph.out.total_cost());
     let mut result = PageRank { ranks: shares.clone(), iterations: 0, change: f64::INFINITY };
     if graph.out.live_count() == 0 {
         result.change = 0.0;
@@ -144,7 +144,7 @@ impl Flow {
             scale.push(inverse(sum));
             starts.push(list.len());
             graph.incoming.for_each_neighbour(node, |_, edge| list.push(weight(edge)));
-            ticker.tick(u64::from(graph.out.degree(node)))?;
+            ticker.tick(graph.out.cost(node))?;
         }
         match wrong {
             Some((edge, weight)) => Err(bad_weight(edge, weight)),

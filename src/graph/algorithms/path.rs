@@ -88,7 +88,7 @@ struct Side<'a, G> {
 impl<'a, G: Graph> Side<'a, G> {
     fn new(graph: &'a G, start: u32) -> Self {
         let zeros = || vec![0; graph.bound() as usize];
-        let edges_ahead = u64::from(graph.degree(start));
+        let edges_ahead = graph.cost(start);
         let mut before = zeros();
         put(&mut before, start, start + 1);
         Self { graph, start, before, edge: zeros(), frontier: vec![start], edges_ahead }
@@ -118,7 +118,7 @@ impl<'a, G: Graph> Side<'a, G> {
             }
             ticker.tick(looked_at)?;
         }
-        self.edges_ahead = next.iter().map(|node| u64::from(self.graph.degree(*node))).sum();
+        self.edges_ahead = next.iter().map(|node| self.graph.cost(*node)).sum();
         self.frontier = next;
         Ok(None)
     }

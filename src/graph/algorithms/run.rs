@@ -9,7 +9,10 @@ use crate::model::{CancelToken, Error, Result};
 const EDGES_BETWEEN_CHECKS: u64 = 16_384;
 
 /// Below so many edges further threads cost more than they bring; in tests they are used all the same.
-const PARALLEL_EDGES: u64 = if cfg!(test) { 0 } else { 100_000 };
+const PARALLEL_EDGES: u64 = if cfg!(test) { 1 } else { 100_000 };
+
+/// The same for a round of many.
+const PARALLEL_ROUND_EDGES: u64 = if cfg!(test) { 1 } else { 1_000_000 };
 
 /// Told how much of how much is done, from any thread.
 pub type Progress<'a> = dyn Fn(u64, u64) + Sync + 'a;
@@ -58,6 +61,12 @@ impl<'a> Run<'a> {
     /// The first tick looks at the token.
     pub(super) fn ticker(&self) -> Ticker<'a> {
         Ticker { cancel: self.cancel, edges: EDGES_BETWEEN_CHECKS }
+    }
+
+    /// The same where threads meet after each round: with less to do in a round, the wait for the last of
+    /// them, on a machine that has other work too, is longer than what they save.
+    pub(super) fn threads_for_rounds(&self, edges: u64) -> usize {
+        if edges < PARALLEL_ROUND_EDGES { 1 } else { self.threads }
     }
 
     /// So many threads as pay for work on so many edges.

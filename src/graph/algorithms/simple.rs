@@ -12,7 +12,7 @@ use super::run::Run;
 /// `Unsupported` past 4,294,967,295 entries; `Cancelled`.
 pub fn simple_undirected<G: Graph>(graph: Directions<'_, G>, run: Run<'_>) -> Result<Adjacency> {
     let bound = graph.out.bound();
-    let threads = run.threads_for(graph.out.edge_count());
+    let threads = run.threads_for(graph.out.total_cost());
     let parts = parallel::map(threads, parallel::ranges(bound), |nodes| {
         let mut ticker = run.ticker();
         let (mut ends, mut all) = (Vec::with_capacity(nodes.len()), Vec::new());

@@ -55,7 +55,7 @@ pub fn triangles<G: Graph>(graph: Directions<'_, G>, run: Run<'_>) -> Result<Tri
     let neighbours: Vec<u32> = (0..bound).map(|node| simple.degree(node)).collect();
     let (upward, order) = upward(&simple)?;
     drop(simple);
-    let threads = run.threads_for(upward.edge_count());
+    let threads = run.threads_for(upward.total_cost());
     let zeros = || (vec![0u64; bound as usize], vec![0u32; bound as usize], 0u32);
     let counts = parallel::with_state(threads, parallel::ranges(bound), zeros, |state, nodes| {
         let (counts, marks, mark) = state;

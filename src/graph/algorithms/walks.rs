@@ -55,7 +55,7 @@ fn ends<G: Graph>(
         return Ok((0..graph.bound()).map(degree).collect());
     };
     let mut counts = vec![0u128; graph.bound() as usize];
-    let threads = run.threads_for(graph.edge_count());
+    let threads = run.threads_for(graph.total_cost());
     parallel::map(threads, parallel::slices(&mut counts), |(nodes, counts)| {
         let mut ticker = run.ticker();
         for (node, count) in nodes.zip(counts) {
@@ -63,7 +63,7 @@ fn ends<G: Graph>(
                 let mut found = 0u64;
                 graph.for_each_neighbour(node, |other, _| found += u64::from(to.contains(other)));
                 *count = u128::from(found);
-                ticker.tick(u64::from(graph.degree(node)))?;
+                ticker.tick(graph.cost(node))?;
             }
         }
         Ok(())
@@ -74,7 +74,7 @@ fn ends<G: Graph>(
 /// One step further: for each node that passes the sum of its predecessors' walks.
 fn step<G: Graph>(incoming: &G, ways: &[u128], passing: Option<&NodeSet>, run: Run<'_>) -> Result<Vec<u128>> {
     let mut sums = vec![0u128; incoming.bound() as usize];
-    let threads = run.threads_for(incoming.edge_count());
+    let threads = run.threads_for(incoming.total_cost());
     parallel::map(threads, parallel::slices(&mut sums), |(nodes, sums)| {
         let mut ticker = run.ticker();
         for (node, sum) in nodes.zip(sums) {
@@ -88,7 +88,7 @@ fn step<G: Graph>(incoming: &G, ways: &[u128], passing: Option<&NodeSet>, run: R
                 if !fits {
                     return Err(too_many());
                 }
-                ticker.tick(u64::from(incoming.degree(node)))?;
+                ticker.tick(incoming.cost(node))?;
             }
         }
         Ok(())

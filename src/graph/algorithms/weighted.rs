@@ -34,7 +34,7 @@ impl Weighted {
         weights: Option<Weights<'_>>,
         run: Run<'_>,
     ) -> Result<Self> {
-        let threads = run.threads_for(graph.out.edge_count());
+        let threads = run.threads_for(graph.out.total_cost());
         let parts = parallel::map(threads, parallel::ranges(graph.out.bound()), |nodes| {
             let (mut rows, mut around, mut ticker) = (Rows::default(), Vec::new(), run.ticker());
             for node in nodes {

@@ -189,12 +189,6 @@ impl Adjacency {
         self.edges.as_deref()
     }
 
-    /// A node's neighbours and its edge numbers, to be put in order.
-    pub(super) fn row_mut(&mut self, node: u32) -> Option<(&[u32], &mut [u32])> {
-        let range = self.range(node);
-        Some((self.neighbours.get(range.clone())?, self.edges.as_mut()?.get_mut(range)?))
-    }
-
     /// The edges from one node to another, by number in ascending order.
     pub fn edges_between(&self, from: u32, to: u32) -> impl Iterator<Item = u32> + '_ {
         let range = self.range(from);

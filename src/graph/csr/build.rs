@@ -1,14 +1,13 @@
 //! Building both directions by counting sort.
 //!
-//! Edges are scattered by their end, then from there by their start: a counting sort is stable, so the
-//! forward direction comes out in order of (from, to) without a comparison (radix sort from the less
-//! significant digit; Knuth, The Art of Computer Programming 3, 5.2.5). Scattering that by its end
-//! makes the reverse, in order as well. With several threads each takes a range of the rows that are
-//! written, and reads all that is scattered: the writes go all over memory, the reads do not.
+//! Edges are scattered by the node they leave (counting sort), and each row is sorted; rows are short.
+//! The reverse needs no sort: scattering what is in order by its other end leaves it in order. With several
+//! threads each takes a range of the rows that are written, and reads all that is scattered: the writes go
+//! all over memory, the reads do not.
 
 use crate::model::{CancelToken, Error, Result};
 
-use super::adjacency::{at, beyond, put, too_many};
+use super::adjacency::{add, beyond, put, too_many};
 use super::{Adjacency, Directions, Graph, parallel};
 
 /// Below this many edges further threads cost more than they bring.
@@ -36,7 +35,7 @@ pub struct Csr {
 
 impl Csr {
     /// Both directions of the edges `from[i] -> to[i]`, in any order, over the nodes `0..bound`. Needs
-    /// 12 bytes an edge while it works, besides what it makes.
+    /// 8 bytes an edge while it works, besides what it makes.
     ///
     /// # Errors
     /// `BadInput` for a node beyond the bound and for lists of different lengths; `Unsupported` past
@@ -60,22 +59,25 @@ impl Csr {
             return Err(beyond(node, bound));
         }
         cancel.check()?;
-        let by_end = match numbers {
-            EdgeNumbers::Given(given) => scatter(bound, to, from, Some(given), threads)?,
-            EdgeNumbers::Position => {
-                let positions: Vec<u32> = (0..from.len() as u32).collect();
-                scatter(bound, to, from, Some(&positions), threads)?
+        let offsets = offsets(bound, from);
+        let ends = from.iter().zip(to);
+        let mut packed = match numbers {
+            EdgeNumbers::Given(given) => {
+                let edges = || ends.clone().zip(given).map(|((from, to), edge)| (*from, pack(*to, *edge)));
+                scatter(&offsets, edges, threads)?
             }
-            EdgeNumbers::None => scatter(bound, to, from, None, threads)?,
+            EdgeNumbers::Position => {
+                let edges = || ends.clone().zip(0u32..).map(|((from, to), edge)| (*from, pack(*to, edge)));
+                scatter(&offsets, edges, threads)?
+            }
+            EdgeNumbers::None => {
+                scatter(&offsets, || ends.clone().map(|(from, to)| (*from, pack(*to, 0))), threads)?
+            }
         };
         cancel.check()?;
-        let mut out = reverse(&by_end, threads)?;
-        drop(by_end);
-        if let EdgeNumbers::Given(given) = numbers
-            && !given.is_sorted()
-        {
-            order_parallel_edges(&mut out);
-        }
+        sort_rows(&offsets, &mut packed, threads)?;
+        let out = unpack(offsets, &packed, !matches!(numbers, EdgeNumbers::None));
+        drop(packed);
         cancel.check()?;
         let incoming = reverse(&out, threads)?;
         Ok(Self { out, incoming })
@@ -103,111 +105,107 @@ impl Csr {
     }
 }
 
-/// The same edges from their other end; the order within a node is that of the nodes they come from.
-fn reverse(forward: &Adjacency, threads: usize) -> Result<Adjacency> {
-    let mut from = Vec::with_capacity(forward.all_neighbours().len());
-    for node in 0..forward.bound() {
-        from.resize(from.len() + forward.degree(node) as usize, node);
-    }
-    scatter(forward.bound(), forward.all_neighbours(), &from, forward.all_edges(), threads)
+/// A neighbour and an edge number, ordered as a pair of them.
+fn pack(neighbour: u32, edge: u32) -> u64 {
+    u64::from(neighbour) << 32 | u64::from(edge)
 }
 
-/// Puts each value, and its number, into the row that its key names, in order of the input.
-fn scatter(
-    bound: u32,
-    keys: &[u32],
-    values: &[u32],
-    numbers: Option<&[u32]>,
-    threads: usize,
-) -> Result<Adjacency> {
+fn unpack(offsets: Vec<u32>, packed: &[u64], numbered: bool) -> Adjacency {
+    let neighbours = packed.iter().map(|pair| (pair >> 32) as u32).collect();
+    let edges = numbered.then(|| packed.iter().map(|pair| *pair as u32).collect());
+    Adjacency::from_trusted(offsets, neighbours, edges)
+}
+
+/// The same edges from their other end. They come in order of the node they leave, and so they go into
+/// each row.
+fn reverse(forward: &Adjacency, threads: usize) -> Result<Adjacency> {
+    let bound = forward.bound();
+    let offsets = offsets(bound, forward.all_neighbours());
+    let packed = if let Some(edges) = forward.all_edges() {
+        let row = |node| forward.range(node).zip(std::iter::repeat(node));
+        let ends = || (0..bound).flat_map(row).zip(forward.all_neighbours().iter().zip(edges));
+        scatter(&offsets, || ends().map(|((_, from), (to, edge))| (*to, pack(from, *edge))), threads)?
+    } else {
+        let row = |node| forward.neighbours(node).iter().map(move |to| (*to, pack(node, 0)));
+        scatter(&offsets, || (0..bound).flat_map(row), threads)?
+    };
+    Ok(unpack(offsets, &packed, forward.is_numbered()))
+}
+
+/// Where each row begins, and where the last ends.
+fn offsets(bound: u32, keys: &[u32]) -> Vec<u32> {
     let mut offsets = vec![0u32; bound as usize + 1];
     for key in keys {
-        if let Some(count) = offsets.get_mut(*key as usize + 1) {
-            *count += 1;
-        }
+        add(&mut offsets, *key + 1, 1);
     }
     let mut end = 0;
     for offset in &mut offsets {
         end += *offset;
         *offset = end;
     }
-    let mut neighbours = vec![0u32; keys.len()];
-    let mut edges = numbers.map(|numbers| vec![0u32; numbers.len()]);
-    let threads = if keys.len() < PARALLEL_EDGES { 1 } else { threads.clamp(1, 64) };
-    let mut parts = Vec::with_capacity(threads);
-    let mut rest = neighbours.as_mut_slice();
-    let mut rest_edges = edges.as_deref_mut();
-    let mut row = 0;
-    for part in 1..=threads {
-        // Rows with about as many edges for each; the last takes what is left.
-        let goal = (keys.len() as u64 * part as u64 / threads as u64) as u32;
-        let cut = (offsets.partition_point(|offset| *offset < goal) as u32).clamp(row, bound);
-        let end = if part == threads { bound } else { cut };
-        let start = at(&offsets, row);
-        let length = (at(&offsets, end) - start) as usize;
-        let (neighbours, after) = rest.split_at_mut(length);
-        rest = after;
-        let edges = rest_edges.take().map(|edges| {
-            let (edges, after) = edges.split_at_mut(length);
-            rest_edges = Some(after);
-            edges
+    offsets
+}
+
+/// Puts each value into the row that its key names, in order of the input.
+fn scatter<I: Iterator<Item = (u32, u64)>>(
+    offsets: &[u32],
+    edges: impl Fn() -> I + Sync,
+    threads: usize,
+) -> Result<Vec<u64>> {
+    let mut values = vec![0u64; offsets.last().map_or(0, |end| *end as usize)];
+    let parts = cut(offsets, &mut values, threads);
+    parallel::map(threads, parts, |(first, starts, values)| {
+        let start = starts.first().copied().unwrap_or(0);
+        // Where the next value of each row goes.
+        let mut next = starts.to_vec();
+        next.pop();
+        edges().for_each(|(key, value)| {
+            if let Some(place) = next.get_mut(key.wrapping_sub(first) as usize) {
+                put(values, *place - start, value);
+                *place += 1;
+            }
         });
-        let cursors = offsets.get(row as usize..end as usize).unwrap_or_default().to_vec();
-        parts.push(Rows { first: row, start, cursors, neighbours, edges });
-        row = end;
-    }
-    parallel::map(threads, parts, |rows| {
-        rows.fill(keys, values, numbers);
         Ok(())
     })?;
-    Ok(Adjacency::from_trusted(offsets, neighbours, edges))
+    Ok(values)
 }
 
-/// Rows that one thread writes, from the first on.
-struct Rows<'a> {
-    first: u32,
-    /// The place of the first among all.
-    start: u32,
-    /// Where the next value of each row goes.
-    cursors: Vec<u32>,
-    neighbours: &'a mut [u32],
-    edges: Option<&'a mut [u32]>,
-}
-
-impl Rows<'_> {
-    fn fill(mut self, keys: &[u32], values: &[u32], numbers: Option<&[u32]>) {
-        let mut place_of = |key: u32| {
-            let cursor = self.cursors.get_mut(key.wrapping_sub(self.first) as usize)?;
-            let place = *cursor - self.start;
-            *cursor += 1;
-            Some(place)
-        };
-        if let (Some(edges), Some(numbers)) = (self.edges, numbers) {
-            for ((key, value), number) in keys.iter().zip(values).zip(numbers) {
-                if let Some(place) = place_of(*key) {
-                    put(self.neighbours, place, *value);
-                    put(edges, place, *number);
-                }
+fn sort_rows(offsets: &[u32], values: &mut [u64], threads: usize) -> Result<()> {
+    // More parts than threads: sorting takes longer for some rows than for others.
+    let parts = cut(offsets, values, if threads > 1 { threads * 4 } else { 1 });
+    parallel::map(threads, parts, |(_, starts, values)| {
+        let mut rest = values;
+        for (start, end) in starts.iter().zip(starts.iter().skip(1)) {
+            let (row, after) = rest.split_at_mut((end - start) as usize);
+            if !row.is_sorted() {
+                row.sort_unstable();
             }
-        } else {
-            for (key, value) in keys.iter().zip(values) {
-                if let Some(place) = place_of(*key) {
-                    put(self.neighbours, place, *value);
-                }
-            }
-        }
-    }
-}
-
-/// Parallel edges came in the order of the input: sorts them by number.
-fn order_parallel_edges(out: &mut Adjacency) {
-    for node in 0..out.bound() {
-        let Some((neighbours, edges)) = out.row_mut(node) else { return };
-        let mut rest = edges;
-        for run in neighbours.chunk_by(|one, other| one == other) {
-            let (equal, after) = rest.split_at_mut(run.len().min(rest.len()));
-            equal.sort_unstable();
             rest = after;
         }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Some rows: the number of the first, where each begins and the last ends, and their values.
+type Rows<'a> = (u32, &'a [u32], &'a mut [u64]);
+
+/// The rows in parts with about as many values each.
+fn cut<'a>(offsets: &'a [u32], values: &'a mut [u64], parts: usize) -> Vec<Rows<'a>> {
+    let total = values.len() as u64;
+    let parts = if values.len() < PARALLEL_EDGES { 1 } else { parts.clamp(1, 256) };
+    let bound = offsets.len().saturating_sub(1);
+    let mut made = Vec::with_capacity(parts);
+    let (mut rest, mut row) = (values, 0);
+    for part in 1..=parts {
+        let goal = total * part as u64 / parts as u64;
+        let found = offsets.partition_point(|offset| u64::from(*offset) < goal);
+        let end = if part == parts { bound } else { found.clamp(row, bound) };
+        let starts = offsets.get(row..=end).unwrap_or_default();
+        let length = starts.last().zip(starts.first()).map_or(0, |(end, start)| end - start);
+        let (values, after) = rest.split_at_mut(length as usize);
+        made.push((row as u32, starts, values));
+        (rest, row) = (after, end);
     }
+    made
 }

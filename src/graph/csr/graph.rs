@@ -32,6 +32,17 @@ pub trait Graph: Sync {
         (0..self.bound()).map(|node| u64::from(self.degree(node))).sum()
     }
 
+    /// About how many edges a visit of the node looks at, told at once: for choosing between ways to go,
+    /// not for counting.
+    fn cost(&self, node: u32) -> u64 {
+        u64::from(self.degree(node))
+    }
+
+    /// The sum of the costs of all nodes, about.
+    fn total_cost(&self) -> u64 {
+        self.edge_count()
+    }
+
     /// All neighbours of the node in ascending order where they lie side by side in memory: the fast
     /// path of what needs no edge numbers.
     fn slice(&self, node: u32) -> Option<&[u32]> {
@@ -134,6 +145,14 @@ impl<G: Graph> Graph for Undirected<'_, G> {
     fn degree(&self, node: u32) -> u32 {
         let both = self.0.out.degree(node).saturating_add(self.0.incoming.degree(node));
         both.saturating_sub(self.loops(node))
+    }
+
+    fn cost(&self, node: u32) -> u64 {
+        self.0.out.cost(node) + self.0.incoming.cost(node)
+    }
+
+    fn total_cost(&self) -> u64 {
+        self.0.out.total_cost() + self.0.incoming.total_cost()
     }
 
     fn is_live(&self, node: u32) -> bool {

@@ -57,6 +57,14 @@ impl<G: Graph> Graph for Live<'_, G> {
         degree
     }
 
+    fn cost(&self, node: u32) -> u64 {
+        self.graph.cost(node)
+    }
+
+    fn total_cost(&self) -> u64 {
+        self.graph.total_cost()
+    }
+
     fn is_live(&self, node: u32) -> bool {
         self.live.contains(node) && self.graph.is_live(node)
     }

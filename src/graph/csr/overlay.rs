@@ -104,6 +104,15 @@ impl<G: Graph> Graph for Overlay<'_, G> {
         degree
     }
 
+    fn cost(&self, node: u32) -> u64 {
+        let added = self.changes_of(node).map_or(0, |changes| changes.added.len() as u64);
+        self.base.cost(node) + added
+    }
+
+    fn total_cost(&self) -> u64 {
+        self.base.total_cost()
+    }
+
     fn is_live(&self, node: u32) -> bool {
         self.base.is_live(node) || (self.base.bound()..self.bound).contains(&node)
     }

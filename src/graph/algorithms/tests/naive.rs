@@ -31,6 +31,41 @@ pub(super) fn steps(sample: &Sample) -> Vec<Vec<Option<u32>>> {
 
 /// All paths of a mode with at most so many edges, by length.
 pub(super) fn all_paths(sample: &Sample, from: u32, to: u32, mode: PathMode, longest: usize) -> Vec<Path> {
+    paths_where(sample, from, to, longest, |path| allowed(path, mode))
+}
+
+/// The same with each edge in both directions under one number.
+pub(super) fn undirected_paths(
+    sample: &Sample,
+    from: u32,
+    to: u32,
+    mode: PathMode,
+    longest: usize,
+) -> Vec<Path> {
+    let size = sample.edges.len() as u32;
+    let mut doubled = sample.clone();
+    doubled.edges.extend(sample.reversed().edges);
+    let plain = |path: &Path| {
+        let edges = path.edges.iter().map(|edge| edge % size.max(1)).collect();
+        Path { nodes: path.nodes.clone(), edges }
+    };
+    // A loop is there once.
+    let is_loop =
+        |edge: u32| sample.edges[(edge % size) as usize].0 == sample.edges[(edge % size) as usize].1;
+    let found = paths_where(&doubled, from, to, longest, |path| {
+        let last = path.edges.last().copied();
+        last.is_none_or(|edge| edge < size || !is_loop(edge)) && allowed(&plain(path), mode)
+    });
+    found.iter().map(plain).collect()
+}
+
+fn paths_where(
+    sample: &Sample,
+    from: u32,
+    to: u32,
+    longest: usize,
+    allowed: impl Fn(&Path) -> bool,
+) -> Vec<Path> {
     let mut found = Vec::new();
     let mut unfinished = vec![Path { nodes: vec![from], edges: Vec::new() }];
     for length in 0..=longest {
@@ -40,14 +75,12 @@ pub(super) fn all_paths(sample: &Sample, from: u32, to: u32, mode: PathMode, lon
             if last == to {
                 found.push(path.clone());
             }
-            if length < longest {
-                for (other, edge) in sample.out(last) {
-                    let mut longer = path.clone();
-                    longer.nodes.push(other);
-                    longer.edges.push(edge);
-                    if allowed(&longer, mode) {
-                        next.push(longer);
-                    }
+            for (other, edge) in sample.out(last).into_iter().filter(|_| length < longest) {
+                let mut longer = path.clone();
+                longer.nodes.push(other);
+                longer.edges.push(edge);
+                if allowed(&longer) {
+                    next.push(longer);
                 }
             }
         }
