@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::super::*;
 use super::both;
 use crate::graph::csr::tests::Sample;
-use crate::graph::csr::{Adjacency, Directions, NodeSet};
+use crate::graph::csr::{Csr, Directions, EdgeNumbers, Graph, NodeSet, Overlay};
 use crate::model::{CancelToken, Result};
 
 /// Every algorithm, its result as text.
-fn all(graph: Directions<'_, Adjacency>, run: Run<'_>) -> Vec<(&'static str, Result<String>)> {
+fn all<G: Graph>(graph: Directions<'_, G>, run: Run<'_>) -> Vec<(&'static str, Result<String>)> {
     fn shown<T: std::fmt::Debug>(result: Result<T>) -> Result<String> {
         result.map(|value| format!("{value:?}"))
     }
-    let far = graph.out.offsets().len() as u32 - 2;
+    let far = graph.out.bound() - 1;
     let paths = |mode| {
         k_shortest_paths(graph, 0, far, mode, run).and_then(|paths| paths.take(4).collect::<Result<Vec<_>>>())
     };
@@ -68,6 +68,36 @@ fn threads_make_no_difference() {
         for (one, more) in one.iter().zip(all(csr.directions(), Run::new(&cancel).with_threads(threads))) {
             assert_eq!(one.1.as_ref().unwrap(), &more.1.unwrap(), "{}", one.0);
         }
+    }
+}
+
+#[test]
+fn changes_on_top_make_no_difference() {
+    let whole = skewed(3000, 30_000);
+    let mut base = whole.clone();
+    // Some edges are not in the base, and some of the base are taken away.
+    let (mut from_base, mut on_top) = (Vec::new(), Vec::new());
+    for (edge, ends) in (0u32..).zip(&whole.edges) {
+        if edge % 50 == 7 { on_top.push((edge, *ends)) } else { from_base.push((edge, *ends)) }
+    }
+    let numbers: Vec<u32> = from_base.iter().map(|(edge, _)| *edge).chain([90_000, 90_001]).collect();
+    base.edges = from_base.iter().map(|(_, ends)| *ends).chain([(5, 9), (2, 2)]).collect();
+    let (from, to): (Vec<u32>, Vec<u32>) = base.edges.iter().copied().unzip();
+    let cancel = CancelToken::new();
+    let base = Csr::build(3000, &from, &to, EdgeNumbers::Given(&numbers), 2, &cancel).unwrap();
+    let (mut out, mut incoming) = (Overlay::new(&base.out, 0), Overlay::new(&base.incoming, 0));
+    for (edge, (from, to)) in on_top {
+        out.add(from, to, edge);
+        incoming.add(to, from, edge);
+    }
+    for (edge, (from, to)) in [(90_000, (5, 9)), (90_001, (2, 2))] {
+        out.remove(from, edge);
+        incoming.remove(to, edge);
+    }
+    let run = Run::new(&cancel).with_threads(2);
+    let expected = all(whole.csr().directions(), run);
+    for (expected, found) in expected.iter().zip(all(Directions::new(&out, &incoming), run)) {
+        assert_eq!(expected.1.as_ref().unwrap(), &found.1.unwrap(), "{}", found.0);
     }
 }
 
