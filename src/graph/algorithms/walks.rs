@@ -12,7 +12,8 @@ use super::run::Run;
 
 /// How many walks there are that take one edge of each of `hops` in turn. `nodes` are the sets that the
 /// nodes on the way must be in, from the first to the last; missing ones let all pass. Nodes and edges
-/// may repeat, and parallel edges make different walks. Without a hop it is how many nodes pass.
+/// may repeat, and parallel edges make different walks. `bound` is one past the largest node number of all
+/// hops; without a hop it is how many nodes pass, where holes are only kept out by the set.
 ///
 /// # Errors
 /// `Unsupported` where a count passes 128 bits; `Cancelled`.
@@ -26,18 +27,18 @@ pub fn walk_count<G: Graph>(
     match hops {
         [] => Ok(u128::from(passes(0).map_or(bound, NodeSet::count))),
         [only] => {
-            let ends = ends(only.out, passes(1), passes(0), run)?;
+            let ends = ends(only.out, bound, passes(1), passes(0), run)?;
             total(&ends, None)
         }
         [first, between @ .., last] => {
             let places = 1 + between.len();
             // From each end inwards; what meets is multiplied.
-            let mut ways = ends(first.incoming, passes(0), passes(1), run)?;
+            let mut ways = ends(first.incoming, bound, passes(0), passes(1), run)?;
             for (place, hop) in (2..).zip(between) {
                 run.report(place as u64, places as u64);
                 ways = step(hop.incoming, &ways, passes(place), run)?;
             }
-            let rest = ends(last.out, passes(places + 1), passes(places), run)?;
+            let rest = ends(last.out, bound, passes(places + 1), passes(places), run)?;
             total(&ways, Some(&rest))
         }
     }
@@ -46,15 +47,16 @@ pub fn walk_count<G: Graph>(
 /// For each node that passes, how many of its edges lead to a node of the set.
 fn ends<G: Graph>(
     graph: &G,
+    bound: u32,
     to: Option<&NodeSet>,
     passing: Option<&NodeSet>,
     run: Run<'_>,
 ) -> Result<Vec<u128>> {
     let Some(to) = to else {
         let degree = |node| u128::from(graph.degree(node)) * u128::from(passes(passing, node));
-        return Ok((0..graph.bound()).map(degree).collect());
+        return Ok((0..bound).map(degree).collect());
     };
-    let mut counts = vec![0u128; graph.bound() as usize];
+    let mut counts = vec![0u128; bound as usize];
     let threads = run.threads_for(graph.total_cost());
     parallel::map(threads, parallel::slices(&mut counts), |(nodes, counts)| {
         let mut ticker = run.ticker();
@@ -73,7 +75,7 @@ fn ends<G: Graph>(
 
 /// One step further: for each node that passes the sum of its predecessors' walks.
 fn step<G: Graph>(incoming: &G, ways: &[u128], passing: Option<&NodeSet>, run: Run<'_>) -> Result<Vec<u128>> {
-    let mut sums = vec![0u128; incoming.bound() as usize];
+    let mut sums = vec![0u128; ways.len()];
     let threads = run.threads_for(incoming.total_cost());
     parallel::map(threads, parallel::slices(&mut sums), |(nodes, sums)| {
         let mut ticker = run.ticker();
