@@ -6,10 +6,13 @@
 //!
 //! Results are deterministic: the same view and question give the same answer in the same order.
 
+pub mod algorithms;
+pub mod csr;
 mod describe;
 mod edges;
 mod filter;
 mod neighbourhood;
+mod network;
 mod path;
 mod traverse;
 
@@ -17,6 +20,7 @@ pub use describe::{Described, describe};
 pub use edges::{EdgeGroup, EdgeItem, EdgePage, Neighbour, edge_groups, edge_page, neighbours};
 pub use filter::EdgeFilter;
 pub use neighbourhood::{Neighbourhood, Stub, neighbourhood};
+pub use network::{Both, Graphs, LiveEdges, Network};
 pub use path::{Path, shortest_path};
 pub use traverse::{Level, traverse};
 

@@ -18,7 +18,7 @@ pub fn is_aggregate(name: &str) -> bool {
     NAMES.contains(name)
 }
 
-/// The functions' names in order: scalar, aggregate and window functions, with their other names.
+/// The functions' names in order: scalar, aggregate, window and graph functions, with their other names.
 #[must_use]
 pub fn function_names() -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
@@ -34,6 +34,7 @@ pub fn function_names() -> Vec<String> {
         names.push(function.name().to_owned());
         names.extend(function.aliases().iter().cloned());
     }
+    names.extend(super::graph_functions::names().map(str::to_owned));
     // Operators have functions behind them, with names nobody writes.
     names.retain(|name| {
         name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')

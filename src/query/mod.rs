@@ -34,6 +34,7 @@ mod exact;
 mod explain;
 mod forms;
 mod functions;
+mod graph_functions;
 mod graph_table;
 mod indexed;
 mod insert;

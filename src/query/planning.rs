@@ -11,12 +11,13 @@ use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::Statement as PlannerStatement;
+use futures::TryStreamExt;
 use sqlparser::ast;
 
 use crate::model::{Error, ErrorKind, PropertyType, Result, TypeId, Value};
 use crate::storage::{Catalog, View, closest};
 
-use super::arrow_value::{property_type_of, scalar_of};
+use super::arrow_value::{property_type_of, scalar_of, value_at};
 use super::error::{from_datafusion_at, quoted, some_of};
 use super::limits::RowLimit;
 use super::literal::{parameter_value, parse_text};
@@ -28,7 +29,7 @@ use super::rows::{Guarded, shown_schema};
 use super::scratch::ScratchTable;
 use super::session::Run;
 use super::settings::Name;
-use super::{graph_table, views};
+use super::{graph_functions, graph_table, views};
 
 /// A plan that is ready to run.
 pub(super) struct Planned {
@@ -244,6 +245,7 @@ impl Run {
         while graph_table::expand(&mut statement, &self.sql, view.catalog())? {
             views::expand(&mut statement, view.catalog())?;
         }
+        self.compute_arguments(&mut statement, view).await?;
         super::exact::write_numbers(&mut statement)?;
         rewrite(&mut statement, view.catalog())?;
         super::chains::tame(&mut statement)?;
@@ -266,6 +268,31 @@ impl Run {
         self.cancel.check()?;
         state.set_ordered(keeps_order(&plan));
         Ok((session, plan, number))
+    }
+
+    /// Computes the arguments of graph functions that are no literals: the planner wants to know them.
+    async fn compute_arguments(&self, statement: &mut ast::Statement, view: &View) -> Result<()> {
+        let waiting = graph_functions::take_out(statement);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let mut values = Vec::with_capacity(waiting.len());
+        for argument in waiting {
+            let query = graph_functions::query_of(argument)?;
+            // It is planned as this statement is, which is what calls this.
+            let mut rows = Box::pin(self.rows(query, view)).await?;
+            let mut value = Value::Null;
+            while let Some(batch) = rows.try_next().await.map_err(|e| self.located(&e, view.catalog()))? {
+                if let (Some(column), Some(field), true) =
+                    (batch.columns().first(), batch.schema().fields().first(), batch.num_rows() > 0)
+                {
+                    value = value_at(column, field, 0);
+                }
+            }
+            values.push(value);
+        }
+        graph_functions::put_in(statement, values);
+        Ok(())
     }
 
     fn bind(&self, plan: LogicalPlan) -> Result<LogicalPlan> {

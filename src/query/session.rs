@@ -319,6 +319,7 @@ pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> Data
     for function in functions.into_iter().flatten() {
         context.register_udf(function);
     }
+    super::graph_functions::register(&context);
     context.register_catalog(CATALOG, Arc::new(TypeCatalog::new(state)));
     Ok(context)
 }

@@ -45,6 +45,9 @@ pub fn function_signatures() -> Vec<Signature> {
     for function in SessionStateDefaults::default_window_functions() {
         add(function.name(), function.aliases(), function.documentation());
     }
+    for (name, syntax, about) in super::graph_functions::described() {
+        known.insert(name.to_owned(), (syntax, about.to_owned()));
+    }
     let signature = |name: String| {
         let (syntax, about) = known.remove(&name).unwrap_or_else(|| (format!("{name}(…)"), String::new()));
         Signature { name, syntax, about }

@@ -29,6 +29,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 
 use crate::columnar::Chunks;
+use crate::graph::Graphs;
 use crate::model::{Config, Error, PropertyType, Result, Value};
 use crate::storage::{Spill, Store, View};
 
@@ -43,6 +44,9 @@ pub use information::INFORMATION_SCHEMA;
 pub use sessions::{Running, SessionEntry, Sessions};
 pub use tables::SYSTEM_SCHEMA;
 
+/// Of the memory for columns, one part in so many is for edges.
+const GRAPHS_SHARE: u64 = 3;
+
 /// What the sessions of a database share and show in system tables.
 #[derive(Debug)]
 pub struct System {
@@ -54,6 +58,8 @@ pub struct System {
     pub sessions: Sessions,
     /// The columns of its chunks.
     pub chunks: Arc<Chunks>,
+    /// The edges of its graph in memory.
+    pub graphs: Graphs,
     /// Results of queries, if they are kept.
     pub results: Option<Arc<Results>>,
 }
@@ -63,9 +69,11 @@ impl System {
     #[must_use]
     pub fn new(config: Config, path: Option<PathBuf>, spill: Option<Spill>) -> Arc<Self> {
         let idle = Duration::from_secs(config.cache.ttl_seconds);
-        let chunks = Arc::new(Chunks::new(config.chunk_cache_bytes(), idle, spill));
+        let for_graphs = config.chunk_cache_bytes() / GRAPHS_SHARE;
+        let chunks = Arc::new(Chunks::new(config.chunk_cache_bytes() - for_graphs, idle, spill));
+        let graphs = Graphs::new(for_graphs, idle);
         let results = Results::new(config.query_cache_bytes(), idle);
-        Arc::new(Self { config, path, sessions: Sessions::default(), chunks, results })
+        Arc::new(Self { config, path, sessions: Sessions::default(), chunks, graphs, results })
     }
 }
 

@@ -49,6 +49,12 @@ impl<'a> Combined<'a> {
         Self { parts, bound }
     }
 
+    /// The same with nodes beyond those of the parts, which have no edges.
+    #[must_use]
+    pub fn with_bound(self, bound: u32) -> Self {
+        Self { bound: bound.max(self.bound), ..self }
+    }
+
     /// The part an edge is of, by its place, and its number there. Shifts must ascend, as
     /// [`Combined::new`] makes them.
     #[must_use]

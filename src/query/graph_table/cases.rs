@@ -2,7 +2,8 @@
 
 use sqlparser::tokenizer::{TokenWithSpan, Tokenizer};
 
-use super::*;
+use super::ast::*;
+use super::cut::{Cut, cut};
 use crate::model::{Error, Result};
 use crate::query::dialect::DIALECT;
 

@@ -2,8 +2,7 @@
 //!
 //! Each `GRAPH_TABLE ( ... )` in FROM becomes a call of a table function that does not exist,
 //! `aresadb_graph_table(n)`, and the body becomes a [`GraphTable`]. The tokens around keep their places in
-//! the text as it was given, so that errors found later keep line and column; for text that is made of
-//! the tokens there is a map. A table within the body of another (in a subquery of its WHERE) is cut
+//! the text as it was given, so that errors found later keep line and column. A table within the body of another (in a subquery of its WHERE) is cut
 //! first, and its call stands in the body's expression.
 //!
 //! Whether a comma or a parenthesis before the word stands in FROM is known from the clauses: the last of
@@ -32,21 +31,6 @@ pub struct Cut {
     pub tokens: Vec<TokenWithSpan>,
     /// The tables; a call's argument is the index. The tables within another stand before it.
     pub tables: Vec<GraphTable>,
-    /// Where the calls stand, in the order of the text.
-    pub segments: Vec<Segment>,
-}
-
-/// A GRAPH_TABLE outside of all others, and the call that stands for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment {
-    /// Its index.
-    pub table: usize,
-    /// Its bytes in the text as it was given.
-    pub given: Span,
-    /// The call's bytes in the text of [`Cut::text`].
-    pub written: Span,
-    /// LATERAL was put before the call: the table may use names of the tables before it.
-    pub lateral: bool,
 }
 
 impl Cut {
@@ -78,49 +62,6 @@ impl Cut {
         }
         tokens
     }
-
-    /// `sql`, which was cut, with the calls in it. Its tokens need to have had places.
-    #[must_use]
-    pub fn text(&self, sql: &str) -> String {
-        let (mut text, mut at) = (String::with_capacity(sql.len()), 0);
-        for segment in &self.segments {
-            text.push_str(sql.get(at..segment.given.start).unwrap_or_default());
-            text.push_str(&segment.call());
-            at = segment.given.end;
-        }
-        text.push_str(sql.get(at..).unwrap_or_default());
-        text
-    }
-
-    /// A place in the text of [`Cut::text`] as a place in the text that was given. In a call it is the
-    /// GRAPH_TABLE as a whole: its start for the start, its end for the end.
-    #[must_use]
-    pub fn given(&self, written: Span) -> Span {
-        Span { start: self.given_byte(written.start, false), end: self.given_byte(written.end, true) }
-    }
-
-    fn given_byte(&self, byte: usize, end: bool) -> usize {
-        let behind = self.segments.partition_point(|segment| segment.written.start < byte);
-        let last = behind.checked_sub(1).and_then(|last| self.segments.get(last));
-        match last {
-            None => byte,
-            Some(segment) if byte < segment.written.end => {
-                if end {
-                    segment.given.end
-                } else {
-                    segment.given.start
-                }
-            }
-            Some(segment) => segment.given.end + (byte - segment.written.end),
-        }
-    }
-}
-
-impl Segment {
-    fn call(&self) -> String {
-        let lateral = if self.lateral { "LATERAL " } else { "" };
-        format!("{lateral}{PLACEHOLDER}({})", self.table)
-    }
 }
 
 /// Whether a text may have a GRAPH_TABLE, or be a statement over property graphs. Most have not even the
@@ -150,16 +91,8 @@ pub fn cut(sql: &str, tokens: Vec<TokenWithSpan>) -> Result<Cut> {
         }
     }
     let mut cutter = Cutter { sql, tables: Vec::new() };
-    let mut segments = Vec::new();
-    let tokens = cutter.tokens(&placed, 0, &mut segments)?.into_iter().map(|placed| placed.token).collect();
-    let (mut given, mut written) = (0, 0);
-    for segment in &mut segments {
-        let start = written + (segment.given.start - given);
-        written = start + segment.call().len();
-        given = segment.given.end;
-        segment.written = Span { start, end: written };
-    }
-    Ok(Cut { tokens, tables: cutter.tables, segments })
+    let tokens = cutter.tokens(&placed, 0)?.into_iter().map(|placed| placed.token).collect();
+    Ok(Cut { tokens, tables: cutter.tables })
 }
 
 /// SQL with the tables of its calls in their places, from the first table to the last inner one: a view's
@@ -234,7 +167,7 @@ struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
-    fn tokens(&mut self, placed: &[Placed], depth: usize, found: &mut Vec<Segment>) -> Result<Vec<Placed>> {
+    fn tokens(&mut self, placed: &[Placed], depth: usize) -> Result<Vec<Placed>> {
         let mut made = Vec::with_capacity(placed.len());
         let (mut clauses, mut clause, mut before) = (Vec::new(), Clause::Other, Before::Name);
         let mut number = 0;
@@ -250,7 +183,7 @@ impl Cutter<'_> {
                 && self.is_table(placed, number, open, clause, before)?
             {
                 let close = self.close(placed, number, open)?;
-                number = self.cut(placed, number..close, depth, found, &mut made)?;
+                number = self.cut(placed, number..close, depth, &mut made)?;
                 before = Before::Name;
                 continue;
             }
@@ -333,7 +266,6 @@ impl Cutter<'_> {
         placed: &[Placed],
         range: Range<usize>,
         depth: usize,
-        found: &mut Vec<Segment>,
         made: &mut Vec<Placed>,
     ) -> Result<usize> {
         let (Some(word), Some(close)) = (placed.get(range.start), placed.get(range.end)) else {
@@ -346,7 +278,7 @@ impl Cutter<'_> {
         }
         let open = next(placed, range.start + 1).unwrap_or(range.start);
         let body = placed.get(open + 1..range.end).unwrap_or_default();
-        let body = self.tokens(body, depth + 1, &mut Vec::new())?;
+        let body = self.tokens(body, depth + 1)?;
         let given = Span { start: word.bytes.start, end: close.bytes.end };
         let table = graph_table(self.sql, &body, close.bytes.clone(), given)?;
         let index = self.tables.len();
@@ -354,7 +286,6 @@ impl Cutter<'_> {
         let lateral = !before.is_some_and(|one| is_word(&one.token.token, "lateral"))
             && !table.outer_names(&self.tables).is_empty();
         self.tables.push(table);
-        found.push(Segment { table: index, given, written: given, lateral });
         // The call stands where the whole did: an error there names it from its first letter.
         let whole = LineSpan { start: word.token.span.start, end: close.token.span.end };
         let bytes = given.start..given.end;

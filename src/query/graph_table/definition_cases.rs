@@ -1,6 +1,7 @@
 //! Statements over property graphs: what is read, and what is refused.
 
 use super::cases::{tokens, told};
+use super::definition::*;
 use super::*;
 
 fn read(sql: &str) -> String {

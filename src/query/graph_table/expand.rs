@@ -219,7 +219,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
                 return refused("a quantifier", quantifier.at.0);
             }
             match &factor.primary {
-                Primary::Group(group) => return refused("a path in parentheses", group.at.0),
+                Primary::Group(_) => return refused("a path in parentheses", factor.primary.at().0),
                 Primary::Edge(edge) => {
                     let left = match places.last() {
                         Some(last) if open.is_none() => *last,

@@ -6,7 +6,10 @@ use sqlparser::ast::{Expr, Ident, ObjectName};
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Tokenizer;
 
+use super::ast::*;
 use super::cases::{body, tokens};
+use super::cut::restore;
+use super::definition::*;
 use super::*;
 use crate::model::Span;
 use crate::query::dialect::DIALECT;
@@ -257,7 +260,7 @@ fn read_all(sql: &str) {
         let at = table.at.0;
         assert!(sql.get(at.start..at.end).is_some_and(|text| text.ends_with(')')));
     }
-    let written = found.text(sql);
+    let written = super::cut_cases::text_of(&found);
     let restored = restore(&written, &found.tables);
     // The SQL parser does not read all of its own queries as they were: `SELECT 1. FROM`.
     match cut(&restored, self::tokens(&restored)) {

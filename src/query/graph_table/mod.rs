@@ -46,15 +46,7 @@ mod generated;
 #[cfg(test)]
 mod refused;
 
-pub use ast::{
-    At, Direction, EdgePattern, GraphTable, GroupPattern, LabelExpr, LabelKind, MatchMode, Measure,
-    NodePattern, OutputColumn, PathFactor, PathPattern, PathPrefix, Pick, Primary, Quantifier, Restrictor,
-    Search, folded,
-};
-pub use cut::{Cut, PLACEHOLDER, Segment, cut, mentions_graph, restore};
-pub use definition::{
-    AlterAction, AlterPropertyGraph, CreatePropertyGraph, DropBehavior, DropPropertyGraph, EdgeTable,
-    ElementKind, ElementTable, EndPoint, GraphStatement, LabelDefinition, Properties, Property,
-};
+pub use cut::{cut, mentions_graph};
+pub use definition::GraphStatement;
 pub use definition_parse::graph_statement;
 pub use expand::expand;

@@ -63,6 +63,11 @@ pub fn caches(store: &Store, system: &System) -> Vec<CacheFigures> {
             ..CacheFigures::of(system.chunks.filter_stats())
         },
         CacheFigures {
+            name: "graphs",
+            description: "edges in memory, by type, for traversals and algorithms",
+            ..CacheFigures::of(system.graphs.stats())
+        },
+        CacheFigures {
             name: "nodes",
             description: "records in the tables that are looked up by id again and again",
             ..CacheFigures::of(nodes)
