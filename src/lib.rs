@@ -11,7 +11,8 @@
 //!              bus                    Command in, Event out; queue, cancel, progress, paging
 //!            engine                   Database: open, session, close; ties the parts together
 //!    query     transfer               SQL -> rows  |  CSV, JSON, Parquet, Arrow in and out
-//!        graph     columnar           traversal and paths over a View  |  values as Arrow columns
+//!              graph                 traversal, paths and algorithms over a View; edges in memory
+//!             columnar               values and chunks of rows as Arrow columns
 //!             storage                 Store: views, checked writes, commits, redb tables
 //!              model                  values, nodes, edges, ids, schema, errors: no I/O
 //! ```

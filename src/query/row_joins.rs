@@ -9,12 +9,13 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::catalog::default_table_source::{provider_as_source, source_as_provider};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, DataFusionError, Result as PlannerResult};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result as PlannerResult};
 use datafusion::logical_expr::{
     Expr, Filter, Join, JoinType, Limit, LogicalPlan, Projection, Sort, SubqueryAlias, TableScan,
-    TableScanBuilder,
+    TableScanBuilder, Union,
 };
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
@@ -104,6 +105,12 @@ fn is_id(plan: &LogicalPlan, column: &Column) -> bool {
         LogicalPlan::Projection(projection) => {
             shown(projection, column).is_some_and(|inner| is_id(&projection.input, inner))
         }
+        LogicalPlan::Union(union) => union.schema.maybe_index_of_column(column).is_some_and(|place| {
+            let own = |input: &Arc<LogicalPlan>| {
+                input.schema().columns().get(place).is_some_and(|column| is_id(input, column))
+            };
+            union.inputs.iter().all(own)
+        }),
         LogicalPlan::Join(join) => side_of(join, column)
             .is_some_and(|is_left| is_id(if is_left { &join.left } else { &join.right }, column)),
         _ => false,
@@ -149,6 +156,7 @@ fn with_handle(
             expr.push(Expr::Column(handle).alias(&name));
             (LogicalPlan::Projection(Projection::try_new(expr, input)?), Column::new_unqualified(name))
         }
+        LogicalPlan::Union(union) => union_with_handle(union, column, config)?,
         LogicalPlan::Join(join) => {
             let is_left = side_of(join, column).ok_or_else(|| lost(column))?;
             let (mut left, mut right) = (Arc::clone(&join.left), Arc::clone(&join.right));
@@ -170,6 +178,30 @@ fn with_handle(
         _ => return Err(lost(column)),
     };
     Ok((Arc::new(plan), handle))
+}
+
+/// The union with the handle behind the columns of each part.
+fn union_with_handle(
+    union: &Union,
+    column: &Column,
+    config: &dyn OptimizerConfig,
+) -> PlannerResult<(LogicalPlan, Column)> {
+    let place = union.schema.maybe_index_of_column(column).ok_or_else(|| lost(column))?;
+    let name = config.alias_generator().next(HANDLE);
+    let mut inputs = Vec::with_capacity(union.inputs.len());
+    for input in &union.inputs {
+        let columns = input.schema().columns();
+        let inner = columns.get(place).ok_or_else(|| lost(column))?.clone();
+        let (plan, handle) = with_handle(input, &inner, config)?;
+        let mut expr: Vec<Expr> = columns.into_iter().map(Expr::Column).collect();
+        expr.push(Expr::Column(handle).alias(&name));
+        inputs.push(Arc::new(LogicalPlan::Projection(Projection::try_new(expr, plan)?)));
+    }
+    let own = union.schema.iter().map(|(table, field)| (table.cloned(), Arc::clone(field)));
+    let handle = (None, Arc::new(Field::new(&name, DataType::UInt64, false)));
+    let fields = own.chain(std::iter::once(handle)).collect();
+    let schema = Arc::new(DFSchema::new_with_metadata(fields, union.schema.metadata().clone())?);
+    Ok((LogicalPlan::Union(Union { inputs, schema }), Column::new_unqualified(name)))
 }
 
 /// The scan with a table that has handles, and the handle beside an id.

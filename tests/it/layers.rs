@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["model"],
     &["storage"],
-    &["graph", "vector", "text", "columnar"],
+    &["columnar"],
+    &["graph", "vector", "text"],
     &["query", "transfer", "cloud"],
     &["engine"],
     &["bus"],

@@ -84,6 +84,8 @@ const JOINS: &[&str] = &[
     "SELECT p.name FROM (SELECT to_id FROM knows ORDER BY since, to_id LIMIT 20) k JOIN person p ON {p.id = k.to_id}",
     "SELECT a.name FROM person a, knows k, person b WHERE {a.id = k.from_id} AND {k.to_id = b.id} AND b.age = 3",
     "SELECT x.id, y.id FROM knows x JOIN knows y ON {x.from_id = y.to_id} AND {x.to_id = y.from_id} WHERE x.since = y.since",
+    "SELECT p.name, x.way FROM (SELECT from_id AS i, 'out' AS way FROM knows UNION ALL SELECT to_id, 'in' FROM knows \
+     UNION ALL SELECT from_id, 'lives' FROM lives) x JOIN person p ON {x.i = p.id}",
     "SELECT a.id, a._id, k._to_id FROM person a JOIN knows k ON {a._id = k._from_id} WHERE k.since = 4",
 ];
 

@@ -49,6 +49,7 @@ pub fn put_in(statement: &mut Statement, values: Vec<Value>) {
             None | Some(Value::Null) => Literal::Null,
             Some(Value::Bool(truth)) => Literal::Boolean(truth),
             Some(Value::Integer(number)) => Literal::Number(number.to_string(), false),
+            Some(Value::Decimal(number)) => Literal::Number(Value::Decimal(number).to_text(), false),
             Some(Value::Float(number)) => Literal::Number(format!("{number:?}"), false),
             Some(other) => Literal::SingleQuotedString(other.to_text()),
         };
