@@ -7,6 +7,7 @@
 //! Results are deterministic: the same view and question give the same answer in the same order.
 
 pub mod algorithms;
+mod count;
 pub mod csr;
 mod describe;
 mod edges;
@@ -16,6 +17,7 @@ mod network;
 mod path;
 mod traverse;
 
+pub use count::Tree;
 pub use describe::{Described, describe};
 pub use edges::{EdgeGroup, EdgeItem, EdgePage, Neighbour, edge_groups, edge_page, neighbours};
 pub use filter::EdgeFilter;

@@ -225,6 +225,42 @@ impl Network {
         work(Directions::new(&out, &incoming))
     }
 
+    /// The edges of one of its types.
+    ///
+    /// # Errors
+    /// `Internal` for a type that is none of them.
+    pub fn edges_of(&self, edge_type: TypeId) -> Result<&Csr> {
+        let found = self.types.iter().zip(&self.parts).find(|(own, _)| **own == edge_type);
+        found
+            .map(|(_, part)| &part.csr)
+            .ok_or_else(|| Error::internal("edges of a type that was not asked for"))
+    }
+
+    /// The nodes of some handles; those of other types are left out. Fast where neighbours come together.
+    #[must_use]
+    pub fn set_of(&self, handles: impl Iterator<Item = RowId>) -> NodeSet {
+        let mut last: Option<(u64, Option<u32>)> = None;
+        let numbers = handles.filter_map(|handle| {
+            let (chunk, within) = (handle.0 / CHUNK_ROWS, handle.0 % CHUNK_ROWS);
+            let first = match last {
+                Some((known, first)) if known == chunk => first,
+                _ => {
+                    let place = self.chunks.iter().position(|known| *known == chunk);
+                    place.and_then(|place| u32::try_from(place as u64 * CHUNK_ROWS).ok())
+                }
+            };
+            last = Some((chunk, first));
+            Some(first? + u32::try_from(within).ok()?)
+        });
+        NodeSet::from_nodes(self.live.bound(), numbers)
+    }
+
+    /// The nodes that are in two sets.
+    #[must_use]
+    pub fn both(&self, a: &NodeSet, b: &NodeSet) -> NodeSet {
+        NodeSet::from_nodes(self.live.bound(), a.iter().filter(|node| b.contains(*node)))
+    }
+
     /// The nodes there are, by number.
     #[must_use]
     pub fn nodes(&self) -> &NodeSet {

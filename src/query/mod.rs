@@ -47,6 +47,7 @@ mod merge;
 mod numeric;
 mod ordered;
 mod output;
+mod path_counts;
 mod plain_filter;
 mod planning;
 mod plans;

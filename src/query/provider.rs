@@ -20,7 +20,7 @@ use crate::model::{CancelToken, TypeDef, TypeId};
 use crate::storage::View;
 
 use super::access::{Access, PlanStep, QueryPlan};
-use super::columns::Columns;
+use super::columns::{Columns, Source};
 use super::error::to_datafusion;
 use super::indexed;
 use super::scan::{ScanExec, ScanRequest};
@@ -172,6 +172,18 @@ impl TypeTable {
     #[must_use]
     pub fn type_id(&self) -> TypeId {
         self.type_id
+    }
+
+    /// The name of the type.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where a column's cells come from.
+    #[must_use]
+    pub fn source_of(&self, column: &str) -> Option<Source> {
+        self.columns.source_of(column)
     }
 
     /// The column of handles for one of ids.

@@ -19,6 +19,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::early_semi::{EarlySemiJoins, PLACES_CONDITIONS};
 use super::error::to_datafusion;
+use super::path_counts::PathCounts;
 use super::plain_filter::{MOVES_PROJECTIONS, PlainFilters};
 use super::provider::StatementState;
 use super::row_joins::RowJoins;
@@ -36,6 +37,9 @@ pub fn watched(builder: SessionStateBuilder, state: &Arc<StatementState>) -> Ses
         let rule: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Watched { rule, state: Arc::clone(state) });
         [rule].into_iter().chain(after)
     });
+    // Behind all others: it looks for what they leave.
+    let counts: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(PathCounts);
+    let optimizer = optimizer.chain(std::iter::once(counts));
     let physical = PhysicalOptimizer::new().rules.into_iter().flat_map(|rule| {
         let plain = rule.name() == MOVES_PROJECTIONS;
         let before: Option<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
