@@ -243,3 +243,58 @@ fn arguments_are_computed_or_refused() {
         "8"
     );
 }
+
+#[test]
+fn paths_are_counted_as_if_they_were_walked() {
+    let mut random = Random(11);
+    let session = people(&mut random, 20, 60);
+    let counted = [
+        "(a)-[:knows]->(b)-[:knows]->(c)",
+        "(a)-[:knows]->(b)-[:likes]->(c)<-[:knows]-(d)",
+        "(a:person WHERE a.n < 9)-[:knows]->(b)-[:knows]->(c:person WHERE c.n > 5)",
+        "(a)-[:knows]->(b:person WHERE b.n % 3 = 1)-[:lives]->(c:city WHERE c.n = 1)",
+        "(a)-[:knows]->(b), (b)-[:likes]->(c), (b)-[:lives]->(d)",
+        "(a)-[:knows]->(b)-[:knows]->(c)-[:knows]->(d)-[:knows]->(e)",
+        "(a)-[:knows]->(b:person WHERE b.n = -1)",
+    ];
+    // A cycle, a condition on an edge, edges that go either way, patterns apart.
+    let walked = [
+        "(a)-[:knows]->(b)-[:knows]->(a)",
+        "(a)-[k:knows WHERE k.w > 3]->(b)-[:knows]->(c)",
+        "(a)-[:knows]-(b)-[:knows]->(c)",
+        "(a)-[:knows]->(b), (c)-[:likes]->(d)",
+        "TRAIL (a)-[e:knows]->(b)-[f:knows]->(c)",
+        "(a)-[:knows]->(b:person WHERE b.n > 1)-[:knows]->(c) WHERE a.n <> c.n",
+    ];
+    let plan = |pattern: &str| {
+        let sql =
+            format!("EXPLAIN SELECT count(*) FROM GRAPH_TABLE (graph MATCH {pattern} COLUMNS (1 AS one))");
+        ask(&session, &sql).unwrap().into_iter().flatten().map(|cell| cell.to_text()).collect::<String>()
+    };
+    let check = |told: &str| {
+        for pattern in counted.iter().chain(&walked) {
+            let of = |aggregate: &str| {
+                let sql = format!(
+                    "SELECT {aggregate} FROM GRAPH_TABLE (graph MATCH {pattern} COLUMNS (1 AS one)) g"
+                );
+                rows(&session, &sql)[0][0].to_text()
+            };
+            assert_eq!(of("count(*)"), of("coalesce(sum(one), 0)"), "{told}: {pattern}");
+        }
+    };
+    for pattern in counted {
+        assert!(plan(pattern).contains("Traverse: count"), "{}", plan(pattern));
+    }
+    for pattern in walked {
+        assert!(!plan(pattern).contains("Traverse"), "{}", plan(pattern));
+    }
+    check("in memtables");
+    session.database().store().checkpoint().unwrap();
+    check("flushed");
+    execute(&session, "BEGIN");
+    execute(&session, "DELETE FROM person WHERE n = 7");
+    add(&session, &mut random, 7, 9);
+    check("uncommitted");
+    execute(&session, "COMMIT");
+    check("committed");
+}

@@ -202,6 +202,8 @@ pub(super) fn local_clustering(call: &Call<'_>) -> Result<Rows> {
 }
 
 pub(super) fn k_core(call: &Call<'_>) -> Result<Rows> {
+    // The function itself is of one lifetime.
+    #[allow(clippy::redundant_closure)]
     call.each_number(|graph, run| algorithms::core_numbers(graph, run), integer)
 }
 

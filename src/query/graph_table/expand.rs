@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor,
-    Value as Literal, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableAlias,
+    TableFactor, Value as Literal, VisitMut, VisitorMut,
 };
 
 use crate::model::{Error, Result, Span, TypeId, sqlstate};
@@ -32,6 +32,9 @@ use super::used::{self, Used};
 
 /// The graph of all types.
 const WHOLE: &str = "graph";
+/// The ends of an edge that may go either way, as the pattern has them.
+const LEFT: &str = " left";
+const RIGHT: &str = " right";
 /// Of a table that nobody named.
 const UNNAMED: &str = "graph_table";
 
@@ -70,17 +73,24 @@ impl VisitorMut for Expander<'_> {
 
 impl Expander<'_> {
     fn table_factor(&mut self, factor: &mut TableFactor) -> Result<()> {
-        let (name, args, alias, lateral) = match factor {
-            TableFactor::Table { name, args: Some(args), alias, .. } => (name, &args.args, alias, false),
-            TableFactor::Function { name, args, alias, lateral, .. } => (name, &*args, alias, *lateral),
+        let (name, args, alias, lateral, sample) = match factor {
+            TableFactor::Table { name, args: Some(args), alias, sample, .. } => {
+                (name, &args.args, alias, false, sample.is_some())
+            }
+            TableFactor::Function { name, args, alias, lateral, .. } => {
+                (name, &*args, alias, *lateral, false)
+            }
             _ => return Ok(()),
         };
-        let is_ours = matches!(name.0.as_slice(), [part] if part.as_ident().is_some_and(|name| name.value == PLACEHOLDER));
         let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(argument)))] = args.as_slice() else {
             return Ok(());
         };
-        if !is_ours {
+        if !is_call(name) {
             return Ok(());
+        }
+        if sample {
+            return Err(Error::unsupported("TABLESAMPLE is not supported")
+                .with_hint("use LIMIT, or a condition on random()"));
         }
         self.found = true;
         let (query, mut alias) = (self.query_of(&argument.value)?, alias.take());
@@ -127,6 +137,10 @@ impl Expander<'_> {
     }
 }
 
+fn is_call(name: &ObjectName) -> bool {
+    matches!(name.0.as_slice(), [part] if part.as_ident().is_some_and(|name| name.value == PLACEHOLDER))
+}
+
 fn tables_of(sql: &str) -> Result<Vec<GraphTable>> {
     let tokens =
         sqlparser::tokenizer::Tokenizer::new(&crate::query::dialect::DIALECT, sql).tokenize_with_location();
@@ -149,10 +163,14 @@ struct Pattern<'t, 'c> {
     table: &'t GraphTable,
     labels: Labels<'c>,
     elements: Vec<Element>,
+    /// What each may be.
     types: Vec<Types>,
+    /// What each may be by its labels alone, which say what can be asked of it.
+    labelled: Vec<Types>,
     by_name: BTreeMap<String, usize>,
     joined: Vec<Joined>,
-    filters: Vec<Expr>,
+    /// Conditions, and the element that one stands in.
+    filters: Vec<(Expr, Option<usize>)>,
     /// Of each path: its variable, and its elements in order.
     paths: Vec<(Option<String>, Vec<usize>)>,
     /// Conditions of restrictors, as SQL.
@@ -177,6 +195,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
             labels: Labels::new(catalog),
             elements: Vec::new(),
             types: Vec::new(),
+            labelled: Vec::new(),
             by_name: BTreeMap::new(),
             joined: Vec::new(),
             filters: Vec::new(),
@@ -187,12 +206,8 @@ impl<'t, 'c> Pattern<'t, 'c> {
         for path in &table.paths {
             pattern.path(path)?;
         }
-        let mut types = pattern.types.clone();
-        pattern.possible = pattern.labels.narrow(&mut types, &pattern.joined);
-        // Where there is no match the columns still have types: of what the labels alone say.
-        if pattern.possible {
-            pattern.types = types;
-        }
+        pattern.labelled.clone_from(&pattern.types);
+        pattern.possible &= pattern.labels.narrow(&mut pattern.types, &pattern.joined);
         if table.mode == Some(MatchMode::DifferentEdges) {
             let edges: Vec<usize> = pattern.joined.iter().map(|joined| joined.edge).collect();
             pattern.differ(&edges);
@@ -227,14 +242,14 @@ impl<'t, 'c> Pattern<'t, 'c> {
                     };
                     let types = self.labels.matching(edge.label.as_ref(), true)?;
                     let place = self.element(edge.variable.as_ref(), true, types, edge.at.0)?;
-                    self.filters.extend(edge.filter.clone());
+                    self.filters.extend(edge.filter.clone().map(|filter| (filter, Some(place))));
                     places.push(place);
                     open = Some((place, left, edge.direction));
                 }
                 Primary::Node(node) => {
                     let types = self.labels.matching(node.label.as_ref(), false)?;
                     let place = self.element(node.variable.as_ref(), false, types, node.at.0)?;
-                    self.filters.extend(node.filter.clone());
+                    self.filters.extend(node.filter.clone().map(|filter| (filter, Some(place))));
                     if let Some((edge, left, direction)) = open.take() {
                         self.join(Joined { edge, ends: (left, place), direction }, node.at.0)?;
                     }
@@ -289,13 +304,29 @@ impl<'t, 'c> Pattern<'t, 'c> {
     }
 
     fn join(&mut self, new: Joined, span: Span) -> Placed<()> {
-        if let Some(known) = self.joined.iter().find(|known| known.edge == new.edge) {
-            let same = known.ends == new.ends && known.direction == new.direction;
-            let turned = known.ends == (new.ends.1, new.ends.0)
-                && (known.direction == Direction::Left) == (new.direction == Direction::Right)
-                && known.direction != Direction::Either;
-            if same || turned {
-                return Ok(());
+        if let Some(known) = self.joined.iter_mut().find(|known| known.edge == new.edge) {
+            let turned = Joined {
+                edge: new.edge,
+                ends: (new.ends.1, new.ends.0),
+                direction: match new.direction {
+                    Direction::Right => Direction::Left,
+                    Direction::Left => Direction::Right,
+                    Direction::Either => Direction::Either,
+                },
+            };
+            for new in [new, turned] {
+                if new.ends == known.ends {
+                    match (known.direction, new.direction) {
+                        (known, new) if known == new => return Ok(()),
+                        (_, Direction::Either) => return Ok(()),
+                        (Direction::Either, _) => {
+                            *known = new;
+                            return Ok(());
+                        }
+                        // Both ways: a loop, if anything.
+                        _ => {}
+                    }
+                }
             }
             let error = Error::unsupported(
                 "an edge stands twice in the pattern, between nodes that are not the same",
@@ -323,11 +354,14 @@ impl<'t, 'c> Pattern<'t, 'c> {
     /// The query that gives the matches.
     fn query(mut self) -> Placed<Query> {
         let at = self.table.at.0;
-        let mut used = Used::new(&self.elements_by_name(), &self.paths_by_name());
+        // The planner takes the columns that conditions on other tables name for those of the result, where they have
+        // the same name: here they have names that nothing else has.
+        let correlated = !self.table.outer_names(&[]).is_empty();
+        let mut used = Used::new(&self.elements_by_name(), &self.paths_by_name(), correlated);
         let mut filters = std::mem::take(&mut self.filters);
-        filters.extend(self.table.filter.clone());
-        for filter in &mut filters {
-            used.look(filter)?;
+        filters.extend(self.table.filter.clone().map(|filter| (filter, None)));
+        for (filter, own) in &mut filters {
+            used.look(filter, *own).map_err(|e| (e, at))?;
         }
         let mut projection = Vec::new();
         for column in &self.table.columns {
@@ -335,24 +369,32 @@ impl<'t, 'c> Pattern<'t, 'c> {
                 OutputColumn::All { variable, at } => {
                     let place = self.by_name.get(&folded(variable)).copied();
                     let place = place.ok_or_else(|| (used::unknown(variable), at.0))?;
-                    let types = self.types.get(place).cloned().unwrap_or_default();
+                    let types = self.labelled.get(place).cloned().unwrap_or_default();
                     for (property, _) in self.labels.properties(&types).map_err(|e| (e, at.0))? {
                         used.property(place, &property);
-                        let parts = vec![variable.clone(), ident(&property)];
-                        projection.push(SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)));
+                        let parts = vec![variable.clone(), ident(&used.written(place, &property))];
+                        let (expr, alias) = (Expr::CompoundIdentifier(parts), ident(&property));
+                        projection.push(SelectItem::ExprWithAlias { expr, alias });
                     }
                 }
                 OutputColumn::Expr { expr, name, at } => {
                     let mut expr = expr.as_ref().clone();
                     used::refuse_aggregates(&expr).map_err(|e| (e, at.0))?;
                     let alias = name.clone().or_else(|| column.name().cloned());
-                    used.look(&mut expr)?;
+                    used.look(&mut expr, None).map_err(|e| (e, at.0))?;
                     projection.push(match alias {
                         Some(alias) => SelectItem::ExprWithAlias { expr, alias },
                         None => SelectItem::UnnamedExpr(expr),
                     });
                 }
             }
+        }
+        if correlated {
+            self.refuse_unknown(&used).map_err(|e| (e, at))?;
+        }
+        if !self.possible && correlated {
+            // The planner cannot answer conditions on other tables over no rows.
+            filters.clear();
         }
         let skeleton = self.skeleton(&used).map_err(|e| (e, at))?;
         let mut query = parse_query(&skeleton).map_err(|e| (e, at))?;
@@ -361,7 +403,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
         };
         let Select { projection: shown, selection, .. } = select.as_mut();
         *shown = projection;
-        for filter in filters {
+        for (filter, _) in filters {
             let filter = Expr::Nested(Box::new(filter));
             *selection = Some(match selection.take() {
                 None => filter,
@@ -373,6 +415,25 @@ impl<'t, 'c> Pattern<'t, 'c> {
             });
         }
         Ok(query)
+    }
+
+    /// Refuses properties that no type of their variable has, where the planner would tell of them by other names.
+    fn refuse_unknown(&self, used: &Used) -> Result<()> {
+        for (place, element) in self.elements.iter().enumerate() {
+            let types = self.labelled.get(place).cloned().unwrap_or_default();
+            let known = self.labels.properties(&types)?;
+            if let Some(name) = used
+                .asked(place)
+                .find(|name| !used::is_system(name) && known.iter().all(|(own, _)| own != *name))
+            {
+                let error = Error::not_found(format!("no column {}.{name}", element.name));
+                let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+                return Err(error
+                    .with_sqlstate(sqlstate::UNDEFINED_COLUMN)
+                    .with_hint(format!("the columns are {}", names.join(", "))));
+            }
+        }
+        Ok(())
     }
 
     fn elements_by_name(&self) -> BTreeMap<String, (usize, bool)> {
@@ -416,7 +477,8 @@ impl<'t, 'c> Pattern<'t, 'c> {
             let name =
                 self.elements.get(*edge).map(|element| ident(&element.name).to_string()).unwrap_or_default();
             let (first, second) = match direction {
-                Direction::Right | Direction::Either => ("_from_id", "_to_id"),
+                Direction::Right => ("_from_id", "_to_id"),
+                Direction::Either => (LEFT, RIGHT),
                 Direction::Left => ("_to_id", "_from_id"),
             };
             for (place, end) in [(left, first), (right, second)] {
@@ -478,45 +540,58 @@ impl<'t, 'c> Pattern<'t, 'c> {
         };
         let either =
             self.joined.iter().any(|joined| joined.edge == place && joined.direction == Direction::Either);
+        let labelled = self.labelled.get(place).unwrap_or(types);
         let mut ids: Vec<TypeId> = types.iter().copied().collect();
         if ids.is_empty() {
-            // A pattern that nothing can match; any table will do.
-            ids.extend(self.labels.all(element.is_edge).into_iter().take(1));
+            // A pattern that nothing can match: any table will do.
+            ids.extend(labelled.iter().copied().chain(self.labels.all(element.is_edge)).take(1));
         }
+        let typed = used.typed(place, labelled, &self.labels)?;
         if let ([one], false) = (ids.as_slice(), either) {
-            return Ok(table_name(&self.labels.definition(*one)?.name));
+            let definition = self.labels.definition(*one)?;
+            // What other labels have is NULL here.
+            if !used.is_renamed() && typed.iter().all(|(name, _)| definition.property(name).is_some()) {
+                return Ok(table_name(&definition.name));
+            }
         }
         if ids.is_empty() {
-            let ends = if element.is_edge { ", '' AS \"_from_id\", '' AS \"_to_id\"" } else { "" };
-            return Ok(format!("(SELECT '' AS \"_id\"{ends} WHERE false)"));
+            let ends =
+                ["_id", "_from_id", "_to_id", LEFT, RIGHT].map(|name| format!("'' AS {}", ident(name)));
+            return Ok(format!("(SELECT {} WHERE false)", ends.join(", ")));
         }
         let mut parts = Vec::new();
         for id in &ids {
             let definition = self.labels.definition(*id)?;
             let mut columns = vec!["\"_id\"".to_owned()];
-            let typed = used.typed(place, types, &self.labels)?;
             for (property, property_type) in &typed {
-                let name = ident(property);
+                let (name, shown) = (ident(property), ident(&used.written(place, property)));
                 columns.push(match definition.property(property) {
-                    Some(own) if own.property_type == *property_type => name.to_string(),
-                    Some(_) => format!("CAST({name} AS {property_type}) AS {name}"),
-                    None => format!("CAST(NULL AS {property_type}) AS {name}"),
+                    Some(own) if own.property_type == *property_type => format!("{name} AS {shown}"),
+                    Some(_) => format!("CAST({name} AS {property_type}) AS {shown}"),
+                    None => format!("CAST(NULL AS {property_type}) AS {shown}"),
                 });
             }
             for system in used.system(place).filter(|name| typed.iter().all(|(own, _)| own != name)) {
-                columns.push(format!("\"{system}\""));
+                columns.push(format!("{} AS {}", ident(system), ident(&used.written(place, system))));
             }
             let (columns, name) = (columns.join(", "), table_name(&definition.name));
             if !element.is_edge {
                 parts.push(format!("SELECT {columns} FROM {name}"));
                 continue;
             }
-            parts.push(format!("SELECT {columns}, \"_from_id\", \"_to_id\" FROM {name}"));
-            if either {
-                parts.push(format!(
-                    "SELECT {columns}, \"_to_id\" AS \"_from_id\", \"_from_id\" AS \"_to_id\" FROM {name} WHERE \"_from_id\" <> \"_to_id\""
-                ));
+            let columns = format!("{columns}, \"_from_id\", \"_to_id\"");
+            if !either {
+                parts.push(format!("SELECT {columns} FROM {name}"));
+                continue;
             }
+            // From each of its ends; a loop has one.
+            let ways =
+                [("_from_id", "_to_id", ""), ("_to_id", "_from_id", " WHERE \"_from_id\" <> \"_to_id\"")];
+            parts.extend(ways.map(|(left, right, only)| {
+                format!(
+                    "SELECT {columns}, \"{left}\" AS \"{LEFT}\", \"{right}\" AS \"{RIGHT}\" FROM {name}{only}"
+                )
+            }));
         }
         Ok(format!("({})", parts.join(" UNION ALL ")))
     }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Value, Visit, VisitMut, Visitor,
-    VisitorMut,
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SetExpr,
+    TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
-use crate::model::{Error, PropertyType, Result, Span, sqlstate};
+use crate::model::{Error, PropertyType, Result, sqlstate};
 use crate::query::rewrite::ident;
 use crate::query::statement::parse_expression;
 
@@ -16,8 +16,23 @@ use super::ast::folded;
 use super::candidates::{Labels, Types, common};
 
 /// Columns that every node and edge has beside its properties.
-const SYSTEM: [&str; 8] =
-    ["_id", "_from_id", "_to_id", "_created_at", "_updated_at", "created_at", "updated_at", "id"];
+const SYSTEM: [&str; 10] = [
+    "_id",
+    "_from_id",
+    "_to_id",
+    "_created_at",
+    "_updated_at",
+    "created_at",
+    "updated_at",
+    "id",
+    "from_id",
+    "to_id",
+];
+
+/// Whether a name is that of a column that elements have beside their properties.
+pub(super) fn is_system(name: &str) -> bool {
+    SYSTEM.contains(&name)
+}
 
 /// An element of a path: its place, its table's name, and whether it is an edge.
 type PathElement = (usize, String, bool);
@@ -28,27 +43,45 @@ pub(super) struct Used {
     paths: BTreeMap<String, Vec<PathElement>>,
     /// By the element's place.
     columns: BTreeMap<usize, BTreeSet<String>>,
+    /// Whether the columns of the elements have names of their own in the query.
+    renamed: bool,
 }
 
 impl Used {
     pub(super) fn new(
         elements: &BTreeMap<String, (usize, bool)>,
         paths: &BTreeMap<String, Vec<PathElement>>,
+        renamed: bool,
     ) -> Self {
-        Self { elements: elements.clone(), paths: paths.clone(), columns: BTreeMap::new() }
+        Self { elements: elements.clone(), paths: paths.clone(), columns: BTreeMap::new(), renamed }
     }
 
     /// Takes in what an expression asks for, and writes functions of elements and paths as what they mean.
     ///
     /// # Errors
-    /// `BadInput` and `Unsupported` for what cannot be asked of a variable; with the bytes of nothing, where the place
-    /// is not known.
-    pub(super) fn look(&mut self, expr: &mut Expr) -> std::result::Result<(), (Error, Span)> {
-        let mut looker = Looker { used: self };
+    /// `BadInput` and `Unsupported` for what cannot be asked of a variable, and for another variable than the one whose
+    /// element an expression stands in.
+    pub(super) fn look(&mut self, expr: &mut Expr, own: Option<usize>) -> Result<()> {
+        let mut looker = Looker { used: self, own, hidden: Vec::new() };
         match VisitMut::visit(expr, &mut looker) {
             ControlFlow::Break(failed) => Err(failed),
             ControlFlow::Continue(()) => Ok(()),
         }
+    }
+
+    /// Whether the columns of the elements have names of their own in the query.
+    pub(super) fn is_renamed(&self) -> bool {
+        self.renamed
+    }
+
+    /// What a column of an element is called in the query.
+    pub(super) fn written(&self, place: usize, name: &str) -> String {
+        if self.renamed { format!(" {place} {name}") } else { name.to_owned() }
+    }
+
+    /// What is asked of an element.
+    pub(super) fn asked(&self, place: usize) -> impl Iterator<Item = &String> {
+        self.columns.get(&place).into_iter().flatten()
     }
 
     pub(super) fn property(&mut self, place: usize, name: &str) {
@@ -60,10 +93,10 @@ impl Used {
         self.columns.contains_key(&place)
     }
 
-    /// The system columns that are asked for beside ids.
+    /// The system columns that are asked for; ids, which every element has, where they have other names.
     pub(super) fn system(&self, place: usize) -> impl Iterator<Item = &str> {
         let own = |name: &&String| {
-            SYSTEM.contains(&name.as_str()) && !matches!(name.as_str(), "_id" | "_from_id" | "_to_id")
+            is_system(name) && (self.renamed || !matches!(name.as_str(), "_id" | "_from_id" | "_to_id"))
         };
         self.columns.get(&place).into_iter().flatten().filter(own).map(String::as_str)
     }
@@ -105,15 +138,31 @@ impl Used {
 
 struct Looker<'u> {
     used: &'u mut Used,
+    /// The element that the expression stands in.
+    own: Option<usize>,
+    /// Of the queries around: tables whose names hide variables.
+    hidden: Vec<Vec<String>>,
 }
 
 impl VisitorMut for Looker<'_> {
-    type Break = (Error, Span);
+    type Break = Error;
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        let mut hidden = Vec::new();
+        tables(&query.body, &mut hidden);
+        self.hidden.push(hidden);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+        self.hidden.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         match self.expr(expr) {
             Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break((error, Span { start: 0, end: 0 })),
+            Err(error) => ControlFlow::Break(error),
         }
     }
 }
@@ -122,11 +171,16 @@ impl Looker<'_> {
     fn expr(&mut self, expr: &mut Expr) -> Result<()> {
         match expr {
             Expr::CompoundIdentifier(parts) => {
-                if let [variable, property] = parts.as_slice()
-                    && let Some((place, _)) = self.used.elements.get(&folded(variable))
+                if let [variable, property, ..] = parts.as_mut_slice() {
+                    self.uses(variable, property)?;
+                }
+            }
+            // `v.list[1]`.
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                if let (Expr::Identifier(variable), Some(AccessExpr::Dot(Expr::Identifier(property)))) =
+                    (root.as_ref(), access_chain.first_mut())
                 {
-                    let (place, name) = (*place, folded(property));
-                    self.used.property(place, &name);
+                    self.uses(variable, property)?;
                 }
             }
             Expr::Function(function) => {
@@ -135,6 +189,28 @@ impl Looker<'_> {
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes note of a property, and writes it by its name in the query.
+    fn uses(&mut self, variable: &Ident, property: &mut Ident) -> Result<()> {
+        let name = folded(variable);
+        if self.hidden.iter().flatten().any(|hidden| *hidden == name) {
+            return Ok(());
+        }
+        let Some((place, _)) = self.used.elements.get(&name) else { return Ok(()) };
+        if self.own.is_some_and(|own| own != *place) {
+            return Err(Error::unsupported(format!(
+                "a condition within an element sees its own variable alone, not {variable}"
+            ))
+            .with_hint("put the condition behind the whole pattern: MATCH ... WHERE ..."));
+        }
+        let (place, name) = (*place, folded(property));
+        self.used.property(place, &name);
+        if self.used.renamed {
+            *property =
+                Ident { value: self.used.written(place, &name), quote_style: Some('"'), span: property.span };
         }
         Ok(())
     }
@@ -172,7 +248,7 @@ impl Looker<'_> {
                     };
                     if wanted {
                         self.used.property(place, "_id");
-                        ids.push(format!("{}.\"_id\"", ident(&table)));
+                        ids.push(format!("{}.{}", ident(&table), ident(&self.used.written(place, "_id"))));
                     }
                 }
                 let text = if ids.is_empty() {
@@ -201,7 +277,34 @@ impl Looker<'_> {
     fn id(&mut self, element: &str) -> Option<String> {
         let (place, _) = *self.used.elements.get(element)?;
         self.used.property(place, "_id");
-        Some(format!("{}.\"_id\"", ident(element)))
+        Some(format!("{}.{}", ident(element), ident(&self.used.written(place, "_id"))))
+    }
+}
+
+/// The names of the tables of a query's FROM.
+fn tables(body: &SetExpr, names: &mut Vec<String>) {
+    match body {
+        SetExpr::Select(select) => {
+            for table in &select.from {
+                let joined = table.joins.iter().map(|join| &join.relation);
+                for factor in std::iter::once(&table.relation).chain(joined) {
+                    match factor {
+                        TableFactor::Table { alias: Some(alias), .. }
+                        | TableFactor::Derived { alias: Some(alias), .. }
+                        | TableFactor::Function { alias: Some(alias), .. } => names.push(folded(&alias.name)),
+                        TableFactor::Table { name, .. } => {
+                            names.extend(name.0.last().and_then(|part| part.as_ident()).map(folded));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            tables(left, names);
+            tables(right, names);
+        }
+        _ => {}
     }
 }
 
@@ -222,7 +325,10 @@ fn no_path(function: &str, name: &str) -> Error {
         .with_hint("name the path: MATCH p = (a)-[e]->(b)")
 }
 
-/// Refuses aggregates and window functions among the columns, as PostgreSQL does: a match is a row.
+/// Functions that give rows.
+const SETS: [&str; 3] = ["unnest", "generate_series", "range"];
+
+/// Refuses aggregates, window functions and those that give rows among the columns, as PostgreSQL does: a match is a row.
 ///
 /// # Errors
 /// `Unsupported`.
@@ -250,6 +356,8 @@ pub(super) fn refuse_aggregates(expr: &Expr) -> Result<()> {
                 "window"
             } else if crate::query::functions::is_aggregate(&name) {
                 "aggregate"
+            } else if SETS.contains(&name.as_str()) {
+                "set-returning"
             } else {
                 return ControlFlow::Continue(());
             };
@@ -260,7 +368,7 @@ pub(super) fn refuse_aggregates(expr: &Expr) -> Result<()> {
                 Error::unsupported(format!(
                     "{kind} functions among the COLUMNS of GRAPH_TABLE are not supported"
                 ))
-                .with_hint(format!("select {name}(...) FROM GRAPH_TABLE (...)")),
+                .with_hint(format!("use {name} outside: SELECT {name}(...) FROM GRAPH_TABLE (...)")),
             )
         }
     }
