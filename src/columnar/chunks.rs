@@ -33,7 +33,7 @@ const CHECK_ROWS: usize = 1024;
 /// What an entry of the cache takes beside its array.
 const ENTRY_BYTES: usize = 512;
 /// One part in so many of the cache is for filters of columns.
-const FILTERS_SHARE: u64 = 8;
+const FILTERS_SHARE: u64 = 16;
 
 /// The columns of chunks, shared by all who read a database.
 pub struct Chunks {

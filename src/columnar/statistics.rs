@@ -20,10 +20,12 @@ pub struct ColumnStatistics {
     pub rows: u64,
     /// How many of them are NULL.
     pub nulls: u64,
-    /// The lowest and the highest value among them.
+    /// The lowest and the highest value among them. No bounds of the column where the cells are not all.
     pub bounds: Option<Bounds>,
     /// How many different values they have, roughly.
     pub distinct: Option<u64>,
+    /// Whether the cells are all that were flushed.
+    pub complete: bool,
 }
 
 /// What was found out, as long as it holds.
@@ -64,7 +66,7 @@ impl Chunks {
         source: Source,
         end: u64,
     ) -> (Option<ColumnStatistics>, bool) {
-        let mut all = ColumnStatistics { rows: 0, nulls: 0, bounds: None, distinct: None };
+        let mut all = ColumnStatistics { rows: 0, nulls: 0, bounds: None, distinct: None, complete: false };
         let (mut distinct, mut bounded) = (Some(Sketch::default()), true);
         let (mut chunks, mut known_chunks) = (0_u64, 0_u64);
         for first in (0..end).step_by(CHUNK_ROWS as usize) {
@@ -86,6 +88,7 @@ impl Chunks {
             all.bounds = None;
         }
         all.distinct = distinct.map(|sketch| sketch.estimate());
+        all.complete = known_chunks == chunks;
         (((known_chunks * 2 > chunks) && all.rows > 0).then_some(all), known_chunks == chunks)
     }
 }

@@ -272,7 +272,7 @@ impl Run {
 
     /// Computes the arguments of graph functions that are no literals: the planner wants to know them.
     async fn compute_arguments(&self, statement: &mut ast::Statement, view: &View) -> Result<()> {
-        let waiting = graph_functions::take_out(statement);
+        let waiting = graph_functions::take_out(statement)?;
         if waiting.is_empty() {
             return Ok(());
         }
@@ -291,8 +291,7 @@ impl Run {
             }
             values.push(value);
         }
-        graph_functions::put_in(statement, values);
-        Ok(())
+        graph_functions::put_in(statement, values)
     }
 
     fn bind(&self, plan: LogicalPlan) -> Result<LogicalPlan> {

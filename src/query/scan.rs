@@ -94,6 +94,7 @@ pub struct ScanExec {
     /// Of the columns shown; computed when they are asked for.
     statistics: OnceLock<Vec<ColumnStatistics>>,
     estimated_rows: OnceLock<usize>,
+    flushed: OnceLock<bool>,
     /// The conditions made ready, once they are evaluated.
     pruning: OnceLock<Arc<Pruning>>,
 }
@@ -133,6 +134,7 @@ impl ScanExec {
             metrics: ExecutionPlanMetricsSet::new(),
             statistics: OnceLock::new(),
             estimated_rows: OnceLock::new(),
+            flushed: OnceLock::new(),
             pruning: OnceLock::new(),
         })
     }
@@ -168,6 +170,19 @@ impl ScanExec {
         request.chunks.statistics(&request.view, request.type_id, source)
     }
 
+    /// Whether the view has no rows but flushed ones.
+    fn is_flushed(&self) -> bool {
+        *self.flushed.get_or_init(|| {
+            let (request, mut flushed) = (&self.request, true);
+            let end = self.ranges.last().map_or(0, |(_, end)| *end);
+            let scanned = request.view.scan_unflushed(request.type_id, 0, end, &mut |_, _| {
+                flushed = false;
+                Ok(ControlFlow::Break(()))
+            });
+            flushed && scanned.is_ok()
+        })
+    }
+
     /// How many rows a scan of the whole type gives, as far as statistics tell.
     // An estimate need not be exact.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -182,7 +197,9 @@ impl ScanExec {
     /// What the flushed rows tell of a column. Rows written since, and conditions, make it an estimate.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn estimate(&self, statistics: &mut ColumnStatistics, known: &columnar::ColumnStatistics, most: usize) {
-        if let Some((low, high)) = &known.bounds {
+        // The planner takes them for bounds of all rows, inexact or not: a condition that leaves one value makes it sort no
+        // more.
+        if let (Some((low, high)), true) = (&known.bounds, known.complete && self.is_flushed()) {
             statistics.min_value = Precision::Inexact(low.clone());
             statistics.max_value = Precision::Inexact(high.clone());
         }

@@ -209,8 +209,9 @@ mod tests {
 
     fn statistics(number: usize) -> Option<Arc<ColumnStatistics>> {
         let bounds = Some((ScalarValue::Int64(Some(0)), ScalarValue::Int64(Some(100))));
-        (number == 0)
-            .then(|| Arc::new(ColumnStatistics { rows: 1000, nulls: 250, bounds, distinct: Some(50) }))
+        (number == 0).then(|| {
+            Arc::new(ColumnStatistics { rows: 1000, nulls: 250, bounds, distinct: Some(50), complete: true })
+        })
     }
 
     fn part(conditions: &[Arc<dyn PhysicalExpr>]) -> f64 {

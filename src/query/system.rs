@@ -45,7 +45,7 @@ pub use sessions::{Running, SessionEntry, Sessions};
 pub use tables::SYSTEM_SCHEMA;
 
 /// Of the memory for columns, one part in so many is for edges.
-const GRAPHS_SHARE: u64 = 3;
+const GRAPHS_SHARE: u64 = 4;
 
 /// What the sessions of a database share and show in system tables.
 #[derive(Debug)]

@@ -595,3 +595,27 @@ fn copies_that_went_their_own_ways_do_not_take_each_others_columns() {
         }
     }
 }
+
+#[test]
+fn rows_beyond_the_flushed_ones_are_sorted_with_them() {
+    let db = Database::in_memory().unwrap();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE o (x INT, y INT)");
+    execute(&session, "INSERT INTO o SELECT i % 6, i FROM generate_series(1, 20000) AS g(i)");
+    db.store().checkpoint().unwrap();
+    let highest = "SELECT x FROM (SELECT x, y FROM o LIMIT 1000000) z WHERE x >= 5 ORDER BY x DESC LIMIT 3";
+    rows(&session, "SELECT sum(x) FROM o");
+    let all = |numbers: [i64; 3]| numbers.map(|number| vec![Value::Integer(number)]).to_vec();
+    assert_eq!(rows(&session, highest), all([5, 5, 5]));
+    execute(&session, "INSERT INTO o VALUES (7, 1), (9, 2)");
+    assert_eq!(rows(&session, highest), all([9, 7, 5]));
+    db.store().checkpoint().unwrap();
+    assert_eq!(rows(&session, highest), all([9, 7, 5]));
+    // Some chunks were read, and others not.
+    execute(&session, "CREATE TABLE q (x INT, y INT)");
+    execute(&session, "INSERT INTO q SELECT i / 8192, i FROM generate_series(0, 24575) AS g(i)");
+    db.store().checkpoint().unwrap();
+    rows(&session, "SELECT sum(x) FROM (SELECT x FROM q LIMIT 16000) z");
+    let sql = "SELECT x FROM (SELECT x, y FROM q LIMIT 30000) z WHERE x >= 1 ORDER BY x DESC LIMIT 3";
+    assert_eq!(rows(&session, sql), all([2, 2, 2]));
+}

@@ -228,6 +228,26 @@ fn arguments_are_computed_or_refused() {
         "SELECT * FROM dijkstra((SELECT id FROM person WHERE n = 0), (SELECT id FROM person WHERE n = 1), 'knows', 'x')",
         "no property \"x\"",
     );
+    // A function in an argument of another one is computed with it.
+    execute(&session, "CREATE TABLE stop (n INT)");
+    execute(&session, "INSERT INTO stop VALUES (1), (2), (3), (4)");
+    execute(&session, "CREATE EDGE TABLE next (FROM stop TO stop)");
+    execute(
+        &session,
+        "INSERT INTO next (from_id, to_id) SELECT a.id, b.id FROM stop a JOIN stop b ON b.n = a.n + 1",
+    );
+    let at = |n: i64| format!("(SELECT id FROM stop WHERE n = {n})");
+    let sql = format!(
+        "SELECT s.n, z.n FROM traverse((SELECT id FROM neighbors({}, 'next')), 'next', 1) t, traverse({}, 'next', 1, NULL) u, stop s, stop z \
+         WHERE s.id = t.id AND z.id = u.id",
+        at(1),
+        at(3)
+    );
+    assert_eq!(rows(&session, &sql), [[Value::Integer(3), Value::Integer(4)]]);
+    refused(
+        "WITH c AS (SELECT id FROM stop) SELECT * FROM traverse((SELECT id FROM c LIMIT 1), 'next')",
+        "cannot read c of a WITH clause",
+    );
     let id = rows(&session, "SELECT id FROM person WHERE n = 0")[0][0].to_text();
     let sql = "SELECT count(*) FROM neighbors($1, $2)";
     let executor = session.database().executor();
@@ -240,7 +260,7 @@ fn arguments_are_computed_or_refused() {
     );
     assert_eq!(
         rows(&session, "SELECT count(*) FROM pagerank(NULL, 0.5 + 0.25, 10 * 2)")[0][0].to_text(),
-        "8"
+        "12"
     );
 }
 

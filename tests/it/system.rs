@@ -26,7 +26,7 @@ fn a_database_in_a_folder_tells_its_log_and_its_files() {
     sql.gives("SELECT capacity_bytes FROM aresadb.cache WHERE name = 'pages'", "67108864");
     sql.gives(
         "SELECT capacity_bytes, bytes <= capacity_bytes FROM aresadb.cache WHERE name = 'chunks'",
-        "176160768|true",
+        "123863040|true",
     );
     sql.gives(
         "SELECT capacity_bytes FROM aresadb.cache WHERE name IN ('nodes', 'bloom')",

@@ -6,14 +6,14 @@ use arrow::datatypes::Field;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr as PlannedExpr;
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, SelectItem, SetExpr, Statement, TableFactor, UnaryOperator,
-    Value as Literal, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, Query, SelectItem, SetExpr, Statement, TableFactor, UnaryOperator,
+    Value as Literal, VisitMut, VisitorMut, visit_relations,
 };
 use uuid::Uuid;
 
 use crate::columnar::value_at;
 use crate::model::{Direction, Error, Result, TypeId, Value, sqlstate};
-use crate::query::rewrite::{name_of, parse_query};
+use crate::query::rewrite::{ident, name_of, parse_query};
 use crate::storage::{Catalog, closest};
 
 use super::{Function, Kind, is_known};
@@ -21,12 +21,30 @@ use super::{Function, Kind, is_known};
 /// Arguments that have to be computed, in the order of the text.
 pub type Waiting = Vec<Expr>;
 
-/// The arguments of a statement's graph functions that are no literals.
-#[must_use]
-pub fn take_out(statement: &mut Statement) -> Waiting {
+/// Takes the arguments of a statement's graph functions that are no literals out of it.
+///
+/// # Errors
+/// `Unsupported` for one that reads a WITH clause of the statement: it is computed on its own.
+pub fn take_out(statement: &mut Statement) -> Result<Waiting> {
     let mut waiting = Waiting::new();
-    each(statement, &mut |expr| waiting.push(expr.clone()));
-    waiting
+    each(statement, &mut |expr, known| {
+        let read = visit_relations(expr, |name| match name.0.as_slice() {
+            [part] if part.as_ident().is_some_and(|name| known.contains(&name_of(name))) => {
+                ControlFlow::Break(name.to_string())
+            }
+            _ => ControlFlow::Continue(()),
+        });
+        if let ControlFlow::Break(name) = read {
+            return Err(Error::unsupported(format!(
+                "an argument of a graph function cannot read {name} of a WITH clause: it is computed before the statement"
+            ))
+            .with_hint("write the query of the WITH clause in the argument"));
+        }
+        // Nobody looks into what was taken out: functions in it are computed with it.
+        waiting.push(std::mem::replace(expr, Expr::Identifier(ident("argument"))));
+        Ok(())
+    })?;
+    Ok(waiting)
 }
 
 /// The query that gives an argument's value.
@@ -42,9 +60,12 @@ pub fn query_of(argument: Expr) -> Result<Statement> {
 }
 
 /// Puts values in the place of what [`take_out`] gave.
-pub fn put_in(statement: &mut Statement, values: Vec<Value>) {
+///
+/// # Errors
+/// None but `Internal`.
+pub fn put_in(statement: &mut Statement, values: Vec<Value>) -> Result<()> {
     let mut values = values.into_iter();
-    each(statement, &mut |expr| {
+    each(statement, &mut |expr, _| {
         let literal = match values.next() {
             None | Some(Value::Null) => Literal::Null,
             Some(Value::Bool(truth)) => Literal::Boolean(truth),
@@ -61,16 +82,39 @@ pub fn put_in(statement: &mut Statement, values: Vec<Value>) {
             },
             literal => Expr::Value(literal.into()),
         };
-    });
+        Ok(())
+    })
 }
 
-/// Visits the arguments that are no literals.
-fn each(statement: &mut Statement, visit: &mut dyn FnMut(&mut Expr)) {
-    struct Finder<'f>(&'f mut dyn FnMut(&mut Expr));
-    impl VisitorMut for Finder<'_> {
-        type Break = ();
+/// What is done with an argument, and the names of the WITH clauses around it.
+type Visit<'v> = dyn FnMut(&mut Expr, &[String]) -> Result<()> + 'v;
 
-        fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+/// Visits the arguments that are no literals.
+fn each(statement: &mut Statement, visit: &mut Visit<'_>) -> Result<()> {
+    struct Finder<'f, 'v> {
+        visit: &'f mut Visit<'v>,
+        /// Of the queries around: the names of their WITH clauses.
+        names: Vec<String>,
+        counts: Vec<usize>,
+    }
+    impl VisitorMut for Finder<'_, '_> {
+        type Break = Error;
+
+        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+            let clauses = query.with.iter().flat_map(|with| &with.cte_tables);
+            let before = self.names.len();
+            self.names.extend(clauses.map(|clause| name_of(&clause.alias.name)));
+            self.counts.push(self.names.len() - before);
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+            let count = self.counts.pop().unwrap_or(0);
+            self.names.truncate(self.names.len().saturating_sub(count));
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
             let (name, args) = match factor {
                 TableFactor::Table { name, args: Some(args), .. } => (name, &mut args.args),
                 TableFactor::Function { name, args, .. } => (name, args),
@@ -80,14 +124,18 @@ fn each(statement: &mut Statement, visit: &mut dyn FnMut(&mut Expr)) {
             for argument in args.iter_mut().filter(|_| known) {
                 if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument
                     && !is_literal(expr)
+                    && let Err(error) = (self.visit)(expr, &self.names)
                 {
-                    (self.0)(expr);
+                    return ControlFlow::Break(error);
                 }
             }
             ControlFlow::Continue(())
         }
     }
-    let _: ControlFlow<()> = VisitMut::visit(statement, &mut Finder(visit));
+    match VisitMut::visit(statement, &mut Finder { visit, names: Vec::new(), counts: Vec::new() }) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
 }
 
 fn is_literal(expr: &Expr) -> bool {
@@ -125,7 +173,9 @@ impl Arguments {
                 .with_hint("an argument may be a literal, a parameter, or a subquery of its own")
             })?;
             let fits = match parameter.kind {
-                Kind::Node | Kind::Text | Kind::Direction => matches!(value, Value::String(_)),
+                Kind::Node | Kind::Text | Kind::Direction => {
+                    matches!(value, Value::String(_)) || (parameter.optional && value == Value::Null)
+                }
                 Kind::Edges => matches!(value, Value::String(_) | Value::Null),
                 Kind::Integer => {
                     matches!(value, Value::Integer(_)) || (parameter.optional && value == Value::Null)

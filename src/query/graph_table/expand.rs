@@ -356,7 +356,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
         let at = self.table.at.0;
         // The planner takes the columns that conditions on other tables name for those of the result, where they have
         // the same name: here they have names that nothing else has.
-        let correlated = !self.table.outer_names(&[]).is_empty();
+        let correlated = !self.table.outer_names(&[]).is_empty() || used::asks(&self.table.expressions());
         let mut used = Used::new(&self.elements_by_name(), &self.paths_by_name(), correlated);
         let mut filters = std::mem::take(&mut self.filters);
         filters.extend(self.table.filter.clone().map(|filter| (filter, None)));

@@ -377,3 +377,16 @@ pub(super) fn refuse_aggregates(expr: &Expr) -> Result<()> {
         ControlFlow::Continue(()) => Ok(()),
     }
 }
+
+/// Whether there is a query in some expressions: a name in it may mean a column of any table.
+pub(super) fn asks(expressions: &[&Expr]) -> bool {
+    struct Finder;
+    impl Visitor for Finder {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+    }
+    expressions.iter().any(|expr| expr.visit(&mut Finder).is_break())
+}
