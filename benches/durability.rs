@@ -7,6 +7,9 @@
 //! name: `commit`, `interval`, `readers`, `recovery`, `open`. Without one all of them run but `open`,
 //! which first makes a database of 1 GiB.
 //!
+//! AresaDB commits from as many threads, and once more from as many tasks on two threads
+//! (`Store::commit_async`), which is how a program with many sessions does it.
+//!
 //! The row: a 16-byte key, an integer, a short text, a float. SQLite has it in a table without rowid
 //! (one B-tree, as the key is what it is looked up by), through a prepared statement, autocommitted.
 
@@ -22,7 +25,7 @@ use std::time::{Duration, Instant};
 use aresadb::model::{
     Error, IdGenerator, NodeId, PropertyId, Result, SyncMode, SystemClock, TypeId, TypeKind, Value,
 };
-use aresadb::storage::{Disk, OsDisk, RedbBackend, Store, StoreOptions};
+use aresadb::storage::{Disk, OsDisk, RedbBackend, Store, StoreOptions, Transaction};
 use parking_lot::Mutex;
 
 /// How the contestants take turns.
@@ -108,7 +111,15 @@ trait Contestant: Sync {
 
     /// A committer for the thread that asks.
     fn committer(&self, thread: usize) -> Committer<'_>;
+
+    /// So many commit until the time is over; what each took, and how long it went on.
+    fn turn(&self, committers: usize, block: Duration) -> Vec<Result<Turn>> {
+        in_threads(self, committers, block)
+    }
 }
+
+/// The times of a committer's commits in microseconds, and how long it went on.
+type Turn = (Vec<f64>, Duration);
 
 /// AresaDB, through the library.
 struct Ares {
@@ -155,6 +166,11 @@ impl Ares {
         self.insert_many(1).map(|_| ())
     }
 
+    async fn insert_async(&self) -> Result<()> {
+        let (tx, _) = self.inserted(1)?;
+        self.store.commit_async(tx).await.map(|_| ())
+    }
+
     /// What a commit of one row takes in the log.
     fn commit_bytes(&self) -> Result<usize> {
         const COMMITS: u64 = 16;
@@ -168,6 +184,12 @@ impl Ares {
 
     /// So many rows in one commit.
     fn insert_many(&self, rows: usize) -> Result<Vec<NodeId>> {
+        let (tx, ids) = self.inserted(rows)?;
+        self.store.commit(tx)?;
+        Ok(ids)
+    }
+
+    fn inserted(&self, rows: usize) -> Result<(Transaction, Vec<NodeId>)> {
         let [n, name, score] = self.properties;
         let mut ids = Vec::with_capacity(rows);
         let mut tx = self.store.begin()?;
@@ -180,8 +202,7 @@ impl Ares {
             ];
             ids.push(tx.insert_node(self.node_type, None, values)?.1);
         }
-        self.store.commit(tx)?;
-        Ok(ids)
+        Ok((tx, ids))
     }
 }
 
@@ -193,6 +214,59 @@ impl Contestant for Ares {
     fn committer(&self, _: usize) -> Committer<'_> {
         Box::new(|| self.insert())
     }
+}
+
+/// AresaDB, through the library, from tasks.
+struct AresTasks {
+    ares: Arc<Ares>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl AresTasks {
+    fn new(options: StoreOptions) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
+        let runtime = runtime.map_err(|e| Error::io("start the threads of the tasks", &e))?;
+        Ok(Self { ares: Arc::new(Ares::new(options)?), runtime })
+    }
+}
+
+impl Contestant for AresTasks {
+    fn name(&self) -> String {
+        "aresadb, tasks".to_owned()
+    }
+
+    fn committer(&self, thread: usize) -> Committer<'_> {
+        self.ares.committer(thread)
+    }
+
+    fn turn(&self, committers: usize, block: Duration) -> Vec<Result<Turn>> {
+        let start = Arc::new(tokio::sync::Barrier::new(committers));
+        let run = |_| {
+            let (ares, start) = (Arc::clone(&self.ares), Arc::clone(&start));
+            self.runtime.spawn(async move {
+                let mut latencies = Vec::new();
+                start.wait().await;
+                let began = Instant::now();
+                loop {
+                    let before = Instant::now();
+                    ares.insert_async().await?;
+                    latencies.push(before.elapsed().as_secs_f64() * 1e6);
+                    if began.elapsed() >= block {
+                        return Ok((latencies, began.elapsed()));
+                    }
+                }
+            })
+        };
+        let running: Vec<_> = (0..committers).map(run).collect();
+        let ended = |task: tokio::task::JoinHandle<Result<Turn>>| {
+            self.runtime.block_on(task).unwrap_or_else(|_| stopped())
+        };
+        running.into_iter().map(ended).collect()
+    }
+}
+
+fn stopped() -> Result<Turn> {
+    Err(Error::internal("a committer panicked"))
 }
 
 /// SQLite in WAL mode: one connection for all threads, or one for each.
@@ -322,10 +396,10 @@ struct Measured {
     latencies: Vec<f64>,
 }
 
-/// One turn: so many threads commit until the time is over.
-fn turn(contestant: &dyn Contestant, threads: usize, block: Duration, measured: &mut Measured) -> Result<()> {
+/// So many threads commit until the time is over.
+fn in_threads(contestant: &(impl Contestant + ?Sized), threads: usize, block: Duration) -> Vec<Result<Turn>> {
     let start = Barrier::new(threads);
-    let results: Vec<Result<(Vec<f64>, Duration)>> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let start = &start;
         let run = |thread| {
             scope.spawn(move || {
@@ -344,9 +418,18 @@ fn turn(contestant: &dyn Contestant, threads: usize, block: Duration, measured: 
             })
         };
         let running: Vec<_> = (0..threads).map(run).collect();
-        let stopped = |_| Err(Error::internal("a committer panicked"));
-        running.into_iter().map(|thread| thread.join().unwrap_or_else(stopped)).collect()
-    });
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| stopped())).collect()
+    })
+}
+
+/// One turn.
+fn turn(
+    contestant: &dyn Contestant,
+    committers: usize,
+    block: Duration,
+    measured: &mut Measured,
+) -> Result<()> {
+    let results = contestant.turn(committers, block);
     let (mut commits, mut longest) = (0, Duration::ZERO);
     for result in results {
         let (latencies, elapsed) = result?;
@@ -407,11 +490,12 @@ fn commits(pace: Pace) -> Result<()> {
             contestants.push(Box::new(Bare::new(commit_bytes)?));
         } else {
             contestants.push(Box::new(Sqlite::new(threads, "FULL")?));
+            contestants.push(Box::new(AresTasks::new(options(SyncMode::Full))?));
         }
         let measured = contest(&contestants, threads, pace)?;
         let s = if threads == 1 { "" } else { "s" };
         commit_table(&format!("durable commits of one row, {threads} committer{s}"), &contestants, &measured);
-        let [ares, sqlite, third] = measured.as_slice() else { continue };
+        let [ares, sqlite, third, tasks @ ..] = measured.as_slice() else { continue };
         if threads == 1 {
             println!(
                 "aresadb takes {:.2} of SQLite's time, and {:+.0} µs over the bare disk's",
@@ -421,6 +505,9 @@ fn commits(pace: Pace) -> Result<()> {
         } else {
             let best = median(&sqlite.rates).max(median(&third.rates));
             println!("aresadb commits {:.1} times as many as SQLite at its best", median(&ares.rates) / best);
+            for tasks in tasks {
+                println!("from tasks {:.1} times as many", median(&tasks.rates) / best);
+            }
         }
     }
     Ok(())

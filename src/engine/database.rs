@@ -21,6 +21,9 @@ use super::session::Session;
 /// One transaction's changes may take this much memory.
 const TRANSACTION_MAX_BYTES: u64 = 1 << 30;
 
+/// How often a transaction is run that others come before.
+const TRIES: usize = 8;
+
 /// How a database is opened.
 #[derive(Clone)]
 pub struct OpenOptions {
@@ -254,12 +257,47 @@ impl Database {
     /// What `work` fails with (nothing is committed then), `Conflict` when others kept committing
     /// first, and as `Store::commit`.
     pub fn write<T>(&self, mut work: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
-        const TRIES: usize = 8;
         let mut tried = 1;
         loop {
             let mut transaction = self.0.store.begin()?;
             let result = work(&mut transaction)?;
             match self.0.store.commit(transaction) {
+                Ok(_) => return Ok(result),
+                Err(e) if e.kind() == ErrorKind::Conflict && tried < TRIES => tried += 1,
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// As [`Database::write`], for async code: no thread waits while the disk works, and all tasks that commit
+    /// meanwhile share its next sync. A future that is dropped once `work` has been run may still commit.
+    ///
+    /// ```
+    /// use aresadb::{Database, Value};
+    ///
+    /// # async fn insert(db: &Database) -> Result<(), aresadb::Error> {
+    /// let properties = [("name".to_owned(), Value::from("Ada"))];
+    /// db.write_async(|tx| {
+    ///     let person = tx.ensure_type("person", aresadb::model::TypeKind::Node)?;
+    ///     let values = tx.resolve_properties(person, properties.clone().into())?;
+    ///     tx.insert_node(person, None, values)
+    /// })
+    /// .await?;
+    /// # Ok(())
+    /// # }
+    /// # let db = Database::in_memory()?;
+    /// # futures::executor::block_on(insert(&db))?;
+    /// # Ok::<(), aresadb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn write_async<T>(&self, mut work: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
+        let mut tried = 1;
+        loop {
+            let mut transaction = self.0.store.begin()?;
+            let result = work(&mut transaction)?;
+            match self.0.store.commit_async(transaction).await {
                 Ok(_) => return Ok(result),
                 Err(e) if e.kind() == ErrorKind::Conflict && tried < TRIES => tried += 1,
                 Err(e) => return Err(e),

@@ -45,7 +45,7 @@ use super::statement::{self, Statement};
 use super::stoppable::StoppableJoins;
 use super::sum::checked_aggregates;
 use super::system::{Running, SessionEntry, Surroundings, System};
-use super::transaction::{Control, SessionTransaction, read_only_session};
+use super::transaction::{Control, SessionTransaction, commit_async, read_only_session, stopped_commit};
 use super::types::SqlTypes;
 use super::watch::watched;
 
@@ -462,7 +462,7 @@ impl Run {
             Control::Begin { read_only, .. } => turn.begin(*read_only),
             Control::Commit => {
                 // The turn goes along: the session's next statement waits for the commit's end.
-                let committed = tokio::task::spawn_blocking(move || turn.commit()).await;
+                let committed = tokio::spawn(turn.commit_async()).await;
                 committed.unwrap_or_else(|e| Err(stopped_commit(&e)))
             }
             Control::Rollback => turn.rollback(),
@@ -498,10 +498,8 @@ impl Run {
             transaction.check_statement()?;
             transaction.end_statement();
             self.started_writing()?;
-            let store = Arc::clone(&self.shared.store);
-            let committed = tokio::task::spawn_blocking(move || store.commit(transaction)).await;
-            match committed.unwrap_or_else(|e| Err(stopped_commit(&e))) {
-                Ok(_) => return result.outcome(),
+            match commit_async(&self.shared.store, transaction).await {
+                Ok(()) => return result.outcome(),
                 Err(e) if e.kind() == ErrorKind::Conflict && attempt < ATTEMPTS => {}
                 Err(e) => return Err(e),
             }
@@ -514,8 +512,4 @@ impl Run {
         self.writes.store(true, Ordering::SeqCst);
         self.cancel.check()
     }
-}
-
-fn stopped_commit(error: &tokio::task::JoinError) -> Error {
-    Error::internal(format!("the commit was stopped: {error}"))
 }

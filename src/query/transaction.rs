@@ -146,6 +146,22 @@ impl SessionTransaction {
     }
 }
 
+/// Commits; a large transaction on a thread that may be kept, as to check and to queue it takes a while.
+pub(super) async fn commit_async(store: &Arc<Store>, transaction: Transaction) -> Result<()> {
+    const LARGE_BYTES: u64 = 64 << 10;
+    if transaction.written_bytes() < LARGE_BYTES {
+        return store.commit_async(transaction).await.map(|_| ());
+    }
+    let store = Arc::clone(store);
+    let committed = tokio::task::spawn_blocking(move || store.commit(transaction)).await;
+    committed.unwrap_or_else(|e| Err(stopped_commit(&e))).map(|_| ())
+}
+
+/// The error of a commit whose task ended before it.
+pub(super) fn stopped_commit(error: &tokio::task::JoinError) -> Error {
+    Error::internal(format!("the commit was stopped: {error}"))
+}
+
 /// The right to write. What a statement wrote is dropped with it, unless it was kept.
 pub struct Turn {
     transaction: OwnedMutexGuard<Option<Transaction>>,
@@ -177,14 +193,30 @@ impl Turn {
     /// # Errors
     /// `BadInput` when none is open; as [`Store::commit`], with nothing committed.
     pub fn commit(mut self) -> Result<()> {
+        match self.ended()? {
+            Some(transaction) => self.session.store.commit(transaction).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Turn::commit`], for async code.
+    ///
+    /// # Errors
+    /// As [`Turn::commit`].
+    pub async fn commit_async(mut self) -> Result<()> {
+        match self.ended()? {
+            Some(transaction) => commit_async(&self.session.store, transaction).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes what was written, to commit it.
+    fn ended(&mut self) -> Result<Option<Transaction>> {
         self.require_open()?;
         // Views of it are let go: what nobody reads is moved, not copied. The turn's end says what
         // is seen from then on.
         *self.session.shown.lock() = Shown::Ending;
-        match self.transaction.take() {
-            Some(transaction) => self.session.store.commit(transaction).map(|_| ()),
-            None => Ok(()),
-        }
+        Ok(self.transaction.take())
     }
 
     /// Drops the open transaction.

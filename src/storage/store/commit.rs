@@ -26,11 +26,59 @@ const RUN_BYTES: u64 = 1 << 20;
 /// busy. What is closed already need not wait until it is as much as a memtable.
 const RUNS_BYTES: u64 = 16 << 20;
 
+/// A transaction that is appended, and not decided yet.
+struct Appended {
+    lsn: u64,
+    slot: Arc<Slot>,
+    /// What is to be flushed waits for nobody.
+    full: bool,
+}
+
 impl Shared {
     pub(super) fn commit(&self, transaction: Transaction) -> Result<Lsn> {
         if transaction.is_empty() {
             return Ok(Lsn(self.published.load().lsn()));
         }
+        let appended = self.append(transaction, Slot::default())?;
+        if self.options.planted.has(Bug::AcknowledgeEarly) {
+            self.publish(&self.writer.lock().appended.clone());
+        } else {
+            self.wait(&appended.slot)?;
+        }
+        Ok(self.committed(&appended))
+    }
+
+    /// As [`Shared::commit`], for a task. What is appended is written whether the task goes on or not.
+    pub(super) async fn commit_async(self: Arc<Self>, transaction: Transaction) -> Result<Lsn> {
+        if transaction.is_empty() {
+            return Ok(Lsn(self.published.load().lsn()));
+        }
+        self.room().await?;
+        let appended = self.append(transaction, self.group.slot_of_task())?;
+        if self.is_served() {
+            std::future::poll_fn(|context| appended.slot.poll(context)).await?;
+        } else {
+            self.wait(&appended.slot)?;
+        }
+        Ok(self.committed(&appended))
+    }
+
+    /// Whether a thread of the store's own leads for tasks. Nobody needs it where a commit waits for no sync.
+    pub(super) fn is_served(&self) -> bool {
+        self.options.background && self.syncs()
+    }
+
+    /// Counts a transaction that is committed, and sees to what it fills.
+    fn committed(&self, appended: &Appended) -> Lsn {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        if appended.full || self.log_is_long() {
+            self.relieve();
+        }
+        Lsn(appended.lsn)
+    }
+
+    /// Checks a transaction and queues it for the log.
+    fn append(&self, transaction: Transaction, slot: Slot) -> Result<Appended> {
         let mut finished = transaction.finish();
         let layers = std::mem::take(&mut finished.layers);
         let change = Change::new(layers, &finished.effects, self.options.compression)?;
@@ -56,22 +104,18 @@ impl Shared {
         self.last_writes.write().extend(types.iter().map(|id| (*id, lsn)));
         self.remember(&mut writer, layer, lsn);
         writer.appended = View::committed(Arc::clone(writer.appended.tree()), Arc::clone(&catalog), lsn);
-        let slot = self.enqueue(&mut writer, Pending { lsn, time_micros, payloads, types, catalog });
+        let of_task = slot.is_of_task();
+        let slot = self.enqueue(&mut writer, Pending { lsn, time_micros, payloads, types, catalog }, slot);
+        let queued = writer.queue.len();
         self.settle(&mut writer);
         let frozen: u64 = writer.frozen.iter().map(|frozen| frozen.memtable.bytes()).sum();
         let full = frozen >= self.options.memtable_bytes.min(RUNS_BYTES);
         drop(writer);
+        if of_task {
+            self.group.call(queued);
+        }
         drop(finished);
-        if self.options.planted.has(Bug::AcknowledgeEarly) {
-            self.publish(&self.writer.lock().appended.clone());
-        } else {
-            self.wait(&slot)?;
-        }
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        if full || self.log_is_long() {
-            self.relieve();
-        }
-        Ok(Lsn(lsn))
+        Ok(Appended { lsn, slot, full })
     }
 
     /// Appends an entry that is no change of data. Returns its slot.
@@ -85,7 +129,8 @@ impl Shared {
         let catalog = Arc::clone(writer.appended.catalog());
         writer.appended = View::committed(Arc::clone(writer.appended.tree()), Arc::clone(&catalog), lsn);
         let payloads = vec![Payload::new(&bytes, false)];
-        Ok(self.enqueue(&mut writer, Pending { lsn, time_micros, payloads, types: Vec::new(), catalog }))
+        let pending = Pending { lsn, time_micros, payloads, types: Vec::new(), catalog };
+        Ok(self.enqueue(&mut writer, pending, Slot::default()))
     }
 
     /// Waits until a transaction is decided.
@@ -93,8 +138,8 @@ impl Shared {
         self.group.wait(slot, self)
     }
 
-    fn enqueue(&self, writer: &mut Writer, pending: Pending) -> Arc<Slot> {
-        let slot = Arc::new(Slot::default());
+    fn enqueue(&self, writer: &mut Writer, pending: Pending, slot: Slot) -> Arc<Slot> {
+        let slot = Arc::new(slot);
         writer.last = Arc::clone(&slot);
         writer.queue.push(Queued { pending, slot: Arc::clone(&slot) });
         self.queued.store(writer.queue.len(), Ordering::Release);
@@ -268,29 +313,46 @@ impl Shared {
     fn writer_with_room(&self) -> Result<MutexGuard<'_, Writer>> {
         // A flush may end without telling: nobody waits longer than this without looking.
         const LOOK_AGAIN: Duration = Duration::from_secs(1);
-        let refused = |error: &Error| {
-            Error::new(
-                ErrorKind::OutOfSpace,
-                format!("too much is waiting to be written to the tables: {}", error.message()),
-            )
-            .with_hint("nothing was committed; clear the cause and try again")
-        };
         let mut writer = self.writer.lock();
-        while self.memtable_bytes(&writer) >= self.options.memtable_bytes.saturating_mul(2) {
-            self.check_usable()?;
+        while !self.has_room(&writer) {
             if self.options.background {
-                if let Some(error) = self.flush_error.lock().as_ref() {
-                    return Err(refused(error));
-                }
-                self.keeper.ask();
+                self.ask_for_room()?;
                 self.flushed.wait_for(&mut writer, LOOK_AGAIN);
             } else {
+                self.check_usable()?;
                 drop(writer);
-                self.checkpoint().map_err(|error| refused(&error))?;
+                self.checkpoint().map_err(|error| no_room(&error))?;
                 writer = self.writer.lock();
             }
         }
         Ok(writer)
+    }
+
+    /// Waits, without a thread, until there is room in memory.
+    async fn room(&self) -> Result<()> {
+        loop {
+            let mut flushed = std::pin::pin!(self.room.notified());
+            flushed.as_mut().enable();
+            if !self.options.background || self.has_room(&self.writer.lock()) {
+                return Ok(());
+            }
+            self.ask_for_room()?;
+            flushed.await;
+        }
+    }
+
+    fn has_room(&self, writer: &Writer) -> bool {
+        self.memtable_bytes(writer) < self.options.memtable_bytes.saturating_mul(2)
+    }
+
+    /// Asks the background thread for a flush, unless the last one failed.
+    fn ask_for_room(&self) -> Result<()> {
+        self.check_usable()?;
+        if let Some(error) = self.flush_error.lock().as_ref() {
+            return Err(no_room(error));
+        }
+        self.keeper.ask();
+        Ok(())
     }
 
     /// Keeps memory and log within their bounds.
@@ -302,6 +364,13 @@ impl Shared {
             let _ = self.checkpoint();
         }
     }
+}
+
+/// The error of a commit for which no memory can be let go.
+fn no_room(error: &Error) -> Error {
+    let message = format!("too much is waiting to be written to the tables: {}", error.message());
+    Error::new(ErrorKind::OutOfSpace, message)
+        .with_hint("nothing was committed; clear the cause and try again")
 }
 
 /// Ends what a leader that panics has begun.

@@ -90,12 +90,16 @@ impl Shared {
         }
         let _one = self.flushing.lock();
         self.check_usable()?;
+        let _told = Told(self);
         let result = self.flush();
-        let mut kept = self.flush_error.lock();
-        *kept = result.as_ref().err().cloned();
-        drop(kept);
-        self.flushed.notify_all();
+        *self.flush_error.lock() = result.as_ref().err().cloned();
         result
+    }
+
+    /// Lets those look again who wait for room in memory.
+    pub(super) fn tell_flushed(&self) {
+        self.flushed.notify_all();
+        self.room.notify_waiters();
     }
 
     fn flush(&self) -> Result<Checkpointed> {
@@ -291,6 +295,15 @@ impl Shared {
 
     fn flushed_lsn(&self) -> u64 {
         self.flushed_lsn.load(Ordering::Acquire)
+    }
+}
+
+/// Tells of a flush, however it ends: tasks that wait for room look at nothing else.
+struct Told<'s>(&'s Shared);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.0.tell_flushed();
     }
 }
 

@@ -10,11 +10,17 @@
 //! again, and lets other threads run between two looks; it sleeps when that has taken [`LOOKING`], or when the
 //! machine has other work to do (RocksDB's write threads do the same). Each sleeps on its own, so that nobody is
 //! woken in vain.
+//!
+//! Tasks (asynchronous commits) have no thread that could lead. A thread of the store's own leads for them, see
+//! [`Group::serve`]: between two groups it sleeps until as many are queued as took part in the last one.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
+
+use futures::task::AtomicWaker;
 
 use crate::model::{Error, Result};
 use crate::storage::log::Logged;
@@ -34,6 +40,9 @@ const GATHERING_PART: u64 = 2;
 /// ... and no longer than this, in nanoseconds.
 const GATHERING_MAX: u64 = 120_000;
 
+/// The thread that leads for tasks waits for those who are on their way no longer than this, in nanoseconds.
+const GATHERING_ASLEEP_MAX: u64 = 200_000;
+
 /// How often a second waiter of a slot looks.
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
 
@@ -43,8 +52,12 @@ pub(super) struct Slot {
     result: OnceLock<Result<()>>,
     /// Where it ends in the log; set before the result.
     end: OnceLock<Logged>,
-    /// Who waits for it.
+    /// Who waits for it; of a task, the thread that leads for it.
     waiter: OnceLock<Thread>,
+    /// The task that waits for it.
+    task: AtomicWaker,
+    /// Whether a task waits, and not a thread.
+    of_task: bool,
 }
 
 impl Slot {
@@ -58,16 +71,34 @@ impl Slot {
         Arc::new(slot)
     }
 
+    /// One for which a task waits, and for which that thread leads.
+    fn of_task(server: Thread) -> Self {
+        Slot { waiter: OnceLock::from(server), of_task: true, ..Slot::default() }
+    }
+
+    pub(super) fn is_of_task(&self) -> bool {
+        self.of_task
+    }
+
+    /// The result for the task that asks; it is woken when there is one.
+    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Result<()>> {
+        if let Some(result) = self.result() {
+            return Poll::Ready(result);
+        }
+        self.task.register(context.waker());
+        self.result().map_or(Poll::Pending, Poll::Ready)
+    }
+
     pub(super) fn set_end(&self, end: Logged) {
         let _ = self.end.set(end);
     }
 
     pub(super) fn finish(&self, result: Result<()>) {
         let _ = self.result.set(result);
-        self.wake();
+        if self.of_task { self.task.wake() } else { self.wake() }
     }
 
-    /// Lets the one who waits look again.
+    /// Lets the one who waits, or who leads for it, look again.
     pub(super) fn wake(&self) {
         // Either this sees the waiter, or the waiter sees what was done before.
         fence(Ordering::SeqCst);
@@ -113,6 +144,11 @@ pub(super) struct Group {
     groups: AtomicU64,
     members: AtomicU64,
     largest: AtomicU64,
+    /// The thread that leads for tasks, once there is one.
+    server: OnceLock<Thread>,
+    /// So many must be queued for it to be woken.
+    wanted: AtomicUsize,
+    stopped: AtomicBool,
 }
 
 impl Group {
@@ -126,6 +162,94 @@ impl Group {
             groups: AtomicU64::new(0),
             members: AtomicU64::new(0),
             largest: AtomicU64::new(0),
+            server: OnceLock::new(),
+            wanted: AtomicUsize::new(1),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    /// A slot for a task; for a thread where nobody leads for tasks.
+    pub(super) fn slot_of_task(&self) -> Slot {
+        self.server.get().cloned().map_or_else(Slot::default, Slot::of_task)
+    }
+
+    /// Whether a thread leads for tasks.
+    pub(super) fn is_served(&self) -> bool {
+        self.server.get().is_some()
+    }
+
+    /// Says which thread calls [`Group::serve`].
+    pub(super) fn served_by(&self, server: Thread) {
+        let _ = self.server.set(server);
+    }
+
+    /// Tells the thread that leads for tasks how many are queued.
+    pub(super) fn call(&self, queued: usize) {
+        // Either this sees what it wants, or it sees what is queued.
+        fence(Ordering::SeqCst);
+        if queued >= self.wanted.load(Ordering::SeqCst)
+            && let Some(server) = self.server.get()
+        {
+            server.unpark();
+        }
+    }
+
+    /// Lets [`Group::serve`] return once nothing is queued.
+    pub(super) fn stop_serving(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        if let Some(server) = self.server.get() {
+            server.unpark();
+        }
+    }
+
+    /// Leads for tasks until it is told to stop.
+    pub(super) fn serve(&self, work: &impl Lead) {
+        loop {
+            self.gather_asleep(work);
+            if work.queued() == 0 {
+                if self.stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                self.want(1);
+                if work.queued() == 0 && !self.stopped.load(Ordering::SeqCst) {
+                    thread::park();
+                }
+            } else if self.leading.swap(true, Ordering::SeqCst) {
+                // A committer's thread leads; at its end it wakes the first of the queue, or who leads for that.
+                fence(Ordering::SeqCst);
+                if work.queued() > 0 && self.leading.load(Ordering::SeqCst) {
+                    thread::park_timeout(LOOK_AGAIN);
+                }
+            } else {
+                self.want(usize::MAX);
+                let _ended = Ended { group: self, work };
+                self.lead_once(work);
+            }
+        }
+    }
+
+    fn want(&self, queued: usize) {
+        self.wanted.store(queued, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Sleeps until those of the last group are back, or a sync's time is over: then they are somewhere else.
+    fn gather_asleep(&self, work: &impl Lead) {
+        // One in ten may be late.
+        let wanted = (self.active.load(Ordering::Relaxed) * 9).div_ceil(10);
+        if wanted <= 1 {
+            return;
+        }
+        self.want(wanted);
+        let longest = self.took.load(Ordering::Relaxed).min(GATHERING_ASLEEP_MAX);
+        let until = self.now() + longest;
+        while work.queued() < wanted && !self.stopped.load(Ordering::SeqCst) {
+            let now = self.now();
+            if now >= until {
+                self.active.store(work.queued(), Ordering::Relaxed);
+                return;
+            }
+            thread::park_timeout(Duration::from_nanos(until - now));
         }
     }
 
@@ -171,16 +295,21 @@ impl Group {
         let groups = if self.is_crowded() || !work.syncs() { GROUPS_LED } else { 1 };
         for _ in 0..groups {
             self.gather(work);
-            let members = work.queued();
-            let began = self.now();
-            work.lead();
-            self.took.store(self.now().saturating_sub(began), Ordering::Relaxed);
-            let behind = work.queued();
-            self.active.store(members + behind, Ordering::Relaxed);
-            if behind == 0 {
+            if self.lead_once(work) == 0 {
                 break;
             }
         }
+    }
+
+    /// Writes a group; returns how many queued up meanwhile.
+    fn lead_once(&self, work: &impl Lead) -> usize {
+        let members = work.queued();
+        let began = self.now();
+        work.lead();
+        self.took.store(self.now().saturating_sub(began), Ordering::Relaxed);
+        let behind = work.queued();
+        self.active.store(members + behind, Ordering::Relaxed);
+        behind
     }
 
     /// Waits for those who are on their way, where a sync costs more than the waiting.

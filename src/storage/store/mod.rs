@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex, RwLock};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::model::{Clock, Config, Error, ErrorKind, IdGenerator, Result, SyncMode, TypeId};
@@ -166,6 +167,8 @@ pub struct LogStats {
 pub struct Store {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Leads for tasks that commit; there from the first one on.
+    server: Mutex<Option<JoinHandle<()>>>,
     /// The folder and its lock: let go after the files, whoever holds the store last.
     folder: OnceLock<Folder>,
     row_checks: OnceLock<Arc<dyn RowChecks>>,
@@ -193,6 +196,8 @@ struct Shared {
     flushing: Mutex<()>,
     /// Memory was let go, or could not be.
     flushed: Condvar,
+    /// The same, for tasks.
+    room: Notify,
     flush_error: Mutex<Option<Error>>,
     keeper: Keeper,
     syncer: Keeper,
@@ -292,6 +297,7 @@ impl Store {
         Ok(Arc::new(Self {
             shared,
             threads: Mutex::new(threads),
+            server: Mutex::new(None),
             folder: OnceLock::new(),
             row_checks: OnceLock::new(),
         }))
@@ -351,11 +357,52 @@ impl Store {
     /// relies on: run it again. `OutOfSpace`, `Io`: nothing was committed, unless the message says that this
     /// is not known.
     pub fn commit(&self, mut transaction: Transaction) -> Result<Lsn> {
+        self.check_own(&mut transaction)?;
+        self.shared.commit(transaction)
+    }
+
+    /// As [`Store::commit`], for async code: no thread waits while the disk works, and all who commit meanwhile
+    /// share its next sync. The checks are made, and the transaction is queued, when the future is first polled. One that
+    /// is dropped later does not take it back: it is committed, or not, without anybody being told.
+    ///
+    /// Runs on any runtime.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn commit_async(
+        &self,
+        mut transaction: Transaction,
+    ) -> impl Future<Output = Result<Lsn>> + Send + 'static {
+        let checked = self.check_own(&mut transaction).and_then(|()| self.serve());
+        let shared = Arc::clone(&self.shared);
+        async move {
+            checked?;
+            shared.commit_async(transaction).await
+        }
+    }
+
+    fn check_own(&self, transaction: &mut Transaction) -> Result<()> {
         if !transaction.is_of(self) {
             return Err(Error::internal("a transaction of another database cannot be committed here"));
         }
-        transaction.check_pending_all()?;
-        self.shared.commit(transaction)
+        transaction.check_pending_all()
+    }
+
+    /// Starts the thread that leads for tasks, where one is needed.
+    fn serve(&self) -> Result<()> {
+        if !self.shared.is_served() || self.shared.group.is_served() {
+            return Ok(());
+        }
+        let mut server = self.server.lock();
+        if server.is_none() {
+            let shared = Arc::clone(&self.shared);
+            let thread = std::thread::Builder::new().name("aresadb-log".into());
+            let started = thread.spawn(move || shared.group.serve(shared.as_ref()));
+            let started = started.map_err(|e| Error::io("start a thread", &e))?;
+            self.shared.group.served_by(started.thread().clone());
+            *server = Some(started);
+        }
+        Ok(())
     }
 
     /// Says who judges the conditions of rows (CHECK); only the first one counts.
@@ -388,6 +435,14 @@ impl Store {
             let _ = thread.join();
         }
         self.shared.close();
+        // Whoever found it open has queued its transaction once the writer is free; those are still written.
+        drop(self.shared.writer.lock());
+        self.shared.group.stop_serving();
+        let server = self.server.lock().take();
+        // A task's last handle of the store may be let go where the task is woken.
+        if let Some(server) = server.filter(|server| server.thread().id() != std::thread::current().id()) {
+            let _ = server.join();
+        }
     }
 
     /// Figures of the log; `None` for a database that has none or is open read-only.
@@ -551,6 +606,7 @@ impl Shared {
             queued: AtomicUsize::new(0),
             flushing: Mutex::new(()),
             flushed: Condvar::new(),
+            room: Notify::new(),
             flush_error: Mutex::new(None),
             keeper: Keeper::default(),
             syncer: Keeper::default(),
@@ -581,7 +637,7 @@ impl Shared {
     fn poison(&self, error: &Error) {
         self.poison.lock().get_or_insert_with(|| error.clone());
         self.poisoned.store(true, Ordering::Release);
-        self.flushed.notify_all();
+        self.tell_flushed();
     }
 
     fn poison_error(&self) -> Error {
@@ -619,7 +675,7 @@ impl Shared {
             let _ = log.sync();
         }
         self.closed.store(true, Ordering::Release);
-        self.flushed.notify_all();
+        self.tell_flushed();
     }
 }
 

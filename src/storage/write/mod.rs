@@ -122,6 +122,12 @@ impl Transaction {
         Finished { base: self.base, layers, catalog: self.catalog, effects }
     }
 
+    /// What its writes take in memory, in bytes.
+    #[must_use]
+    pub fn written_bytes(&self) -> u64 {
+        self.finished_bytes + self.statement.as_ref().map_or(0, |statement| statement.layer.bytes())
+    }
+
     /// What a statement reads: the committed state at the transaction's start under the
     /// transaction's finished statements. The running statement's own writes are not in it.
     #[must_use]

@@ -8,6 +8,7 @@
 //! * `check`: what a database holds, and whether its parts agree;
 //! * `crash`: loss of power at every step of recorded runs, and in their recovery;
 //! * `failing`: a failure at every step of a run; * `damage`: cut logs and turned bits;
+//! * `tasks`: commits of async code, for which a thread of the store's own writes;
 //! * `kill`: the built program, killed; * `planted`: mistakes put into the store, all of which must be found.
 //!
 //! Everything follows from seeds. A failure prints the kind of traffic, the seed and the place; to run
@@ -22,6 +23,7 @@ mod model;
 mod planted;
 mod races;
 mod regressions;
+mod tasks;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -94,6 +96,8 @@ struct Kit {
     planted: Planted,
     clock: Arc<FixedClock>,
     ids: Arc<IdGenerator>,
+    /// Whether the store has threads of its own: then the disk's steps follow from the seed no more.
+    background: bool,
 }
 
 impl Kit {
@@ -105,6 +109,7 @@ impl Kit {
             planted,
             clock: Arc::new(FixedClock::new(start, 7)),
             ids: Arc::new(IdGenerator::seeded(seed ^ (generation as u64) << 32)),
+            background: false,
         }
     }
 
@@ -114,7 +119,7 @@ impl Kit {
             memtable_bytes: self.kind.memtable_bytes,
             sync: self.kind.sync,
             transaction_max_bytes: 1 << 26,
-            background: false,
+            background: self.background,
             planted: self.planted,
             ..StoreOptions::new(self.clock.clone(), Arc::clone(&self.ids))
         }

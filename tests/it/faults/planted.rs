@@ -8,7 +8,7 @@ use aresadb::storage::{Bug, Planted};
 use super::crash::{Tally, crash_everywhere};
 use super::damage::{Logged, cut_everywhere, flip_log, splice};
 use super::failing::{LONG, MIXED, fail_everywhere};
-use super::races::{crash_together, pairs};
+use super::races::{Waiting, crash_together, pairs};
 use super::{CHECKPOINTS, Kind, ROTATIONS, Run, SMALL, UNSYNCED};
 
 /// A way of the harness to find something. Returns what it found.
@@ -58,7 +58,7 @@ fn damage(planted: Planted) -> Option<String> {
 
 fn races(planted: Planted) -> Option<String> {
     let found = pairs(planted, 0xb06).err().map(|wrong| wrong.to_string());
-    found.or_else(|| crash_together(planted, 0xb06, &AtomicU64::new(0)))
+    found.or_else(|| crash_together(planted, 0xb06, Waiting::Threads, &AtomicU64::new(0)))
 }
 
 /// The ways in the order of their cost.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aresadb::model::{EdgeEnds, ErrorKind, Properties, Result, RowId, TypeKind, Value};
 use aresadb::storage::sim::{Journal, Mark, Rng, SimDisk};
 use aresadb::storage::{Lsn, Planted, Store, Transaction};
+use futures::executor::block_on;
 use parking_lot::Mutex;
 
 use super::check::{Checked, Wrong, lied, read};
@@ -69,6 +70,23 @@ pub fn pairs(planted: Planted, seed: u64) -> Checked {
     Ok(())
 }
 
+/// How committers wait for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// Each in its thread.
+    Threads,
+    /// As tasks, for which a thread of the store's own leads.
+    Tasks,
+    /// Every second one as a task.
+    Mixed,
+}
+
+impl Waiting {
+    fn is_task(self, who: u64) -> bool {
+        self == Waiting::Tasks || self == Waiting::Mixed && who.is_multiple_of(2)
+    }
+}
+
 /// What several committers did at once.
 struct Together {
     kit: Kit,
@@ -79,8 +97,9 @@ struct Together {
 }
 
 /// Each committer inserts three rows a time and raises one counter that all share.
-fn together(planted: Planted, seed: u64) -> Checked<Together> {
-    let kit = Kit::new(ROTATIONS, planted, seed, 0);
+fn together(planted: Planted, seed: u64, waiting: Waiting) -> Checked<Together> {
+    let mut kit = Kit::new(ROTATIONS, planted, seed, 0);
+    kit.background = waiting != Waiting::Threads;
     let disk = kit.new_disk()?;
     let store = kit.open(&disk)?;
     let mut tx = store.begin()?;
@@ -96,7 +115,8 @@ fn together(planted: Planted, seed: u64) -> Checked<Together> {
             scope.spawn(move || {
                 let run = || -> Checked {
                     for number in 0..EACH {
-                        let Lsn(lsn) = commit_one(store, disk, counter, who, number)?;
+                        let is_task = waiting.is_task(who);
+                        let Lsn(lsn) = commit_one(store, disk, counter, who, number, is_task)?;
                         by_lsn.lock().insert(lsn, (who, number));
                         disk.mark(Mark::Acknowledged(lsn));
                     }
@@ -122,7 +142,14 @@ fn together(planted: Planted, seed: u64) -> Checked<Together> {
 }
 
 /// Three rows; every third time also the counter. Runs again after a conflict.
-fn commit_one(store: &Arc<Store>, disk: &SimDisk, counter: RowId, who: u64, number: u64) -> Checked<Lsn> {
+fn commit_one(
+    store: &Arc<Store>,
+    disk: &SimDisk,
+    counter: RowId,
+    who: u64,
+    number: u64,
+    is_task: bool,
+) -> Checked<Lsn> {
     loop {
         let mut tx = store.begin()?;
         for part in 0..3 {
@@ -136,7 +163,8 @@ fn commit_one(store: &Arc<Store>, disk: &SimDisk, counter: RowId, who: u64, numb
             set(&mut tx, counter, n + 1)?;
         }
         disk.mark(Mark::Submitted(number));
-        match store.commit(tx) {
+        let result = if is_task { block_on(store.commit_async(tx)) } else { store.commit(tx) };
+        match result {
             Err(error) if error.kind() == ErrorKind::Conflict => {}
             result => return Ok(result?),
         }
@@ -176,12 +204,15 @@ impl Together {
 }
 
 /// Several committers, and a crash at every step of what they did. Returns what is wrong.
-pub fn crash_together(planted: Planted, seed: u64, crashes: &AtomicU64) -> Option<String> {
-    let run = match contained(|| together(planted, seed)) {
+pub fn crash_together(planted: Planted, seed: u64, waiting: Waiting, crashes: &AtomicU64) -> Option<String> {
+    let mut run = match contained(|| together(planted, seed, waiting)) {
         Ok(run) => run,
-        Err(wrong) => return Some(format!("seed {seed:#x}, without a crash: {wrong}")),
+        Err(wrong) => return Some(format!("seed {seed:#x}, {waiting:?}, without a crash: {wrong}")),
     };
-    println!("seed {seed:#x}: {} transactions, at most {} in a group", run.by_lsn.len(), run.largest_group);
+    // What is opened after a crash is looked at alone.
+    run.kit.background = false;
+    let (done, largest) = (run.by_lsn.len(), run.largest_group);
+    println!("seed {seed:#x}, {waiting:?}: {done} transactions, at most {largest} in a group");
     let wrong = in_parallel(4, |part| {
         let mut cursor = run.journal.cursor();
         loop {
@@ -199,7 +230,7 @@ pub fn crash_together(planted: Planted, seed: u64, crashes: &AtomicU64) -> Optio
             }
         }
     });
-    wrong.map(|(_, wrong)| format!("seed {seed:#x}, {COMMITTERS} committers: {wrong}"))
+    wrong.map(|(_, wrong)| format!("seed {seed:#x}, {COMMITTERS} committers, {waiting:?}: {wrong}"))
 }
 
 #[test]
@@ -213,8 +244,10 @@ fn two_that_must_not_both_commit_do_not() {
 fn a_power_loss_among_several_committers_leaves_a_prefix_of_whole_transactions() {
     let crashes = AtomicU64::new(0);
     for seed in SEEDS {
-        if let Some(wrong) = crash_together(Planted::default(), seed, &crashes) {
-            panic!("{wrong}");
+        for waiting in [Waiting::Threads, Waiting::Tasks, Waiting::Mixed] {
+            if let Some(wrong) = crash_together(Planted::default(), seed, waiting, &crashes) {
+                panic!("{wrong}");
+            }
         }
     }
     println!("{crashes:?} crashes");
