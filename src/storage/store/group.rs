@@ -12,7 +12,7 @@
 //! woken in vain.
 //!
 //! Tasks (asynchronous commits) have no thread that could lead. A thread of the store's own leads for them, see
-//! [`Group::serve`]: between two groups it sleeps until as many are queued as took part in the last one.
+//! [`Group::serve`]: between two groups it lets others run until as many are queued as took part in the last one.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, OnceLock};
@@ -40,8 +40,8 @@ const GATHERING_PART: u64 = 2;
 /// ... and no longer than this, in nanoseconds.
 const GATHERING_MAX: u64 = 120_000;
 
-/// The thread that leads for tasks waits for those who are on their way no longer than this, in nanoseconds.
-const GATHERING_ASLEEP_MAX: u64 = 200_000;
+/// The thread that leads for tasks waits for them no longer than a sync takes, and than this, in nanoseconds.
+const GATHERING_TASKS_MAX: u64 = 200_000;
 
 /// How often a second waiter of a slot looks.
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
@@ -205,8 +205,10 @@ impl Group {
     /// Leads for tasks until it is told to stop.
     pub(super) fn serve(&self, work: &impl Lead) {
         loop {
-            self.gather_asleep(work);
+            // Those of the last group have just been woken, and one thread may run them all.
+            self.gather(work, self.took.load(Ordering::Relaxed).min(GATHERING_TASKS_MAX));
             if work.queued() == 0 {
+                self.active.store(0, Ordering::Relaxed);
                 if self.stopped.load(Ordering::SeqCst) {
                     return;
                 }
@@ -231,26 +233,6 @@ impl Group {
     fn want(&self, queued: usize) {
         self.wanted.store(queued, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-    }
-
-    /// Sleeps until those of the last group are back, or a sync's time is over: then they are somewhere else.
-    fn gather_asleep(&self, work: &impl Lead) {
-        // One in ten may be late.
-        let wanted = (self.active.load(Ordering::Relaxed) * 9).div_ceil(10);
-        if wanted <= 1 {
-            return;
-        }
-        self.want(wanted);
-        let longest = self.took.load(Ordering::Relaxed).min(GATHERING_ASLEEP_MAX);
-        let until = self.now() + longest;
-        while work.queued() < wanted && !self.stopped.load(Ordering::SeqCst) {
-            let now = self.now();
-            if now >= until {
-                self.active.store(work.queued(), Ordering::Relaxed);
-                return;
-            }
-            thread::park_timeout(Duration::from_nanos(until - now));
-        }
     }
 
     /// Waits until a slot is decided; leads where nobody does.
@@ -294,7 +276,8 @@ impl Group {
         let _ended = Ended { group: self, work };
         let groups = if self.is_crowded() || !work.syncs() { GROUPS_LED } else { 1 };
         for _ in 0..groups {
-            self.gather(work);
+            let longest = self.took.load(Ordering::Relaxed) / GATHERING_PART;
+            self.gather(work, longest.min(GATHERING_MAX));
             if self.lead_once(work) == 0 {
                 break;
             }
@@ -312,10 +295,9 @@ impl Group {
         behind
     }
 
-    /// Waits for those who are on their way, where a sync costs more than the waiting.
-    fn gather(&self, work: &impl Lead) {
+    /// Waits for those who are on their way for so many nanoseconds, where a sync costs more than the waiting.
+    fn gather(&self, work: &impl Lead, longest: u64) {
         let expected = self.active.load(Ordering::Relaxed);
-        let longest = (self.took.load(Ordering::Relaxed) / GATHERING_PART).min(GATHERING_MAX);
         // One in ten may be late.
         if !work.syncs() || work.queued() * 10 >= expected * 9 || self.is_crowded() {
             return;
