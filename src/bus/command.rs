@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::model::{Direction, NodeId, Properties, Value};
-use crate::transfer::{ExportSource, FileFormat, ImportOptions};
+use crate::transfer::{ExportSource, FileFormat, GraphFormat, GraphSource, ImportOptions};
 
 use super::copy::CopyFormat;
 use super::event::{CursorId, RequestId};
@@ -207,6 +207,17 @@ pub enum Command {
         /// How; from the file's extension when absent.
         format: Option<FileFormat>,
     },
+    /// Writes nodes with the edges between them to a file. Answers `Progress` now and then.
+    ExportGraph {
+        /// Which.
+        source: GraphSource,
+        /// Where to. An existing file is replaced only once the new one is whole.
+        file: PathBuf,
+        /// How.
+        format: GraphFormat,
+        /// Replace a file that exists; otherwise that is `Conflict`.
+        replace: bool,
+    },
     /// Loads the built-in example graph: this program's own dependencies.
     LoadDemo,
     /// Opens a transaction: until `Commit` or `Rollback` the session's statements and commands read
@@ -303,7 +314,7 @@ impl Command {
             Command::DeleteRecord { edge_only: false, .. } => "delete",
             Command::DeleteRecord { edge_only: true, .. } => "unlink",
             Command::Import(_) => "import",
-            Command::Export { .. } => "export",
+            Command::Export { .. } | Command::ExportGraph { .. } => "export",
             Command::LoadDemo => "demo",
             Command::Begin { .. } => "begin",
             Command::Commit => "commit",

@@ -1,12 +1,17 @@
 //! Files in and out: import, export, the example graph.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::engine::{Database, StatementResult};
-use crate::model::{CancelToken, Error, Result, TypeDef};
+use uuid::Uuid;
+
+use crate::columnar::{property_type_of, value_at};
+use crate::engine::{Database, Session, StatementResult};
+use crate::model::{CancelToken, Error, PropertyType, Result, TypeDef, Value};
 use crate::transfer::{
-    self, ExportSource, ExportWriter, FileFormat, ImportOptions, ImportPhase, ImportTarget,
+    self, ExportSource, ExportWriter, FileFormat, GraphFormat, GraphSource, ImportOptions, ImportPhase,
+    ImportTarget,
 };
 
 use super::server::{Connection, Reply, Running};
@@ -105,6 +110,78 @@ pub(super) async fn export(
     let note = writer.note();
     let rows = connection.shared.executor.run_blocking(move || writer.finish()).await?;
     Ok(Summary { verb: "EXPORT".to_owned(), rows, truncated: false, note })
+}
+
+pub(super) async fn export_graph(
+    connection: &Connection,
+    source: GraphSource,
+    (file, format, replace): (PathBuf, GraphFormat, bool),
+    reply: &Reply,
+    running: &Running,
+) -> Result<Summary> {
+    if !replace && file.exists() {
+        return Err(Error::conflict(format!("{} exists", file.display())));
+    }
+    let started = Instant::now();
+    let session = connection.session()?;
+    let source = match source {
+        GraphSource::Sql(sql) => GraphSource::Records(ids_of(&session, &sql, running).await?),
+        source => source,
+    };
+    let (view, cancel, reply) = (session.view(), running.cancel.clone(), reply.clone());
+    let work = move || {
+        let mut told = started;
+        let mut tell = |at: transfer::GraphProgress| {
+            if told.elapsed() >= REPORT_INTERVAL {
+                told = Instant::now();
+                reply.offer(EventBody::Progress(Progress {
+                    what: format!("export {}", file.display()),
+                    done: at.records,
+                    unit: "nodes and edges".to_owned(),
+                    fraction: at.fraction,
+                    elapsed: started.elapsed(),
+                }));
+            }
+        };
+        transfer::export_graph(&view, &source, (&file, format), &mut tell, &cancel)
+    };
+    let exported = connection.shared.executor.run_blocking(work).await?;
+    let mut note = format!("{} nodes, {} edges", exported.nodes, exported.edges);
+    exported.note.iter().for_each(|more| note.push_str(&format!("; {more}")));
+    let rows = exported.nodes + exported.edges;
+    Ok(Summary { verb: "EXPORT".to_owned(), rows, truncated: false, note: Some(note) })
+}
+
+/// The ids that a query gives, in columns of ids and of lists of them.
+async fn ids_of(session: &Session, sql: &str, running: &Running) -> Result<Vec<Uuid>> {
+    let StatementResult::Rows(mut rows) = session.run(sql, &[], &running.cancel).await? else {
+        return Err(Error::bad_input("only a statement that gives rows can be exported"));
+    };
+    let mut ids = BTreeSet::new();
+    while let Some(batch) = running.until_stopped(async { rows.next().await.transpose() }).await? {
+        for (array, field) in batch.columns().iter().zip(batch.schema_ref().fields()) {
+            for row in 0..batch.num_rows() {
+                collect_ids(&value_at(array, field, row), &mut ids);
+            }
+        }
+    }
+    if ids.is_empty() && rows.schema().fields().iter().all(|f| !may_hold_ids(property_type_of(f))) {
+        return Err(Error::bad_input("the query gives no ids: a graph is made of nodes and edges")
+            .with_hint("select _id, of nodes or of edges"));
+    }
+    Ok(ids.into_iter().collect())
+}
+
+fn may_hold_ids(property_type: PropertyType) -> bool {
+    matches!(property_type, PropertyType::Uuid | PropertyType::Json)
+}
+
+fn collect_ids(value: &Value, ids: &mut BTreeSet<Uuid>) {
+    match value {
+        Value::Uuid(id) => drop(ids.insert(*id)),
+        Value::Array(items) => items.iter().for_each(|item| collect_ids(item, ids)),
+        _ => {}
+    }
 }
 
 fn quoted(name: &str) -> String {

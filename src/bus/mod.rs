@@ -43,7 +43,8 @@ pub use crate::query::{
 };
 pub use crate::storage::{Fault, Finding, panic_is_contained};
 pub use crate::transfer::{
-    EndLookup, ExportColumn, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, RowEncoder,
+    EndLookup, ExportColumn, ExportSource, FileFormat, GraphFormat, GraphSource, ImportOptions, ImportTarget,
+    OnError, RowEncoder,
 };
 pub use client::{Client, Events};
 pub use command::{

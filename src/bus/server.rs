@@ -319,6 +319,9 @@ impl Connection {
             Command::Export { source, file, format } => {
                 Ok(files::export(self, source, file, format, reply, running).await?)
             }
+            Command::ExportGraph { source, file, format, replace } => {
+                Ok(files::export_graph(self, source, (file, format, replace), reply, running).await?)
+            }
             command @ (Command::WalList { .. } | Command::WalTail { .. } | Command::WalVerify { .. }) => {
                 let (reply, cancel) = (reply.clone(), running.cancel.clone());
                 let work = move || logs::perform(command, &reply, &cancel);

@@ -102,6 +102,12 @@ pub enum Format {
     Arrow,
     /// A Parquet file
     Parquet,
+    /// Graphviz, to draw a graph
+    Dot,
+    /// GraphML, for a graph
+    Graphml,
+    /// JSON Graph Format, for a graph
+    Jgf,
 }
 
 /// When colours are used.
@@ -231,9 +237,9 @@ pub enum Subcommands {
     },
     Import(ImportArguments),
     Export {
-        /// A type's name, or SQL
+        /// A type's name, or SQL; for a graph also `graph`, which is everything
         what: String,
-        /// The file; its extension says the format
+        /// The file; its extension says the format. - is standard output, for a graph
         file: PathBuf,
     },
     Demo,

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::bus::{
-    Command, EndLookup, EventBody, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError, Progress,
+    Command, EndLookup, EventBody, ExportSource, FileFormat, GraphFormat, ImportOptions, ImportTarget,
+    OnError, Progress,
 };
 use crate::model::{Error, Place, escape_control};
 
 use super::args::{Format, ImportArguments, OnErrorArgument};
+use super::graph_files;
 use super::io::{Io, Outcome, Settings, Stop};
 use super::session::{Session, show_duration, what_was_done};
 
@@ -167,6 +169,12 @@ fn file_format(format: Format) -> Outcome<FileFormat> {
         Format::Jsonl => FileFormat::Jsonl,
         Format::Arrow => FileFormat::Arrow,
         Format::Parquet => FileFormat::Parquet,
+        Format::Dot | Format::Graphml | Format::Jgf => {
+            let error = Error::bad_input("that format is for graphs, and is written only");
+            return Err(Stop::usage(
+                error.with_hint("give --format csv, tsv, json, jsonl, parquet or arrow"),
+            ));
+        }
         Format::Table | Format::Markdown | Format::Vertical => {
             let error = Error::bad_input("that format is for people, not for files");
             return Err(Stop::usage(
@@ -176,14 +184,22 @@ fn file_format(format: Format) -> Outcome<FileFormat> {
     })
 }
 
+/// A type's name has no blank in it unless it stands in quotes; SQL always has one.
+pub fn is_sql(what: &str) -> bool {
+    what.trim().contains(char::is_whitespace)
+}
+
 /// `export WHAT FILE`
 pub fn export(session: &mut Session<'_>, what: &str, file: PathBuf, format: Option<Format>) -> Outcome {
+    let graph = format.map_or_else(|| GraphFormat::of_path(&file), graph_files::graph_format);
+    if let Some(graph) = graph {
+        return graph_files::export(session, what.trim(), file, graph);
+    }
     let format = format.map(file_format).transpose()?;
     if format.is_none() {
         FileFormat::of_path(&file).map_err(Stop::usage)?;
     }
-    // A type's name has no blank in it unless it stands in quotes; SQL always has one.
-    let source = if what.trim().contains(char::is_whitespace) {
+    let source = if is_sql(what) {
         ExportSource::Sql(what.to_owned())
     } else {
         ExportSource::Type(what.trim().to_owned())

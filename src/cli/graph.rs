@@ -1,11 +1,12 @@
 //! Subcommands about the graph: neighbours, traversal, paths.
 
-use crate::bus::{Command, EventBody, GraphNode, PathFound, RecordBody};
+use crate::bus::{Command, EventBody, GraphNode, GraphSource, PathFound, RecordBody, ResultColumn};
 use crate::model::{Direction, Error, NodeId, PropertyType, Value};
 
 use super::args::Follow;
 use super::commands::{column, integer, print};
 use super::find::node_id;
+use super::graph_files::{graph_format, print_graph};
 use super::io::Outcome;
 use super::session::Session;
 
@@ -61,11 +62,27 @@ pub fn neighbors(session: &mut Session<'_>, id: &str, follow: &Follow) -> Outcom
     ];
     if rows.len() as u64 > limit {
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        print(session, columns, rows)?;
+        show(session, Some(node), columns, rows)?;
         session.io.note(&format!("more rows were left out: --limit {limit}"));
         return Ok(());
     }
-    print(session, columns, rows)
+    show(session, Some(node), columns, rows)
+}
+
+/// Prints what was found: as rows, or in a format for graphs the nodes and edges whose ids are in them.
+fn show(
+    session: &mut Session<'_>,
+    middle: Option<NodeId>,
+    columns: Vec<ResultColumn>,
+    rows: Vec<Vec<Value>>,
+) -> Outcome {
+    let Some(format) = graph_format(session.settings.format) else { return print(session, columns, rows) };
+    let found = rows.iter().flatten().filter_map(|cell| match cell {
+        Value::Uuid(id) => Some(*id),
+        _ => None,
+    });
+    let ids = middle.map(|node| node.0).into_iter().chain(found).collect();
+    print_graph(session, GraphSource::Records(ids), format)
 }
 
 fn edge_page(
@@ -132,7 +149,7 @@ pub fn traverse(session: &mut Session<'_>, id: &str, depth: u32, follow: &Follow
         column("id", PropertyType::Uuid),
         column("label", PropertyType::String),
     ];
-    print(session, columns, rows)?;
+    show(session, Some(node), columns, rows)?;
     notes.iter().for_each(|note| session.io.note(note));
     Ok(())
 }
@@ -173,7 +190,7 @@ pub fn path(session: &mut Session<'_>, from: &str, to: &str, follow: &Follow) ->
         column("edge_type", PropertyType::String),
         column("edge_id", PropertyType::Uuid),
     ];
-    print(session, columns, rows)?;
+    show(session, None, columns, rows)?;
     session.io.note(&note);
     Ok(())
 }

@@ -18,6 +18,7 @@ mod completions;
 mod data;
 mod find;
 mod graph;
+mod graph_files;
 mod io;
 mod output;
 mod program;

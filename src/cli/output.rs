@@ -68,6 +68,7 @@ impl ResultPrinter {
                 ));
             }
             Format::Parquet => columnar(FileFormat::Parquet)?,
+            Format::Dot | Format::Graphml | Format::Jgf => return Err(no_graph()),
         };
         io.binary_results += u64::from(matches!(style, Style::Columnar { .. }));
         if matches!(style, Style::Markdown) {
@@ -209,8 +210,14 @@ pub fn check_format(format: Format, io: &Io<'_>) -> Outcome {
     Ok(())
 }
 
+/// Rows were asked for in a format for graphs.
+fn no_graph() -> Stop {
+    let error = Error::bad_input("dot, graphml and jgf are formats for graphs, not for rows");
+    Stop::usage(error.with_hint("use them with export, view --as graph, neighbors, traverse and path"))
+}
+
 /// Hands over encoded text; on a terminal control characters become escapes.
-fn write_encoded(buffer: &mut Vec<u8>, io: &mut Io<'_>) -> Outcome {
+pub fn write_encoded(buffer: &mut Vec<u8>, io: &mut Io<'_>) -> Outcome {
     let written = if io.out_is_terminal {
         let text = String::from_utf8_lossy(buffer);
         let mut safe = String::with_capacity(text.len());

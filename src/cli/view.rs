@@ -1,12 +1,13 @@
 //! `view TYPE --as table|graph|kv`: the same rows as a table, as edges between nodes, or as keys with
 //! their values.
 
-use crate::bus::{CatalogInfo, Command, Delivery, EventBody, TypeInfo};
+use crate::bus::{CatalogInfo, Command, Delivery, EventBody, GraphSource, TypeInfo};
 use crate::model::{Error, PropertyType, Value};
 
 use super::args::Form;
 use super::commands::column;
 use super::find::{catalog, quoted, type_named};
+use super::graph_files::{graph_format, print_graph};
 use super::io::Outcome;
 use super::output::ResultPrinter;
 use super::session::Session;
@@ -26,6 +27,9 @@ pub fn view(session: &mut Session<'_>, name: &str, form: Form) -> Outcome {
         return session.run_sql(&format!("SELECT * FROM {}", quoted(name)), &[], 0);
     }
     let found = type_named(&catalog, name)?;
+    if let (Form::Graph, Some(format)) = (form, graph_format(session.settings.format)) {
+        return print_graph(session, GraphSource::Type(name.to_owned()), format);
+    }
     match form {
         Form::Table => session.run_sql(&table(found), &[], 0),
         Form::Kv => key_value(session, found),

@@ -36,13 +36,15 @@ pub fn describe(view: &View, row: RowId) -> Result<Described> {
 }
 
 /// Describes many nodes: what is the same for a type is looked up once.
-pub(super) struct Describer<'v> {
+pub struct Describer<'v> {
     view: &'v View,
     types: HashMap<TypeId, (String, Vec<PropertyId>)>,
 }
 
 impl<'v> Describer<'v> {
-    pub(super) fn new(view: &'v View) -> Self {
+    /// One for the nodes of a view.
+    #[must_use]
+    pub fn new(view: &'v View) -> Self {
         Describer { view, types: HashMap::new() }
     }
 
@@ -56,6 +58,14 @@ impl<'v> Describer<'v> {
             Ok(())
         })?;
         described.ok_or_else(|| dangling(row))
+    }
+
+    /// What the node of a record is called.
+    ///
+    /// # Errors
+    /// `Corrupt` for a record of no type.
+    pub fn label(&mut self, row: RowId, record: &RecordView<'_>) -> Result<String> {
+        label(record, &self.type_of(row)?.1)
     }
 
     pub(super) fn nodes(&mut self, rows: impl IntoIterator<Item = RowId>) -> Result<Vec<Described>> {

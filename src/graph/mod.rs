@@ -18,7 +18,7 @@ mod path;
 mod traverse;
 
 pub use count::Tree;
-pub use describe::{Described, describe};
+pub use describe::{Described, Describer, describe};
 pub use edges::{EdgeGroup, EdgeItem, EdgePage, Neighbour, edge_groups, edge_page, neighbours};
 pub use filter::EdgeFilter;
 pub use neighbourhood::{Neighbourhood, Stub, neighbourhood};

@@ -1,29 +1,24 @@
 //! Rows into a file that appears whole or not at all.
 //!
-//! The rows go to a temporary file beside the target, which is synced and renamed at the end; a
-//! writer that is dropped before removes it.
+//! A writer that is dropped before its end leaves nothing behind.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use crate::columnar::{property_type_of, value_at};
-use crate::model::{Error, PropertyType, Result, Value};
+use crate::model::{PropertyType, Result, Value};
 
 use super::columnar_out::ColumnarEncoder;
 use super::encode::{ExportColumn, RowEncoder};
 use super::options::FileFormat;
-
-const BUFFER_BYTES: usize = 256 << 10;
+use super::whole_file::{BUFFER_BYTES, Output, WholeFile};
 
 /// Writes rows to a file; compressed when its name ends with `.gz` or `.zst`.
 pub struct ExportWriter {
-    target: PathBuf,
-    temporary: PathBuf,
-    body: Option<Body>,
+    body: Body,
+    file: WholeFile,
     /// Columns whose values are text in the file, though they are not.
     text_columns: Vec<String>,
 }
@@ -40,59 +35,6 @@ struct RowFile {
     buffer: Vec<u8>,
 }
 
-enum Output {
-    Plain(BufWriter<File>),
-    Gzip(flate2::write::GzEncoder<BufWriter<File>>),
-    Zstd(zstd::stream::write::Encoder<'static, BufWriter<File>>),
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match self {
-            Output::Plain(out) => out.write(bytes),
-            Output::Gzip(out) => out.write(bytes),
-            Output::Zstd(out) => out.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        match self {
-            Output::Plain(out) => out.flush(),
-            Output::Gzip(out) => out.flush(),
-            Output::Zstd(out) => out.flush(),
-        }
-    }
-}
-
-impl Output {
-    fn create(target: &Path, temporary: &Path) -> Result<Self> {
-        let created =
-            File::create(temporary).map_err(|e| Error::io(format!("write {}", target.display()), &e))?;
-        let buffered = BufWriter::with_capacity(BUFFER_BYTES, created);
-        Ok(match target.extension().and_then(|e| e.to_str()) {
-            Some("gz") => {
-                Output::Gzip(flate2::write::GzEncoder::new(buffered, flate2::Compression::default()))
-            }
-            Some("zst") => {
-                let encoder = zstd::stream::write::Encoder::new(buffered, 0)
-                    .map_err(|e| Error::io(format!("compress {}", target.display()), &e))?;
-                Output::Zstd(encoder)
-            }
-            _ => Output::Plain(buffered),
-        })
-    }
-
-    fn finish(self) -> std::io::Result<()> {
-        let buffered = match self {
-            Output::Plain(out) => out,
-            Output::Gzip(out) => out.finish()?,
-            Output::Zstd(out) => out.finish()?,
-        };
-        let file = buffered.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        file.sync_all()
-    }
-}
-
 impl ExportWriter {
     /// Opens a temporary file beside `file` and writes the header. The format is the extension's
     /// when `format` is absent.
@@ -105,32 +47,20 @@ impl ExportWriter {
             Some(format) => format,
             None => FileFormat::of_path(file)?,
         };
-        let name = file
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .ok_or_else(|| Error::bad_input(format!("{} does not name a file", file.display())))?;
-        if file.is_dir() {
-            return Err(Error::bad_input(format!("{} is a folder", file.display())));
+        let (file, output) = WholeFile::create(file)?;
+        if format.is_columnar() {
+            let body = Body::Columns(ColumnarEncoder::new(format, false, schema, output)?);
+            return Ok(Self { body, file, text_columns: Vec::new() });
         }
-        let temporary = file.with_file_name(format!(".{name}.{}.part", std::process::id()));
-        let output = Output::create(file, &temporary)?;
-        let mut writer = Self { target: file.to_owned(), temporary, body: None, text_columns: Vec::new() };
-        writer.body = Some(if format.is_columnar() {
-            Body::Columns(ColumnarEncoder::new(format, false, schema, output)?)
-        } else {
-            let columns: Vec<ExportColumn> = (schema.fields().iter())
-                .map(|f| ExportColumn { name: f.name().clone(), property_type: property_type_of(f) })
-                .collect();
-            if matches!(format, FileFormat::Json | FileFormat::Jsonl) {
-                let lost = columns.iter().filter(|c| is_text_in_json(c.property_type));
-                writer.text_columns = lost.map(|c| c.name.clone()).collect();
-            }
-            let encoder = RowEncoder::new(format, columns);
-            let mut buffer = Vec::with_capacity(BUFFER_BYTES);
-            encoder.start(&mut buffer, true);
-            Body::Rows(Box::new(RowFile { output, encoder, buffer }))
-        });
-        Ok(writer)
+        let columns: Vec<ExportColumn> = (schema.fields().iter())
+            .map(|f| ExportColumn { name: f.name().clone(), property_type: property_type_of(f) })
+            .collect();
+        let lost = columns.iter().filter(|c| format.is_json() && is_text_in_json(c.property_type));
+        let text_columns = lost.map(|c| c.name.clone()).collect();
+        let encoder = RowEncoder::new(format, columns);
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES);
+        encoder.start(&mut buffer, true);
+        Ok(Self { body: Body::Rows(Box::new(RowFile { output, encoder, buffer })), file, text_columns })
     }
 
     /// Writes the rows of a batch.
@@ -139,9 +69,8 @@ impl ExportWriter {
     /// `Io`, `OutOfSpace`: the writer is of no more use.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let rows = match &mut self.body {
-            Some(Body::Columns(encoder)) => return encoder.write(batch),
-            Some(Body::Rows(rows)) => rows,
-            None => return Err(Error::internal("the export has ended")),
+            Body::Columns(encoder) => return encoder.write(batch),
+            Body::Rows(rows) => rows,
         };
         let mut cells: Vec<Value> = Vec::with_capacity(batch.num_columns());
         for row in 0..batch.num_rows() {
@@ -150,7 +79,7 @@ impl ExportWriter {
             cells.extend(columns.map(|(array, field)| value_at(array, field, row)));
             rows.encoder.row(&mut rows.buffer, &cells);
             if rows.buffer.len() >= BUFFER_BYTES {
-                rows.drain(&self.target)?;
+                self.file.drain(&mut rows.output, &mut rows.buffer)?;
             }
         }
         Ok(())
@@ -169,44 +98,20 @@ impl ExportWriter {
     ///
     /// # Errors
     /// `Io`, `OutOfSpace`: the target is as it was before.
-    pub fn finish(mut self) -> Result<u64> {
-        let failed = |e: &std::io::Error| Error::io(format!("write {}", self.target.display()), e);
-        let (output, rows) = match self.body.take() {
-            Some(Body::Columns(encoder)) => {
+    pub fn finish(self) -> Result<u64> {
+        let (output, rows) = match self.body {
+            Body::Columns(encoder) => {
                 let rows = encoder.rows();
                 (encoder.finish()?, rows)
             }
-            Some(Body::Rows(mut file)) => {
-                file.encoder.finish(&mut file.buffer);
-                file.drain(&self.target)?;
-                (file.output, file.encoder.rows())
+            Body::Rows(mut rows) => {
+                rows.encoder.finish(&mut rows.buffer);
+                self.file.drain(&mut rows.output, &mut rows.buffer)?;
+                (rows.output, rows.encoder.rows())
             }
-            None => return Err(Error::internal("the export has ended")),
         };
-        output.finish().map_err(|e| failed(&e))?;
-        std::fs::rename(&self.temporary, &self.target).map_err(|e| failed(&e))?;
-        let folder = self.target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // A folder that cannot be opened or synced (some file systems) has the name all the same.
-        if let Ok(folder) = File::open(folder) {
-            let _ = folder.sync_all();
-        }
+        self.file.finish(output)?;
         Ok(rows)
-    }
-}
-
-impl RowFile {
-    fn drain(&mut self, target: &Path) -> Result<()> {
-        let written = self.output.write_all(&self.buffer);
-        self.buffer.clear();
-        written.map_err(|e| Error::io(format!("write {}", target.display()), &e))
-    }
-}
-
-impl Drop for ExportWriter {
-    fn drop(&mut self) {
-        drop(self.body.take());
-        // After the rename it is gone already.
-        let _ = std::fs::remove_file(&self.temporary);
     }
 }
 

@@ -4,6 +4,7 @@
 //!  file ─▶ source (gz, zst) ─▶ delimited | json | columnar_in ─▶ rows ─▶ infer (first pass, whole file)
 //!                                                                   └──▶ import (second pass) ─▶ storage::Transaction
 //!  batches ─▶ encode (csv, tsv, json, jsonl) | columnar_out (parquet, arrow) ─▶ temporary file ─▶ fsync ─▶ rename
+//!  View ─▶ graph_export (which nodes and edges) ─▶ graph_encode (dot, graphml, jgf) ───────┘
 //! ```
 //!
 //! CSV is lossless both ways: NULL is an empty unquoted field and the empty string is `""`; text that
@@ -21,6 +22,8 @@ mod demo;
 mod encode;
 mod ends;
 mod export;
+mod graph_encode;
+mod graph_export;
 mod import;
 mod infer;
 mod json;
@@ -28,10 +31,14 @@ mod options;
 mod reject;
 mod rows;
 mod source;
+mod whole_file;
 
 pub use columnar_out::ColumnarEncoder;
 pub use demo::{DemoCounts, load_demo};
 pub use encode::{ExportColumn, RowEncoder};
 pub use export::ExportWriter;
+pub use graph_export::{ExportedGraph, GraphProgress, export_graph};
 pub use import::{ImportPhase, ImportProgress, ImportReport, import};
-pub use options::{EndLookup, ExportSource, FileFormat, ImportOptions, ImportTarget, OnError};
+pub use options::{
+    EndLookup, ExportSource, FileFormat, GraphFormat, GraphSource, ImportOptions, ImportTarget, OnError,
+};

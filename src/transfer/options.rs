@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::model::{Error, Result};
 
@@ -101,10 +102,7 @@ impl FileFormat {
     /// # Errors
     /// `BadInput` for an extension that names none.
     pub fn of_path(path: &Path) -> Result<Self> {
-        let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-        let extension = name.rsplit_once('.').map_or("", |(_, e)| e);
-        Self::parse(extension).map_err(|_| {
+        Self::parse(&extension(path)).map_err(|_| {
             Error::bad_input(format!("{}: the extension does not name a format", path.display()))
                 .with_hint("give --format csv, tsv, json, jsonl, parquet or arrow")
         })
@@ -127,11 +125,67 @@ impl FileFormat {
         }
     }
 
+    /// Whether its values are JSON.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        matches!(self, FileFormat::Json | FileFormat::Jsonl)
+    }
+
     /// Whether its columns have types of their own.
     #[must_use]
     pub fn is_columnar(self) -> bool {
         matches!(self, FileFormat::Parquet | FileFormat::Arrow)
     }
+}
+
+/// The extension of a file in small letters, the one before `.gz` or `.zst` if there is one.
+fn extension(path: &Path) -> String {
+    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    name.rsplit_once('.').map_or_else(String::new, |(_, extension)| extension.to_owned())
+}
+
+/// A file format for nodes with the edges between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphFormat {
+    /// Graphviz's language, to draw a graph: types and labels, no properties.
+    Dot,
+    /// GraphML, with all properties.
+    Graphml,
+    /// JSON Graph Format, version 2, with all properties.
+    Jgf,
+}
+
+impl GraphFormat {
+    /// All of them.
+    pub const ALL: [GraphFormat; 3] = [GraphFormat::Dot, GraphFormat::Graphml, GraphFormat::Jgf];
+
+    /// The format an extension names, behind `.gz` or `.zst` if there is one; `None` for an extension of none.
+    #[must_use]
+    pub fn of_path(path: &Path) -> Option<Self> {
+        match extension(path).as_str() {
+            "dot" | "gv" => Some(GraphFormat::Dot),
+            "graphml" => Some(GraphFormat::Graphml),
+            "jgf" => Some(GraphFormat::Jgf),
+            _ => None,
+        }
+    }
+}
+
+/// The nodes and edges that are exported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GraphSource {
+    /// Everything.
+    Whole,
+    /// The nodes of a type with the edges among them, or the edges of a type with the nodes at their ends.
+    Type(String),
+    /// The nodes and edges whose ids a query gives. Edges have their ends with them; where it gives no edge, all
+    /// among its nodes come along.
+    Sql(String),
+    /// The nodes and edges of these ids, as for a query.
+    Records(Vec<Uuid>),
 }
 
 /// What happens to a row that is wrong.
@@ -178,6 +232,9 @@ mod tests {
         assert_eq!(of("x.JSONL.zst").unwrap(), FileFormat::Jsonl);
         assert_eq!(of("x.parquet").unwrap(), FileFormat::Parquet);
         assert_eq!(of("x.arrow").unwrap(), FileFormat::Arrow);
+        assert_eq!(GraphFormat::of_path(Path::new("a.b/x.GV.gz")), Some(GraphFormat::Dot));
+        assert_eq!(GraphFormat::of_path(Path::new("x.graphml")), Some(GraphFormat::Graphml));
+        assert_eq!(GraphFormat::of_path(Path::new("dot")), None);
         assert_eq!(of("x").unwrap_err().kind(), crate::model::ErrorKind::BadInput);
     }
 }

@@ -5,6 +5,7 @@ use crate::model::{Error, ErrorKind, Place};
 
 use super::admin;
 use super::app::{App, Database, Level, Purpose, RunKind, Tab, Ticket};
+use super::export;
 use super::grid::{self, Grid};
 use super::layout::Pane;
 use super::lookup;
@@ -125,7 +126,7 @@ fn take(app: &mut App, ticket: Ticket, purpose: &Purpose, body: EventBody) {
         (Purpose::Find { result }, body) => grid::answers::find(app, *result, body),
         (Purpose::Copy { what }, body) => grid::answers::copy(app, what, body),
         (Purpose::Chore(chore), body) => upkeep::answer(app, *chore, body),
-        (Purpose::Export, body) => grid::answers::export(app, body),
+        (Purpose::Export, body) => export::answer(app, body),
         (Purpose::Apply { result }, body) => grid::answers::apply(app, *result, body),
         (Purpose::Indexes, EventBody::Indexes(indexes)) => {
             for overlay in &mut app.overlays {

@@ -21,6 +21,7 @@ mod admin;
 mod answers;
 mod app;
 mod commands;
+mod export;
 mod grid;
 mod input;
 mod inspector;

@@ -12,6 +12,7 @@ use super::answers;
 use super::app::{App, Effect, Event, Level, RunKind, Tab};
 use super::commands;
 use super::editor::EditorOutcome;
+use super::export;
 use super::grid::actions;
 use super::keymap::{Found, Key};
 use super::layout::{Pane, inner};
@@ -275,7 +276,7 @@ fn question_key(app: &mut App, event: KeyEvent) {
             match consent {
                 Some(Consent::Create) => app.open(true),
                 Some(Consent::Quit) => app.outbox.push(Effect::Quit),
-                Some(Consent::Replace) => actions::replace_file(app),
+                Some(Consent::Replace) => export::replace_file(app),
                 None => {}
             }
         }

@@ -11,6 +11,7 @@ mod differential;
 mod faults;
 mod formats;
 mod formats_out;
+mod graph_files;
 mod graph_functions;
 mod held;
 mod hostile;

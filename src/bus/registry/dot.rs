@@ -30,7 +30,7 @@ pub const DOT: &[CommandSpec] = &[
         "FILE... [--type T ...]",
         "read files into a type, with the options of aresadb import",
     ),
-    dot(".export", &[], "TYPE|SQL FILE", "write a type or a query's result to a file"),
+    dot(".export", &[], "TYPE|SQL|graph FILE", "write a type, a query's result, or a graph to a file"),
     dot(".stats", &[], "", "sizes, counts, cache and storage figures"),
     dot(".explain", &[], "SQL", "show how a statement is run"),
     dot(".exit", &[".quit"], "", "leave (also Ctrl-D)"),

@@ -87,7 +87,7 @@ pub const SCREEN: &[CommandSpec] = &[
         "[FORMAT [row|marked|all]]",
         "copy as CSV, TSV, JSON, INSERT or Markdown",
     ),
-    command("data", "export", &[], "[FILE]", "write the rows as they are shown to a file"),
+    command("data", "export", &[], "[FILE]", "write the rows, or the graph, as shown to a file"),
     command("data", "select", &["mark-row"], "", "mark the row, or take its mark away"),
     command("data", "next-row", &[], "", "show the next row"),
     command("data", "previous-row", &[], "", "show the row before"),
@@ -252,6 +252,7 @@ pub const KEYS: &[KeyBinding] = &[
     key("messages", "[", "previous-tab"),
     // The graph.
     key("graph", "Enter", "recentre"),
+    key("graph", "X", "export"),
     key("graph", "Backspace", "back"),
     key("graph", "h", "left"),
     key("graph", "j", "down"),

@@ -66,7 +66,7 @@ pub const SHELL: &[CommandSpec] = &[
         "FILE... [--type T | --edge E --from T.PROP=COLUMN --to T.PROP=COLUMN] [--format F] [--batch N] [--atomic] [--on-error stop|skip] [--key PROP]",
         "read files into a node type or an edge type",
     ),
-    command("data", "export", "TYPE|SQL FILE", "write a type or a query's result to a file"),
+    command("data", "export", "TYPE|SQL|graph FILE", "write a type, a query's result, or a graph to a file"),
     command("data", "demo", "", "load the example graph: this program's own dependencies"),
     command(
         "log",

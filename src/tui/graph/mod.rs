@@ -26,6 +26,7 @@ use std::cell::Cell;
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
+use uuid::Uuid;
 
 use crate::bus::{GraphNode, Neighbourhood, PathFound};
 use crate::model::{Direction, NodeId};
@@ -314,6 +315,23 @@ impl GraphPane {
             Item::Node(node) => self.shown.as_ref()?.around.nodes.get(node),
             Item::Stub(_) => None,
         }
+    }
+
+    /// What the node in the middle is called.
+    #[must_use]
+    pub fn title(&self) -> Option<&str> {
+        self.shown.as_ref()?.around.nodes.first().map(|node| node.label.as_str())
+    }
+
+    /// The ids of the nodes and edges that are shown, or of those of the path that is.
+    #[must_use]
+    pub fn drawn(&self) -> Vec<Uuid> {
+        let (nodes, edges) = match (&self.path, &self.shown) {
+            (Some(path), _) if path.open => (&path.found.nodes, &path.found.edges),
+            (_, Some(shown)) => (&shown.around.nodes, &shown.around.edges),
+            (_, None) => return Vec::new(),
+        };
+        nodes.iter().map(|node| node.id.0).chain(edges.iter().map(|edge| edge.id.0)).collect()
     }
 
     /// The tree of the present view.

@@ -1,14 +1,12 @@
 //! What keys do with the rows of a result: find, filter, sort, columns, copy, export.
 
-use std::path::PathBuf;
-
 use crate::bus::{Command, CopyFormat, CopyRequest, FindRequest, RowChoice};
-use crate::model::escape_control;
 
 use crate::tui::app::{App, Effect, Level, Purpose, Tab};
+use crate::tui::export;
 use crate::tui::input::{Input, InputKind};
 use crate::tui::layout::Pane;
-use crate::tui::overlay::{Consent, Entry, Overlay, Picker, Question};
+use crate::tui::overlay::{Entry, Overlay, Picker};
 use crate::tui::text;
 
 use super::shape::{Shape, like_cell, parse_filter};
@@ -16,7 +14,7 @@ use super::{Grid, edit};
 
 /// Longer text goes to a file: terminals drop longer clipboard sequences without a word.
 const CLIPBOARD_BYTES: u64 = 74_000;
-const NO_ROWS: &str = "there are no rows yet: run a statement, or browse a type";
+pub(in crate::tui) const NO_ROWS: &str = "there are no rows yet: run a statement, or browse a type";
 
 /// Does a command of the rows; false when the name is none.
 pub(in crate::tui) fn command(app: &mut App, name: &str, argument: &str) -> bool {
@@ -74,8 +72,8 @@ pub(in crate::tui) fn command(app: &mut App, name: &str, argument: &str) -> bool
         }),
         "copy-as" if argument.is_empty() => copy_menu(app),
         "copy-as" => copy_as(app, argument),
-        "export" if argument.is_empty() => ask(app, InputKind::Export),
-        "export" => export(app, argument),
+        "export" if argument.is_empty() => export::ask(app),
+        "export" => export::to_file(app, argument),
         "edit-cell" => edit::edit_cell(app),
         "new-row" => edit::new_row(app),
         "delete-row" => edit::delete_row(app),
@@ -121,14 +119,8 @@ fn ask(app: &mut App, kind: InputKind) {
         InputKind::FilterColumns => {
             ("show columns", grid.column_filter.clone().unwrap_or_default(), "part of their names")
         }
-        InputKind::Export => {
-            let name: String =
-                grid.title.chars().filter(|c| c.is_alphanumeric() || "_-".contains(*c)).collect();
-            let name = if name.is_empty() { "result".to_owned() } else { name };
-            ("export to", format!("{name}.csv"), ".csv .tsv .json .jsonl .parquet .arrow, with .gz or .zst")
-        }
         InputKind::Find { .. } => ("find", String::new(), ""),
-        InputKind::Cell(_) | InputKind::FindInCell => return,
+        InputKind::Cell(_) | InputKind::FindInCell | InputKind::Export => return,
     };
     app.overlays.push(Overlay::Input(Input::new(kind, label, &text, note)));
 }
@@ -148,7 +140,7 @@ pub(in crate::tui) fn accept(app: &mut App) {
         InputKind::FilterRows => filter_rows(app, text),
         InputKind::FilterColumns => filter_columns(app, text),
         InputKind::Export if text.is_empty() => {}
-        InputKind::Export => export(app, text),
+        InputKind::Export => export::to_file(app, text),
         InputKind::FindInCell => {
             if let Some(Overlay::Cell(viewer)) = app.overlays.last_mut()
                 && !text.is_empty()
@@ -421,48 +413,11 @@ fn copy_as(app: &mut App, argument: &str) {
 }
 
 /// The columns on the screen in their order; none means all.
-fn shown_columns(grid: &Grid) -> Vec<u32> {
+pub(in crate::tui) fn shown_columns(grid: &Grid) -> Vec<u32> {
     if grid.columns.shown().len() == grid.columns.of.len() {
         return Vec::new();
     }
     grid.columns.shown().iter().filter_map(|c| u32::try_from(*c).ok()).collect()
-}
-
-fn export(app: &mut App, file: &str) {
-    let Some(grid) = app.results.active() else { return app.note(Level::Info, NO_ROWS) };
-    let request = Command::ExportRows {
-        cursor: grid.cursor(),
-        file: PathBuf::from(file),
-        format: None,
-        columns: shown_columns(grid),
-        replace: false,
-    };
-    app.note(Level::Info, &format!("writing {file} …: Ctrl-C stops"));
-    send_export(app, request);
-}
-
-fn send_export(app: &mut App, request: Command) {
-    app.export = Some(request.clone());
-    start(app, Purpose::Export, request);
-}
-
-/// Asks whether a file is to be replaced.
-pub(in crate::tui) fn ask_to_replace(app: &mut App, message: &str) {
-    app.overlays.push(Overlay::Question(Question {
-        title: "The file exists",
-        lines: vec![format!("{}: replace it?", escape_control(message))],
-        yes: "replace it",
-        no: "leave it",
-        consent: Some(Consent::Replace),
-        no_quits: false,
-    }));
-}
-
-/// Exports once more, over the file there is.
-pub(in crate::tui) fn replace_file(app: &mut App) {
-    if let Some(Command::ExportRows { cursor, file, format, columns, .. }) = app.export.take() {
-        send_export(app, Command::ExportRows { cursor, file, format, columns, replace: true });
-    }
 }
 
 /// Whether keys are for the rows of a result.

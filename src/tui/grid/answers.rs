@@ -7,8 +7,6 @@ use crate::tui::app::{App, Effect, Level, Purpose, RunKind};
 use crate::tui::overlay::Overlay;
 use crate::tui::{Ticket, text};
 
-use super::actions;
-
 /// Takes an event of a view that is being made.
 pub(in crate::tui) fn shape(app: &mut App, ticket: Ticket, result: CursorId, body: EventBody) {
     let Some(grid) = app.results.result_mut(result) else { return };
@@ -102,35 +100,8 @@ pub(in crate::tui) fn copy(app: &mut App, what: &str, body: EventBody) {
     }
 }
 
-/// Takes an event of an export.
-pub(in crate::tui) fn export(app: &mut App, body: EventBody) {
-    match body {
-        EventBody::Done { summary, elapsed } => {
-            app.progress = None;
-            let file = match app.export.take() {
-                Some(Command::ExportRows { file, .. }) => file.display().to_string(),
-                _ => String::new(),
-            };
-            let rate = (summary.rows as f64 / elapsed.as_secs_f64().max(0.000_001)) as u64;
-            let note = format!(
-                "{} rows are in {file} after {}, {} rows/s",
-                text::count(summary.rows),
-                text::span(elapsed),
-                text::count(rate)
-            );
-            app.message(Level::Ok, &note, &summary.note.iter().cloned().collect::<Vec<_>>());
-            app.note(Level::Ok, &note);
-        }
-        EventBody::Failed { error, .. } if error.kind() == ErrorKind::Conflict => {
-            app.progress = None;
-            actions::ask_to_replace(app, error.message());
-        }
-        EventBody::Failed { error, .. } => stopped(app, "the export", &error),
-        _ => {}
-    }
-}
-
-fn stopped(app: &mut App, what: &str, error: &Error) {
+/// Says that work was stopped, or failed.
+pub(in crate::tui) fn stopped(app: &mut App, what: &str, error: &Error) {
     app.progress = None;
     if error.kind() == ErrorKind::Cancelled {
         app.note(Level::Info, &format!("{what} is stopped"));

@@ -157,3 +157,26 @@ fn a_read_only_database_refuses_changes_and_says_so() {
     desk.press("F5");
     desk.shows("read-only");
 }
+
+#[test]
+fn the_graph_that_is_drawn_goes_to_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut real = demo((120, 40));
+    let desk = &mut real.desk;
+    write(desk, "SELECT * FROM package WHERE name = 'aresadb';");
+    desk.press("F5 Esc");
+    desk.shows("row 1 of 1");
+    desk.press("g n");
+    desk.shows("GRAPH");
+    desk.press("X Ctrl-U");
+    let file = folder.path().join("near.jgf.gz");
+    desk.type_text(&format!("{}\n", file.display()));
+    desk.shows("nodes and edges are in");
+    assert!(std::fs::metadata(&file).unwrap().len() > 100);
+    desk.press("X Ctrl-U");
+    desk.type_text(&format!("{}\n", file.display()));
+    desk.shows("The file exists");
+    desk.press("n X Ctrl-U");
+    desk.type_text("near.csv\n");
+    desk.shows("a graph goes to .dot");
+}
