@@ -15,6 +15,7 @@ mod filter;
 mod neighbourhood;
 mod network;
 mod path;
+pub mod pattern;
 mod traverse;
 
 pub use count::Tree;
@@ -22,7 +23,7 @@ pub use describe::{Described, Describer, describe};
 pub use edges::{EdgeGroup, EdgeItem, EdgePage, Neighbour, edge_groups, edge_page, neighbours};
 pub use filter::EdgeFilter;
 pub use neighbourhood::{Neighbourhood, Stub, neighbourhood};
-pub use network::{Both, Graphs, LiveEdges, Network};
+pub use network::{Both, Graphs, LiveEdges, Network, Steps};
 pub use path::{Path, shortest_path};
 pub use traverse::{Level, traverse};
 

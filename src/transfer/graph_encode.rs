@@ -3,7 +3,7 @@
 //! * DOT, Graphviz's language (<https://graphviz.org/doc/info/lang.html>): for drawing. A node has its label and its
 //!   type as its class, an edge the name of its type. Properties are left out: names such as `color` or `width` would
 //!   change the drawing.
-//! * GraphML (<http://graphml.graphdrafting.org/specification.html>): each property of each type is a declared key;
+//! * GraphML (<http://graphml.graphdrawing.org/specification.html>): each property of each type is a declared key;
 //!   `_type` is the type's name. What XML cannot hold (most control characters) is written as U+FFFD and counted.
 //! * JSON Graph Format 2 (<https://jsongraphformat.info>): `metadata` holds the type and the properties.
 
@@ -86,7 +86,7 @@ impl GraphEncoder {
     fn start_graphml<'t>(&mut self, out: &mut String, types: impl Iterator<Item = &'t TypeDef>) {
         out.push_str(concat!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
-            "<graphml xmlns=\"http://graphml.graphdrafting.org/xmlns\">\n"
+            "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n"
         ));
         for (key, of) in [("n", "node"), ("e", "edge")] {
             let _ = writeln!(

@@ -111,6 +111,9 @@ fn xml(text: &str) -> Vec<Tag> {
         tags.push((name.to_owned(), attributes, unescape(content)));
     }
     assert!(open.is_empty(), "{open:?} is not closed");
+    let (first, attributes, _) = &tags[0];
+    let namespace = attributes.get("xmlns").map(String::as_str);
+    assert_eq!((first.as_str(), namespace), ("graphml", Some("http://graphml.graphdrawing.org/xmlns")));
     tags
 }
 
