@@ -229,6 +229,9 @@ pub struct CatalogInfo {
     /// Views, by name.
     #[serde(default)]
     pub views: Vec<ViewInfo>,
+    /// Property graphs, by name.
+    #[serde(default)]
+    pub graphs: Vec<GraphInfo>,
     /// Raised by each change of the schema.
     pub version: u64,
 }
@@ -290,6 +293,30 @@ pub struct ViewInfo {
     pub columns: Vec<PropertyInfo>,
     /// The query it stands for.
     pub query: String,
+}
+
+/// A property graph as programs show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GraphInfo {
+    /// Its name.
+    pub name: String,
+    /// Its nodes, then its edges.
+    pub elements: Vec<GraphElementInfo>,
+    /// The statement that makes it.
+    pub definition: String,
+}
+
+/// A type in a property graph as programs show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GraphElementInfo {
+    /// Its name in the graph.
+    pub name: String,
+    /// Its rows are edges.
+    pub is_edge: bool,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// Its properties.
+    pub properties: Vec<PropertyInfo>,
 }
 
 /// A property as programs show it.

@@ -1,10 +1,17 @@
 //! The schema and the figures of a database, as programs show them.
 
 use crate::engine::Database;
-use crate::model::{IndexOrigin, PropertyDef, PropertyId, ReferenceDef, Result, TypeDef, TypeKind, Value};
+use crate::model::{
+    GraphElement, GraphProperty, IndexOrigin, PropertyDef, PropertyId, ReferenceDef, Result, TypeDef,
+    TypeKind, Value,
+};
+use crate::query::graph_definition;
 use crate::storage::{LogStats, View};
 
-use super::{CatalogInfo, Figure, IndexInfo, PropertyInfo, ReferenceInfo, StatsInfo, TypeInfo, ViewInfo};
+use super::{
+    CatalogInfo, Figure, GraphElementInfo, GraphInfo, IndexInfo, PropertyInfo, ReferenceInfo, StatsInfo,
+    TypeInfo, ViewInfo,
+};
 
 /// The types with their row counts, which the store keeps: nothing is scanned.
 pub(super) fn catalog(view: &View) -> Result<CatalogInfo> {
@@ -17,7 +24,36 @@ pub(super) fn catalog(view: &View) -> Result<CatalogInfo> {
     });
     let mut views: Vec<ViewInfo> = views.collect();
     views.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(CatalogInfo { types, views, version: view.catalog().version() })
+    let mut graphs = view.catalog().graphs().map(|t| graph_info(view, t)).collect::<Result<Vec<_>>>()?;
+    graphs.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(CatalogInfo { types, views, graphs, version: view.catalog().version() })
+}
+
+fn graph_info(view: &View, own: &TypeDef) -> Result<GraphInfo> {
+    let property = |p: &GraphProperty| PropertyInfo {
+        name: p.name.clone(),
+        property_type: p.property_type,
+        declared: true,
+        not_null: false,
+        default: None,
+    };
+    let element = |is_edge: bool| {
+        move |element: &GraphElement| GraphElementInfo {
+            name: element.name.clone(),
+            is_edge,
+            labels: element.labels.iter().map(|label| label.name.clone()).collect(),
+            properties: element.properties.iter().map(property).collect(),
+        }
+    };
+    let graph = own.graph.iter();
+    let elements = graph.flat_map(|graph| {
+        graph.nodes.iter().map(element(false)).chain(graph.edges.iter().map(element(true)))
+    });
+    Ok(GraphInfo {
+        name: own.name.clone(),
+        elements: elements.collect(),
+        definition: graph_definition(own, view.catalog())?,
+    })
 }
 
 fn type_info(view: &View, definition: &TypeDef) -> Result<TypeInfo> {

@@ -54,9 +54,9 @@ pub use copy::{Copied, CopyFormat, sql_literal, sql_name};
 pub use cursor::contains_text;
 pub use event::{
     CatalogInfo, CursorId, EdgeGroup, EdgeItem, EdgePage, Envelope, Event, EventBody, Figure, Found,
-    GraphEdge, GraphNode, IndexInfo, Inspection, Neighbourhood, NeighbourhoodStub, PROTOCOL_VERSION,
-    PathFound, Progress, PropertyInfo, RecordBody, ReferenceInfo, RequestId, ResultColumn, SessionId,
-    StatsInfo, StorageFacts, Summary, TraverseLevel, TypeInfo, ViewInfo,
+    GraphEdge, GraphElementInfo, GraphInfo, GraphNode, IndexInfo, Inspection, Neighbourhood,
+    NeighbourhoodStub, PROTOCOL_VERSION, PathFound, Progress, PropertyInfo, RecordBody, ReferenceInfo,
+    RequestId, ResultColumn, SessionId, StatsInfo, StorageFacts, Summary, TraverseLevel, TypeInfo, ViewInfo,
 };
 pub use logs::{LogAction, LogOperation, LogSegment, LogTransaction};
 pub use page::Page;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::bus::{Command, EventBody, Inspection, PropertyInfo, RecordBody, ResultColumn};
+use crate::bus::{Command, EventBody, GraphInfo, Inspection, PropertyInfo, RecordBody, ResultColumn};
 use crate::model::{EdgeId, Error, NodeId, Properties, PropertyType, Value, parse_json};
 
 use super::args::{Format, IndexCommand};
@@ -146,11 +146,37 @@ pub fn delete(session: &mut Session<'_>, id: &str, edge_only: bool) -> Outcome {
     Ok(())
 }
 
+/// The elements of a property graph: each property in a row, and elements without any.
+fn graph_schema(session: &mut Session<'_>, graph: &GraphInfo) -> Outcome {
+    let mut rows = Vec::new();
+    for element in &graph.elements {
+        let kind = if element.is_edge { "edge" } else { "node" };
+        let mut row = |property: Option<&PropertyInfo>| {
+            rows.push(vec![
+                Value::from(element.name.as_str()),
+                Value::from(kind),
+                Value::String(element.labels.join(", ")),
+                Value::from(property.map(|p| p.name.as_str())),
+                property.map_or(Value::Null, |p| Value::String(p.property_type.to_string())),
+            ]);
+        };
+        match element.properties.as_slice() {
+            [] => row(None),
+            properties => properties.iter().for_each(|property| row(Some(property))),
+        }
+    }
+    let columns = ["element", "kind", "labels", "property", "type"];
+    print(session, columns.map(|name| column(name, PropertyType::String)).into(), rows)
+}
+
 /// `schema [TYPE]`
 pub fn schema(session: &mut Session<'_>, name: Option<&str>) -> Outcome {
     let catalog = catalog(session)?;
     let text = |text: &str| Value::from(text);
     if let Some(name) = name {
+        if let Some(graph) = catalog.graphs.iter().find(|g| g.name == name) {
+            return graph_schema(session, graph);
+        }
         let of_view = catalog.views.iter().find(|v| v.name == name).map(|v| &v.columns);
         let properties = match of_view {
             Some(columns) => columns,
@@ -191,6 +217,19 @@ pub fn schema(session: &mut Session<'_>, name: Option<&str>) -> Outcome {
             names(&v.columns),
         ]
     });
+    let graphs = catalog.graphs.iter().map(|g| {
+        let nothing = || Value::Null;
+        let elements: Vec<&str> = g.elements.iter().map(|element| element.name.as_str()).collect();
+        vec![
+            text(&g.name),
+            text("graph"),
+            nothing(),
+            nothing(),
+            nothing(),
+            Value::Bool(true),
+            Value::String(elements.join(", ")),
+        ]
+    });
     let rows = (catalog.types.iter())
         .map(|t| {
             vec![
@@ -204,6 +243,7 @@ pub fn schema(session: &mut Session<'_>, name: Option<&str>) -> Outcome {
             ]
         })
         .chain(views)
+        .chain(graphs)
         .collect();
     let columns = vec![
         column("type", PropertyType::String),

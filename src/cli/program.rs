@@ -531,6 +531,7 @@ mod tests {
                     references: Vec::new(),
                 }],
                 views: Vec::new(),
+                graphs: Vec::new(),
                 version: 1,
             })];
             events.extend(done("", 0));

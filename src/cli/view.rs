@@ -1,7 +1,7 @@
 //! `view TYPE --as table|graph|kv`: the same rows as a table, as edges between nodes, or as keys with
 //! their values.
 
-use crate::bus::{CatalogInfo, Command, Delivery, EventBody, GraphSource, TypeInfo};
+use crate::bus::{CatalogInfo, Command, Delivery, EventBody, GraphSource, TypeInfo, sql_name};
 use crate::model::{Error, PropertyType, Value};
 
 use super::args::Form;
@@ -25,6 +25,11 @@ pub fn view(session: &mut Session<'_>, name: &str, form: Form) -> Outcome {
             return Err(error.with_hint("view it --as table").into());
         }
         return session.run_sql(&format!("SELECT * FROM {}", quoted(name)), &[], 0);
+    }
+    if catalog.graphs.iter().any(|g| g.name == name) {
+        let error = Error::unsupported(format!("'{name}' is a property graph: it has no rows of its own"));
+        let hint = format!("match it in SQL: SELECT ... FROM GRAPH_TABLE ({} MATCH ...)", sql_name(name));
+        return Err(error.with_hint(hint).into());
     }
     let found = type_named(&catalog, name)?;
     if let (Form::Graph, Some(format)) = (form, graph_format(session.settings.format)) {

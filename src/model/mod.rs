@@ -11,6 +11,7 @@ mod error;
 mod id;
 mod json;
 mod json_text;
+mod property_graph;
 mod record;
 mod schema;
 pub mod sqlstate;
@@ -26,6 +27,7 @@ pub use error::{Error, ErrorKind, Place, Result, Span};
 pub use id::{EdgeId, IdGenerator, NodeId, PropertyId, RowId, TypeId};
 pub use json::parse_json;
 pub use json_text::{JsonFault, JsonText};
+pub use property_graph::{GraphDef, GraphElement, GraphLabel, GraphProperty};
 pub use record::{Direction, Edge, Node, Properties};
 pub use schema::{
     CheckDef, EdgeEnds, IndexDef, IndexOrigin, MAX_INDEX_COLUMNS, PropertyDef, PropertyType, ReferenceAction,

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, PropertyId, Result, TypeId, Value};
+use super::{Error, GraphDef, PropertyId, Result, TypeId, Value};
 
 /// The type of a property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -250,7 +250,7 @@ pub struct ViewDef {
     pub reads: Vec<TypeId>,
 }
 
-/// A node type or an edge type: a table. Or a view, which shares the names of tables and has no rows.
+/// A node type or an edge type: a table. Or a view or a property graph, which share the names of tables and have no rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeDef {
     /// The upper bits of its rows' handles.
@@ -284,6 +284,9 @@ pub struct TypeDef {
     /// The query it stands for, where it is a view.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<ViewDef>,
+    /// What it is made of, where it is a property graph.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<GraphDef>,
     /// Raised by each change of the definition.
     pub version: u64,
 }
@@ -305,6 +308,7 @@ impl TypeDef {
             references: Vec::new(),
             referenced_by: Vec::new(),
             view: None,
+            graph: None,
             version: 1,
         }
     }
@@ -354,6 +358,29 @@ impl TypeDef {
     #[must_use]
     pub fn takes_new_properties(&self) -> bool {
         !self.declared || self.open
+    }
+
+    /// Whether it is a table, and neither a view nor a property graph.
+    #[must_use]
+    pub fn has_rows(&self) -> bool {
+        self.view.is_none() && self.graph.is_none()
+    }
+
+    /// What it is, in a word.
+    #[must_use]
+    pub fn what(&self) -> &'static str {
+        match (&self.view, &self.graph) {
+            (Some(_), _) => "view",
+            (None, Some(_)) => "property graph",
+            (None, None) => "table",
+        }
+    }
+
+    /// The types, views and property graphs that a view or a property graph reads.
+    #[must_use]
+    pub fn reads(&self) -> Vec<TypeId> {
+        let of_graph = self.graph.iter().flat_map(|graph| graph.elements().map(|element| element.type_id));
+        self.view.iter().flat_map(|view| view.reads.iter().copied()).chain(of_graph).collect()
     }
 
     /// Whether rows are edges.

@@ -90,6 +90,10 @@ codes! {
     DUPLICATE_TABLE = "42P07";
     /// A reference that ON CONFLICT cannot use.
     INVALID_COLUMN_REFERENCE = "42P10";
+    /// A definition that cannot hold.
+    INVALID_OBJECT_DEFINITION = "42P17";
+    /// A name that the system keeps for itself.
+    RESERVED_NAME = "42939";
     /// The disk is full.
     DISK_FULL = "53100";
     /// The memory a statement may take is used up.

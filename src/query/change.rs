@@ -5,10 +5,11 @@ use sqlparser::ast::{self, With};
 use crate::model::Result;
 use crate::storage::Transaction;
 
+use super::graph_table::GraphStatement;
 use super::returning::Returned;
 use super::session::{CommandResult, Outcome, Run};
 use super::statement::{CreateEdgeTable, Deletion};
-use super::{alter, create_as, ddl, dml, merge, truncate, views};
+use super::{alter, create_as, ddl, dml, merge, property_graph, truncate, views};
 
 /// A statement that writes.
 pub(super) enum Change {
@@ -20,6 +21,7 @@ pub(super) enum Change {
     CreateTableAs(ast::CreateTable),
     CreateView(ast::CreateView),
     DropView(ast::Statement),
+    Graph(Box<GraphStatement>),
     Truncate(ast::Truncate),
     Insert(ast::Insert, Option<With>),
     Update(ast::Update, Option<With>),
@@ -74,6 +76,11 @@ impl Change {
                 views::create_view(run, transaction, create).await.map(Applied::from)
             }
             Change::DropView(drop) => views::drop_view(run, transaction, drop).map(Applied::from),
+            Change::Graph(statement) => {
+                let result = property_graph::run(run, transaction, statement).await?;
+                views::check_altered(run, transaction).await?;
+                Ok(Applied::from(result))
+            }
             Change::Truncate(truncate) => truncate::truncate(run, transaction, truncate).map(Applied::from),
             Change::Insert(insert, with) => dml::insert(run, transaction, insert, with.as_ref()).await,
             Change::Update(update, with) => dml::update(run, transaction, update, with.as_ref()).await,

@@ -112,6 +112,14 @@ pub(super) fn no_table(
             .with_sqlstate(sqlstate::WRONG_OBJECT_TYPE);
         return at_name(run, error, name);
     }
+    if catalog.graph(wanted).is_some() {
+        let hint = "match it with GRAPH_TABLE; DROP PROPERTY GRAPH removes it";
+        let error =
+            Error::bad_input(format!("{} is a property graph, not a table", super::error::quoted(wanted)))
+                .with_hint(hint)
+                .with_sqlstate(sqlstate::WRONG_OBJECT_TYPE);
+        return at_name(run, error, name);
+    }
     let error = at_name(
         run,
         Error::not_found(format!("no table {}", super::error::quoted(wanted)))
@@ -317,7 +325,7 @@ pub fn unsupported(statement: &ast::Statement) -> Error {
             "SET and SHOW know statement_timeout, recursion_limit and row_limit; SHOW ALL tells them all"
         }
         _ => {
-            "statements are SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, CREATE, ALTER and DROP TABLE, CREATE EDGE TABLE, CREATE and DROP INDEX, CREATE and DROP VIEW, PREPARE, EXECUTE, DEALLOCATE, BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, EXPLAIN, SHOW TABLES, DESCRIBE"
+            "statements are SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, CREATE, ALTER and DROP TABLE, CREATE EDGE TABLE, CREATE and DROP INDEX, CREATE and DROP VIEW, CREATE, ALTER and DROP PROPERTY GRAPH, PREPARE, EXECUTE, DEALLOCATE, BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, EXPLAIN, SHOW TABLES, DESCRIBE"
         }
     };
     Error::unsupported(format!("{what} is not supported")).with_hint(hint)

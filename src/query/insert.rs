@@ -166,7 +166,7 @@ fn target_type(
     if let Some(def) = catalog.get(&wanted) {
         return Ok((TypeDef::clone(def), false));
     }
-    if columns.is_empty() || catalog.view(&wanted).is_some() {
+    if columns.is_empty() || catalog.named(&wanted).is_some() {
         let error = no_table(run, name, &wanted, &catalog);
         return Err(match error.hint() {
             Some(_) => error,

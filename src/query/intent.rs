@@ -9,6 +9,7 @@ use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 use crate::model::{Error, Result};
 
 use super::dialect::DIALECT;
+use super::graph_table::GraphStatement;
 use super::rewrite::type_name;
 use super::statement::{Statement, parse, split_statements};
 
@@ -39,7 +40,7 @@ pub enum Lost {
     Table,
     /// All rows of a table, or a value in all of them.
     Rows,
-    /// An index, a view, a column.
+    /// An index, a view, a property graph, a column.
     Part,
 }
 
@@ -56,8 +57,15 @@ fn intent(statement: &Statement) -> Intent {
     match statement {
         Statement::Sql(statement) => intent_of(statement),
         Statement::CreateEdgeTable(_) => Intent { writes: true, losses: Vec::new() },
+        Statement::Graph(statement) => Intent { writes: true, losses: graph_losses(statement) },
         Statement::Delete(deletion) => delete(&deletion.delete),
     }
+}
+
+fn graph_losses(statement: &GraphStatement) -> Vec<Loss> {
+    let GraphStatement::Drop(drop) = statement else { return Vec::new() };
+    let loss = |name| Loss { verb: "DROP PROPERTY GRAPH", name: shown(name), lost: Lost::Part };
+    drop.names.iter().map(loss).collect()
 }
 
 fn intent_of(statement: &ast::Statement) -> Intent {

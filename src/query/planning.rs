@@ -340,6 +340,9 @@ impl Run {
 
 /// A hint for a table that is not there.
 pub(super) fn near_type(name: &str, catalog: &Catalog) -> Option<String> {
+    if catalog.graph(name).is_some() {
+        return Some(format!("it is a property graph: FROM GRAPH_TABLE ({} MATCH ...)", quoted(name)));
+    }
     let names = || catalog.types().chain(catalog.views()).map(|t| t.name.as_str());
     let exact = names().find(|known| known.eq_ignore_ascii_case(name));
     if let Some(found) = exact {

@@ -366,6 +366,7 @@ impl Run {
         };
         match statement {
             Statement::CreateEdgeTable(create) => self.write(Change::CreateEdgeTable(create)).await,
+            Statement::Graph(statement) => self.write(Change::Graph(statement)).await,
             Statement::Delete(delete) => self.write(Change::Delete(delete, None)).await,
             Statement::Sql(statement) => self.sql_statement(*statement).await,
         }

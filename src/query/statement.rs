@@ -38,6 +38,8 @@ pub enum Statement {
     Sql(Box<ast::Statement>),
     /// `CREATE EDGE TABLE`, which it does not know.
     CreateEdgeTable(CreateEdgeTable),
+    /// `CREATE`, `ALTER` and `DROP PROPERTY GRAPH`, which it does not know.
+    Graph(Box<graph_table::GraphStatement>),
     /// `DELETE ... [RESTRICT | CASCADE]`, whose last word it does not know.
     Delete(Deletion),
 }
@@ -303,7 +305,7 @@ fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> 
     write_do_nothing(&mut tokens);
     if graph_table::mentions_graph(sql) {
         if let Some(statement) = graph_table::graph_statement(sql, &tokens)? {
-            return Err(refused_definition(&statement));
+            return Ok(Statement::Graph(Box::new(statement)));
         }
         tokens = graph_table::cut(sql, tokens)?.for_parser();
     }
@@ -328,11 +330,6 @@ fn parse_tokens(sql: &str, mut tokens: Vec<TokenWithSpan>) -> Result<Statement> 
         },
         (other, _) => Ok(other),
     }
-}
-
-fn refused_definition(_: &graph_table::GraphStatement) -> Error {
-    Error::unsupported("property graphs of one's own are not supported yet")
-        .with_hint("the graph of all types is there without a definition: GRAPH_TABLE (graph MATCH ...)")
 }
 
 /// Words that are names in PostgreSQL and more to the parser: TOP, unless a number follows.

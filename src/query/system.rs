@@ -1,6 +1,6 @@
 //! System tables: what the database knows about itself, to be read like any table.
 //!
-//! Two schemas: `aresadb` ([`tables`]) and `information_schema` ([`information`]). A table is a list of
+//! Two schemas: `aresadb` ([`tables`]) and `information_schema` ([`information`]; of both [`graphs`]). A table is a list of
 //! columns and a function that makes its rows from the statement's view and the figures that the store
 //! keeps anyway; it runs when the table is scanned, once for each scan, on a thread for blocking work.
 //! Figures are those of that moment; what a transaction has not committed counts where the view has it.
@@ -8,6 +8,7 @@
 //! Must never: be written to, or show what was computed for another statement.
 
 mod caches;
+mod graphs;
 mod information;
 mod sessions;
 mod tables;
@@ -111,7 +112,7 @@ const TRUTH: PropertyType = PropertyType::Boolean;
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static SystemTable> {
-    tables::TABLES.iter().chain(information::TABLES)
+    tables::TABLES.iter().chain(information::TABLES).chain(graphs::TABLES)
 }
 
 /// Whether tables of a schema are made by the system, and cannot be written to.

@@ -57,10 +57,14 @@ fn reads<'c>(name: &'c str, query: &Query, catalog: &'c Catalog) -> Result<BTree
     let mut count = 1;
     let mut expander = Expander::new(catalog, vec![name], &mut count);
     let mut query = query.clone();
-    while super::graph_table::expand(&mut query, "", catalog)? {}
+    let mut graphs = BTreeSet::new();
+    while super::graph_table::expand_noting(&mut query, "", catalog, &mut graphs)? {}
     match VisitMut::visit(&mut query, &mut expander) {
         ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(expander.read),
+        ControlFlow::Continue(()) => {
+            graphs.append(&mut expander.read);
+            Ok(graphs)
+        }
     }
 }
 
@@ -270,7 +274,7 @@ pub async fn create_view(
     let name = table_name(run, &create.name)?;
     let view = transaction.view();
     let catalog = transaction.catalog();
-    if create.if_not_exists && (catalog.view(&name).is_some() || catalog.get(&name).is_some()) {
+    if create.if_not_exists && catalog.named(&name).is_some() {
         let result = CommandResult::new("CREATE VIEW", 0);
         return Ok(result.with_note(format!("{name} exists, nothing was done")));
     }
@@ -292,24 +296,29 @@ pub async fn create_view(
     Ok(CommandResult::new("CREATE VIEW", 0))
 }
 
-/// The views over types that a statement altered still give what they gave.
+/// The views and property graphs over types and property graphs that a statement altered still give what they gave.
 ///
 /// # Errors
-/// `Constraint` naming the view that would not.
+/// `Constraint` naming the one that would not.
 pub async fn check_altered(run: &Run, transaction: &Transaction) -> Result<()> {
     let (before, now) = (transaction.view(), transaction.planning_view());
     let catalog = now.catalog();
-    let altered =
-        |def: &TypeDef| before.catalog().by_id(def.id).is_some_and(|old| old.properties != def.properties);
-    let mut read: BTreeSet<TypeId> = catalog.types().filter(|t| altered(t)).map(|t| t.id).collect();
+    let altered = |def: &TypeDef| {
+        let same = |old: &TypeDef| (&old.properties, &old.graph) == (&def.properties, &def.graph);
+        before.catalog().by_id(def.id).is_some_and(|old| !same(old))
+    };
+    let types = catalog.types().chain(catalog.graphs());
+    let mut read: BTreeSet<TypeId> = types.filter(|t| altered(t)).map(|t| t.id).collect();
     if read.is_empty() {
         return Ok(());
+    }
+    for graph in catalog.graphs() {
+        super::property_graph::check_altered(run, graph, &read, &now).await?;
     }
     // Views that read views that read an altered type, too.
     let mut left: Vec<&TypeDef> = catalog.views().map(AsRef::as_ref).collect();
     loop {
-        let reads =
-            |t: &&TypeDef| t.view.as_ref().is_some_and(|v| v.reads.iter().any(|id| read.contains(id)));
+        let reads = |t: &&TypeDef| t.reads().iter().any(|id| read.contains(id));
         let (found, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(reads);
         if found.is_empty() {
             return Ok(());
@@ -339,7 +348,7 @@ async fn check_view(run: &Run, def: &TypeDef, now: &crate::storage::View) -> Res
     Ok(())
 }
 
-fn column_type(field: &arrow::datatypes::Field) -> PropertyType {
+pub(super) fn column_type(field: &arrow::datatypes::Field) -> PropertyType {
     match field.data_type() {
         arrow::datatypes::DataType::Null => PropertyType::String,
         _ => property_type_of(field),
@@ -429,12 +438,13 @@ pub fn drop_view(
     for name in names {
         let wanted = table_name(run, name)?;
         let catalog = transaction.catalog();
-        match (catalog.view(&wanted), catalog.get(&wanted)) {
+        match (catalog.view(&wanted), catalog.named(&wanted)) {
             (Some(view), _) => ids.push((view.id, name)),
-            (None, Some(_)) => {
-                let error = Error::bad_input(format!("{} is a table, not a view", quoted(&wanted)))
+            (None, Some(other)) => {
+                let what = other.what();
+                let error = Error::bad_input(format!("{} is a {what}, not a view", quoted(&wanted)))
                     .with_sqlstate(sqlstate::WRONG_OBJECT_TYPE);
-                let hint = format!("DROP TABLE {} removes it", quoted(&wanted));
+                let hint = format!("DROP {} {} removes it", what.to_uppercase(), quoted(&wanted));
                 return Err(at_name(run, error.with_hint(hint), name));
             }
             (None, None) if *if_exists => missing.push(wanted),

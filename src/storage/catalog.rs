@@ -30,15 +30,15 @@ impl Catalog {
         self.version
     }
 
-    /// All types by name; views are none.
+    /// All types by name; views and property graphs are none.
     pub fn types(&self) -> impl Iterator<Item = &Arc<TypeDef>> {
-        self.by_name.values().filter(|t| t.view.is_none())
+        self.by_name.values().filter(|t| t.has_rows())
     }
 
     /// The type of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<TypeDef>> {
-        self.named(name).filter(|t| t.view.is_none())
+        self.named(name).filter(|t| t.has_rows())
     }
 
     /// All views by name.
@@ -52,16 +52,26 @@ impl Catalog {
         self.named(name).filter(|t| t.view.is_some())
     }
 
-    /// The type or the view of a name.
+    /// All property graphs by name.
+    pub fn graphs(&self) -> impl Iterator<Item = &Arc<TypeDef>> {
+        self.by_name.values().filter(|t| t.graph.is_some())
+    }
+
+    /// The property graph of a name.
+    #[must_use]
+    pub fn graph(&self, name: &str) -> Option<&Arc<TypeDef>> {
+        self.named(name).filter(|t| t.graph.is_some())
+    }
+
+    /// The type, the view or the property graph of a name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Arc<TypeDef>> {
         self.by_name.get(name)
     }
 
-    /// A view that reads a type or a view.
-    #[must_use]
-    pub fn view_of(&self, id: TypeId) -> Option<&Arc<TypeDef>> {
-        self.views().find(|t| t.view.as_ref().is_some_and(|view| view.reads.contains(&id)))
+    /// The views and property graphs that read a type, a view or a property graph.
+    pub fn readers_of(&self, id: TypeId) -> impl Iterator<Item = &Arc<TypeDef>> {
+        self.by_name.values().filter(move |t| !t.has_rows() && t.reads().contains(&id))
     }
 
     /// The type that has an index of a name, and the index.
@@ -163,7 +173,7 @@ pub(crate) fn is_extension(old: &TypeDef, new: &TypeDef) -> bool {
     (&old.name, old.kind, old.declared, old.open) == (&new.name, new.kind, new.declared, new.open)
         && (&old.indexes, &old.checks) == (&new.indexes, &new.checks)
         && (&old.references, &old.referenced_by) == (&new.references, &new.referenced_by)
-        && old.view == new.view
+        && (&old.view, &old.graph) == (&new.view, &new.graph)
         && old.properties.iter().all(|p| new.property_by_id(p.id) == Some(p))
         && new.properties.iter().all(|p| old.property_by_id(p.id).is_some() || is_observed(p))
 }

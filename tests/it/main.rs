@@ -20,6 +20,7 @@ mod isolation;
 mod layers;
 mod limits;
 mod plans;
+mod property_graphs;
 mod pty;
 mod row_joins;
 mod rules;

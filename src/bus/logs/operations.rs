@@ -282,6 +282,7 @@ fn operation(
 /// `define type package node (name TEXT NOT NULL, size INTEGER)`
 fn defined(definition: &TypeDef, name: impl Fn(TypeId) -> Option<String>) -> LogOperation {
     let kind = match definition.kind {
+        TypeKind::Node if !definition.has_rows() => definition.what().to_owned(),
         TypeKind::Node => "node".to_owned(),
         TypeKind::Edge(EdgeEnds { from: None, to: None }) => "edge".to_owned(),
         TypeKind::Edge(EdgeEnds { from, to }) => {
@@ -293,6 +294,8 @@ fn defined(definition: &TypeDef, name: impl Fn(TypeId) -> Option<String>) -> Log
     let properties: Vec<String> = (definition.properties.iter())
         .map(|p| format!("{} {}{}", p.name, p.property_type, if p.not_null { " NOT NULL" } else { "" }))
         .collect();
+    let elements = definition.graph.iter().flat_map(|graph| graph.elements()).map(|e| e.name.clone());
+    let properties: Vec<String> = properties.into_iter().chain(elements).collect();
     let mut operation = LogOperation::new(LogAction::Define);
     operation.type_name = Some(definition.name.clone());
     operation.detail = Some(format!("{kind} ({})", properties.join(", ")));

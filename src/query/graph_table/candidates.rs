@@ -1,12 +1,20 @@
 //! Which node and edge types the variables of a pattern may be of.
 //!
-//! A label is the name of a type; the graph `graph` has them all. An edge type whose ends are declared joins nodes of
-//! those types alone, so that what stands beside an edge narrows the edge, and the other way round.
+//! In the graph `graph`, which has all types, a label is the name of a type; in a property graph of one's own, what it
+//! was defined as. An edge type whose ends are declared joins nodes of those types alone, so that what stands beside an
+//! edge narrows the edge, and the other way round.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{Error, Result, Span, TypeDef, TypeId, TypeKind, sqlstate};
+use sqlparser::ast::ObjectName;
+
+use crate::model::{
+    Error, GraphDef, GraphElement, PropertyDef, PropertyId, Result, Span, TypeDef, TypeId, TypeKind, sqlstate,
+};
+use crate::query::error::{quoted, some_of};
+use crate::query::provider::SCHEMA;
+use crate::query::rewrite::{ident, type_name};
 use crate::storage::{Catalog, closest};
 
 use super::ast::{Direction, LabelExpr, LabelKind, folded};
@@ -17,6 +25,15 @@ pub(super) type Types = BTreeSet<TypeId>;
 /// The types of the graph.
 pub(super) struct Labels<'c> {
     catalog: &'c Catalog,
+    graph: Option<Named<'c>>,
+}
+
+/// A property graph of one's own.
+struct Named<'c> {
+    id: TypeId,
+    graph: &'c GraphDef,
+    /// Its elements' types, with the properties that they have in it.
+    definitions: BTreeMap<TypeId, Arc<TypeDef>>,
 }
 
 /// An edge of a pattern, between two nodes of it.
@@ -29,21 +46,108 @@ pub(super) struct Joined {
 }
 
 impl<'c> Labels<'c> {
-    pub(super) fn new(catalog: &'c Catalog) -> Self {
-        Self { catalog }
+    /// Those of a graph.
+    ///
+    /// # Errors
+    /// `NotFound`, `BadInput` for a name that is another thing's.
+    pub(super) fn of(graph: &ObjectName, catalog: &'c Catalog) -> Result<Self> {
+        let parts: Vec<String> = graph.0.iter().filter_map(|part| part.as_ident().map(folded)).collect();
+        if parts == [super::WHOLE] {
+            return Ok(Self { catalog, graph: None });
+        }
+        let wanted = type_name(graph);
+        let found = wanted.as_ref().and_then(|name| catalog.named(name));
+        let Some(found) = found else {
+            let error = Error::not_found(format!("no property graph {graph}"))
+                .with_sqlstate(sqlstate::UNDEFINED_TABLE);
+            let known = some_of(catalog.graphs().map(|graph| graph.name.as_str()));
+            return Err(error.with_hint(match known {
+                None => "the graph of all types is called graph".to_owned(),
+                Some(known) => format!("there are graph, of all types, and {known}"),
+            }));
+        };
+        let Some(graph) = &found.graph else {
+            let name = quoted(&found.name);
+            return Err(Error::bad_input(format!("{name} is a {}, not a property graph", found.what()))
+                .with_sqlstate(sqlstate::WRONG_OBJECT_TYPE)
+                .with_hint("the graph of all types is called graph"));
+        };
+        let mut definitions = BTreeMap::new();
+        for element in graph.elements() {
+            let own = catalog.by_id(element.type_id);
+            let own = own.ok_or_else(|| Error::internal("a property graph of a type that is not there"))?;
+            definitions.insert(element.type_id, Arc::new(as_element(own, element)));
+        }
+        Ok(Self { catalog, graph: Some(Named { id: found.id, graph, definitions }) })
+    }
+
+    /// The property graph, where it is not the one of all types.
+    pub(super) fn graph(&self) -> Option<TypeId> {
+        self.graph.as_ref().map(|named| named.id)
     }
 
     /// All types of nodes, or of edges.
     pub(super) fn all(&self, edges: bool) -> Types {
-        self.types(edges).map(|definition| definition.id).collect()
+        match &self.graph {
+            None => self.catalog.types().filter(|own| own.is_edge() == edges).map(|own| own.id).collect(),
+            Some(named) => named.elements(edges).map(|element| element.type_id).collect(),
+        }
     }
 
-    pub(super) fn definition(&self, id: TypeId) -> Result<&'c Arc<TypeDef>> {
-        self.catalog.by_id(id).ok_or_else(|| Error::internal("a type that is not there"))
+    /// Whether some types of nodes are all that there are, in the graph or not.
+    pub(super) fn is_everything(&self, types: &Types) -> bool {
+        self.catalog.types().all(|own| own.is_edge() || types.contains(&own.id))
     }
 
-    fn types(&self, edges: bool) -> impl Iterator<Item = &'c Arc<TypeDef>> {
-        self.catalog.types().filter(move |definition| definition.is_edge() == edges)
+    /// A type, with the properties that it has in the graph.
+    pub(super) fn definition(&self, id: TypeId) -> Result<&Arc<TypeDef>> {
+        let found = match &self.graph {
+            None => self.catalog.by_id(id),
+            Some(named) => named.definitions.get(&id),
+        };
+        found.ok_or_else(|| Error::internal("a type that is not there"))
+    }
+
+    /// The rows of a type as the graph has them: a table, or a query in parentheses.
+    pub(super) fn rows(&self, id: TypeId) -> Result<String> {
+        let own = self.catalog.by_id(id).ok_or_else(|| Error::internal("a type that is not there"))?;
+        let table = format!("\"{SCHEMA}\".{}", ident(&own.name));
+        match self.graph.as_ref().and_then(|named| named.graph.of_type(id)) {
+            Some(element) if !is_plain(own, element) => Ok(format!("({})", rows_of(own, element, &table))),
+            _ => Ok(table),
+        }
+    }
+
+    /// The names that labels have.
+    fn names(&self, edges: bool) -> Vec<&str> {
+        match &self.graph {
+            None => {
+                let types = self.catalog.types().filter(|own| own.is_edge() == edges);
+                types.map(|own| own.name.as_str()).collect()
+            }
+            Some(named) => {
+                let labels = named.elements(edges).flat_map(|element| &element.labels);
+                labels.map(|label| label.name.as_str()).collect::<BTreeSet<_>>().into_iter().collect()
+            }
+        }
+    }
+
+    /// The types that have a label; nothing where there is no such label.
+    fn labelled(&self, name: &str, edges: bool) -> Option<Types> {
+        let types: Types = match &self.graph {
+            None => self
+                .catalog
+                .get(name)
+                .filter(|own| own.is_edge() == edges)
+                .map(|own| own.id)
+                .into_iter()
+                .collect(),
+            Some(named) => {
+                let elements = named.elements(edges).filter(|element| element.label(name).is_some());
+                elements.map(|element| element.type_id).collect()
+            }
+        };
+        Some(types).filter(|types| !types.is_empty())
     }
 
     /// The types that fulfil a condition on labels.
@@ -75,9 +179,10 @@ impl<'c> Labels<'c> {
             }
             LabelKind::Name(name) => {
                 let name = folded(name);
-                let definition =
-                    self.catalog.get(&name).ok_or_else(|| (self.unknown(&name, edges), label.at.0))?;
-                if definition.is_edge() != edges {
+                if let Some(types) = self.labelled(&name, edges) {
+                    return Ok(types);
+                }
+                if self.labelled(&name, !edges).is_some() {
                     let (is, wanted) = if edges { ("node", "edge") } else { ("edge", "node") };
                     let error = Error::bad_input(
                         format!("\"{name}\" is a type of {is}s, and stands in a pattern of an {wanted}")
@@ -86,7 +191,7 @@ impl<'c> Labels<'c> {
                     .with_sqlstate(sqlstate::UNDEFINED_OBJECT);
                     return Err((error, label.at.0));
                 }
-                Types::from([definition.id])
+                return Err((self.unknown(&name, edges), label.at.0));
             }
         })
     }
@@ -94,20 +199,23 @@ impl<'c> Labels<'c> {
     fn unknown(&self, name: &str, edges: bool) -> Error {
         let error = Error::not_found(format!("the graph has no label \"{name}\""))
             .with_sqlstate(sqlstate::UNDEFINED_OBJECT);
-        let names = || self.types(edges).map(|definition| definition.name.as_str());
-        match closest(name, names()) {
+        let names = self.names(edges);
+        match closest(name, names.iter().copied()) {
             Some(near) => error.with_hint(format!("did you mean {near}?")),
             None => {
-                let known: Vec<&str> = names().take(12).collect();
+                let known: Vec<&str> = names.into_iter().take(12).collect();
                 let kind = if edges { "edges" } else { "nodes" };
-                error.with_hint(format!("the types of {kind} are {}", known.join(", ")))
+                let what = if self.graph.is_some() { "labels" } else { "types" };
+                error.with_hint(format!("the {what} of {kind} are {}", known.join(", ")))
             }
         }
     }
 
-    /// Which types the ends of an edge type are of: of each pair one of the first and one of the second.
+    /// Which types the ends of an edge type are of, in the graph or not: of each pair one of the first and one of the
+    /// second.
     fn ends(&self, id: TypeId) -> (Types, Types) {
-        let of = |end: Option<TypeId>| end.map_or_else(|| self.all(false), |id| Types::from([id]));
+        let every = || self.catalog.types().filter(|own| !own.is_edge()).map(|own| own.id).collect();
+        let of = |end: Option<TypeId>| end.map_or_else(every, |id| Types::from([id]));
         match self.catalog.by_id(id).map(|definition| definition.kind) {
             Some(TypeKind::Edge(ends)) => (of(ends.from), of(ends.to)),
             _ => (Types::new(), Types::new()),
@@ -195,6 +303,50 @@ impl<'c> Labels<'c> {
         }
         Ok(found)
     }
+}
+
+impl Named<'_> {
+    fn elements(&self, edges: bool) -> std::slice::Iter<'_, GraphElement> {
+        if edges { self.graph.edges.iter() } else { self.graph.nodes.iter() }
+    }
+}
+
+/// A type with the properties of an element.
+fn as_element(own: &TypeDef, element: &GraphElement) -> TypeDef {
+    let property = |(property, number): (&crate::model::GraphProperty, u32)| PropertyDef {
+        id: PropertyId(number),
+        name: property.name.clone(),
+        property_type: property.property_type,
+        declared: true,
+        not_null: false,
+        default: None,
+    };
+    let properties = element.properties.iter().zip(0..).map(property).collect();
+    TypeDef { properties, ..TypeDef::new(own.id, &own.name, own.kind) }
+}
+
+/// Whether the rows of an element are those of its table, of which patterns ask for the element's properties alone.
+fn is_plain(own: &TypeDef, element: &GraphElement) -> bool {
+    let is_column = |p: &crate::model::GraphProperty| p.expression == ident(&p.name).to_string();
+    // What a column of the table means by itself must not hide what the system's means.
+    let shadows = |p: &&PropertyDef| super::is_system(&p.name) && element.property(&p.name).is_none();
+    element.properties.iter().all(is_column) && !own.properties.iter().any(|p| shadows(&p))
+}
+
+/// The rows of an element, with its properties and the system's columns.
+fn rows_of(own: &TypeDef, element: &GraphElement, table: &str) -> String {
+    let mut columns = Vec::new();
+    let ends: &[&str] = if own.is_edge() { &["from_id", "to_id"] } else { &[] };
+    for name in ["id", "created_at", "updated_at"].iter().chain(ends) {
+        columns.push(format!("\"_{name}\""));
+        if element.property(name).is_none() {
+            columns.push(format!("\"_{name}\" AS \"{name}\""));
+        }
+    }
+    for property in &element.properties {
+        columns.push(format!("{} AS {}", property.expression, ident(&property.name)));
+    }
+    format!("SELECT {} FROM {table}", columns.join(", "))
 }
 
 fn cut(types: &[Types], place: usize, with: &Types) -> Types {

@@ -11,7 +11,7 @@
 //!
 //! Absent here: quantifiers, and searches for some of the paths. They are refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -31,10 +31,12 @@ use super::cut::{PLACEHOLDER, cut};
 use super::used::{self, Used};
 
 /// The graph of all types.
-const WHOLE: &str = "graph";
+pub const WHOLE: &str = "graph";
 /// The ends of an edge that may go either way, as the pattern has them.
 const LEFT: &str = " left";
 const RIGHT: &str = " right";
+/// The rows of one type of several.
+const OWN: &str = " own";
 /// Of a table that nobody named.
 const UNNAMED: &str = "graph_table";
 
@@ -44,7 +46,20 @@ const UNNAMED: &str = "graph_table";
 /// # Errors
 /// `NotFound` for graphs and labels that there are not, `Unsupported` for what is not answered yet; with the place.
 pub fn expand(statement: &mut impl VisitMut, sql: &str, catalog: &Catalog) -> Result<bool> {
-    let mut expander = Expander { sql, catalog, tables: None, found: false };
+    expand_noting(statement, sql, catalog, &mut BTreeSet::new())
+}
+
+/// The same, and takes note of the property graphs that are matched.
+///
+/// # Errors
+/// As [`expand`].
+pub fn expand_noting(
+    statement: &mut impl VisitMut,
+    sql: &str,
+    catalog: &Catalog,
+    graphs: &mut BTreeSet<TypeId>,
+) -> Result<bool> {
+    let mut expander = Expander { sql, catalog, tables: None, found: false, graphs };
     match VisitMut::visit(statement, &mut expander) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(expander.found),
@@ -57,6 +72,8 @@ struct Expander<'a> {
     /// Those of the text, once they are needed.
     tables: Option<Vec<GraphTable>>,
     found: bool,
+    /// The property graphs that were matched.
+    graphs: &'a mut BTreeSet<TypeId>,
 }
 
 impl VisitorMut for Expander<'_> {
@@ -113,7 +130,10 @@ impl Expander<'_> {
                 }
                 let number: usize = number.to_string().parse().map_err(|_| lost())?;
                 let table = self.tables.as_ref().and_then(|tables| tables.get(number)).ok_or_else(lost)?;
-                let query = Pattern::new(table, self.catalog).and_then(|pattern| pattern.query());
+                let query = Pattern::new(table, self.catalog).and_then(|pattern| {
+                    self.graphs.extend(pattern.labels.graph());
+                    pattern.query()
+                });
                 query.map_err(|(error, span)| error.at_sql(self.sql, span))
             }
             // A text that is not the user's last one: a view, a prepared statement.
@@ -122,11 +142,19 @@ impl Expander<'_> {
                 let tables = tables_of(&sql)?;
                 let table = tables.last().ok_or_else(lost)?;
                 let mut query = Pattern::new(table, self.catalog)
-                    .and_then(|pattern| pattern.query())
+                    .and_then(|pattern| {
+                        self.graphs.extend(pattern.labels.graph());
+                        pattern.query()
+                    })
                     .map_err(|(error, _)| error)?;
                 // The tables within it are numbered in this text.
-                let mut inner =
-                    Expander { sql: &sql, catalog: self.catalog, tables: Some(tables), found: false };
+                let mut inner = Expander {
+                    sql: &sql,
+                    catalog: self.catalog,
+                    tables: Some(tables),
+                    found: false,
+                    graphs: &mut *self.graphs,
+                };
                 match VisitMut::visit(&mut query, &mut inner) {
                     ControlFlow::Break(error) => Err(error),
                     ControlFlow::Continue(()) => Ok(query),
@@ -181,18 +209,10 @@ struct Pattern<'t, 'c> {
 
 impl<'t, 'c> Pattern<'t, 'c> {
     fn new(table: &'t GraphTable, catalog: &'c Catalog) -> Placed<Self> {
-        let graph: Vec<String> =
-            table.graph.0.iter().filter_map(|part| part.as_ident().map(folded)).collect();
-        if graph != [WHOLE] {
-            let name = table.graph.to_string();
-            let error = Error::not_found(format!("no property graph {name}"))
-                .with_sqlstate(sqlstate::UNDEFINED_TABLE)
-                .with_hint("the graph of all types is called graph");
-            return Err((error, table.at.0));
-        }
+        let labels = Labels::of(&table.graph, catalog).map_err(|e| (e, table.at.0))?;
         let mut pattern = Self {
             table,
-            labels: Labels::new(catalog),
+            labels,
             elements: Vec::new(),
             types: Vec::new(),
             labelled: Vec::new(),
@@ -389,7 +409,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
                 }
             }
         }
-        if correlated {
+        if correlated || self.labels.graph().is_some() {
             self.refuse_unknown(&used).map_err(|e| (e, at))?;
         }
         if !self.possible && correlated {
@@ -519,7 +539,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
         if element.is_edge || used.needs(place) {
             return false;
         }
-        let is_all = *types == self.labels.all(false);
+        let is_all = self.labels.is_everything(types);
         self.joined.iter().any(|joined| {
             let is_left = joined.ends.0 == place;
             if !is_left && joined.ends.1 != place {
@@ -551,7 +571,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
             let definition = self.labels.definition(*one)?;
             // What other labels have is NULL here.
             if !used.is_renamed() && typed.iter().all(|(name, _)| definition.property(name).is_some()) {
-                return Ok(table_name(&definition.name));
+                return self.labels.rows(*one);
             }
         }
         if ids.is_empty() {
@@ -574,14 +594,14 @@ impl<'t, 'c> Pattern<'t, 'c> {
             for system in used.system(place).filter(|name| typed.iter().all(|(own, _)| own != name)) {
                 columns.push(format!("{} AS {}", ident(system), ident(&used.written(place, system))));
             }
-            let (columns, name) = (columns.join(", "), table_name(&definition.name));
+            let (columns, name) = (columns.join(", "), self.labels.rows(*id)?);
             if !element.is_edge {
-                parts.push(format!("SELECT {columns} FROM {name}"));
+                parts.push(format!("SELECT {columns} FROM {name} AS \"{OWN}\""));
                 continue;
             }
             let columns = format!("{columns}, \"_from_id\", \"_to_id\"");
             if !either {
-                parts.push(format!("SELECT {columns} FROM {name}"));
+                parts.push(format!("SELECT {columns} FROM {name} AS \"{OWN}\""));
                 continue;
             }
             // From each of its ends; a loop has one.
@@ -589,14 +609,10 @@ impl<'t, 'c> Pattern<'t, 'c> {
                 [("_from_id", "_to_id", ""), ("_to_id", "_from_id", " WHERE \"_from_id\" <> \"_to_id\"")];
             parts.extend(ways.map(|(left, right, only)| {
                 format!(
-                    "SELECT {columns}, \"{left}\" AS \"{LEFT}\", \"{right}\" AS \"{RIGHT}\" FROM {name}{only}"
+                    "SELECT {columns}, \"{left}\" AS \"{LEFT}\", \"{right}\" AS \"{RIGHT}\" FROM {name} AS \"{OWN}\"{only}"
                 )
             }));
         }
         Ok(format!("({})", parts.join(" UNION ALL ")))
     }
-}
-
-fn table_name(name: &str) -> String {
-    format!("\"{}\".{}", crate::query::provider::SCHEMA, ident(name))
 }

@@ -46,7 +46,12 @@ mod generated;
 #[cfg(test)]
 mod refused;
 
+pub use ast::At;
 pub use cut::{cut, mentions_graph};
-pub use definition::GraphStatement;
+pub use definition::{
+    AlterAction, AlterPropertyGraph, CreatePropertyGraph, DropBehavior, DropPropertyGraph, EdgeTable,
+    ElementKind, ElementTable, EndPoint, GraphStatement, LabelDefinition, Properties, Property,
+};
 pub use definition_parse::graph_statement;
-pub use expand::expand;
+pub use expand::{WHOLE, expand, expand_noting};
+pub use used::is_system;

@@ -30,7 +30,7 @@ const SYSTEM: [&str; 10] = [
 ];
 
 /// Whether a name is that of a column that elements have beside their properties.
-pub(super) fn is_system(name: &str) -> bool {
+pub fn is_system(name: &str) -> bool {
     SYSTEM.contains(&name)
 }
 

@@ -331,8 +331,8 @@ fn views(facts: &Facts) -> Result<Rows> {
     let row = |t: &TypeDef| {
         let columns: Vec<&str> = t.properties.iter().map(|p| p.name.as_str()).collect();
         let ids = t.view.as_ref().map_or(&[][..], |view| view.reads.as_slice());
-        let named = |id| catalog.by_id(id).or_else(|| catalog.view_of(id)).map(|t| t.name.as_str());
-        let reads: Vec<&str> = ids.iter().filter_map(|id| named(*id)).collect();
+        let reads: Vec<&str> =
+            ids.iter().filter_map(|id| catalog.by_id(*id)).map(|t| t.name.as_str()).collect();
         vec![
             text(&t.name),
             text(columns.join(", ")),

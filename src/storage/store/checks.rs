@@ -60,6 +60,7 @@ pub(super) fn check(
             return conflict("an id that this transaction inserts was taken by another");
         }
     }
+    check_readers(finished, latest)?;
     check_keys(finished, latest)?;
     for node in &effects.deleted_nodes {
         check_gained_no_edge(finished, latest, *node)?;
@@ -77,10 +78,42 @@ pub(super) fn check(
             matches!(t.kind, TypeKind::Edge(ends) if [ends.from, ends.to].contains(&Some(*id)))
                 && !effects.dropped.contains_key(&t.id)
         });
+        let read = latest.catalog().readers_of(*id).find(|reader| !effects.dropped.contains_key(&reader.id));
+        if let Some(reader) = read {
+            return conflict(&format!(
+                "'{name}', which this transaction drops, is read by the {} '{}' of another",
+                reader.what(),
+                reader.name
+            ));
+        }
         if declared_over || edge.is_some() || latest.next_sequence(*id)? != *next_sequence {
             return conflict(&format!(
                 "'{name}', which this transaction drops, got rows or edges from another"
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Nobody made or changed a property graph over what this transaction alters otherwise than by adding to it.
+fn check_readers(finished: &Finished, latest: &View) -> Result<()> {
+    for (id, before) in &finished.effects.redefined {
+        let (Some(before), Some(ours)) = (before, finished.catalog.by_id(*id)) else { continue };
+        if is_extension(before, ours) {
+            continue;
+        }
+        let known = |reader: &TypeDef| {
+            finished.base.catalog().by_id(reader.id).is_some_and(|known| **known == *reader)
+        };
+        let others =
+            |reader: &&Arc<TypeDef>| !known(reader) && !finished.effects.dropped.contains_key(&reader.id);
+        if let Some(reader) = latest.catalog().readers_of(*id).find(others) {
+            return Err(conflict(&format!(
+                "'{}', which this transaction changes, is read by the {} '{}' of another",
+                ours.name,
+                reader.what(),
+                reader.name
+            )));
         }
     }
     Ok(())

@@ -37,7 +37,9 @@ impl Walk<'_> {
         }
         let view = self.view;
         let catalog = view.catalog();
-        for definition in catalog.types().chain(catalog.views()).filter(|t| !stored.contains(&t.id)) {
+        for definition in
+            catalog.types().chain(catalog.views()).chain(catalog.graphs()).filter(|t| !stored.contains(&t.id))
+        {
             self.found_in_type(definition, Fault::Definition, "its definition is not stored".to_owned());
         }
         Ok(())
@@ -65,6 +67,12 @@ impl Walk<'_> {
             }
             if !property_names.insert(&property.name) {
                 wrong.push(format!("two of its properties have the name '{}'", property.name));
+            }
+        }
+        for read in definition.graph.iter().flat_map(|graph| graph.elements()) {
+            match catalog.by_id(read.type_id) {
+                Some(known) if known.has_rows() => {}
+                _ => wrong.push(format!("its element '{}' is of a type that does not exist", read.name)),
             }
         }
         if let TypeKind::Edge(ends) = definition.kind {

@@ -23,6 +23,7 @@
 mod alter;
 mod effects;
 mod frames;
+mod graphs;
 mod indexes;
 mod layers;
 mod rows;

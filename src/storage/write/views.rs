@@ -37,14 +37,7 @@ impl Transaction {
                 check_columns(&old, &new)?;
                 Some(old)
             }
-            Some(taken) => {
-                let what = match taken.view {
-                    Some(_) => "view",
-                    None => "table",
-                };
-                return Err(Error::constraint(format!("there is already a {what} '{}'", new.name))
-                    .with_sqlstate(crate::model::sqlstate::DUPLICATE_TABLE));
-            }
+            Some(taken) => return Err(is_taken(&taken)),
         };
         let id = match &before {
             Some(old) => old.id,
@@ -88,23 +81,31 @@ impl Transaction {
         Ok(())
     }
 
-    /// No view has the name.
+    /// No view and no property graph has the name.
     pub(super) fn check_no_view(&self, name: &str) -> Result<()> {
-        match self.catalog.view(name) {
+        match self.catalog.named(name).filter(|taken| !taken.has_rows()) {
             None => Ok(()),
-            Some(_) => Err(Error::constraint(format!("there is already a view '{name}'"))
-                .with_sqlstate(crate::model::sqlstate::DUPLICATE_TABLE)),
+            Some(taken) => Err(is_taken(taken)),
         }
     }
 
-    /// No view reads it.
+    /// No view and no property graph reads it.
     pub(super) fn check_not_viewed(&self, definition: &TypeDef) -> Result<()> {
-        match self.catalog.view_of(definition.id) {
+        let reader = self.catalog.readers_of(definition.id).next();
+        match reader {
             None => Ok(()),
-            Some(view) => {
-                Err(Error::constraint(format!("the view '{}' reads '{}'", view.name, definition.name))
-                    .with_hint(format!("drop it first: DROP VIEW {}", view.name)))
-            }
+            Some(reader) => Err(Error::constraint(format!(
+                "the {} '{}' reads '{}'",
+                reader.what(),
+                reader.name,
+                definition.name
+            ))
+            .with_sqlstate(crate::model::sqlstate::DEPENDENT_OBJECTS_STILL_EXIST)
+            .with_hint(format!(
+                "drop it first: DROP {} {}",
+                reader.what().to_uppercase(),
+                reader.name
+            ))),
         }
     }
 
@@ -126,6 +127,12 @@ impl Transaction {
         }
         Ok(())
     }
+}
+
+/// The error for a name that something else has.
+pub(super) fn is_taken(taken: &TypeDef) -> Error {
+    Error::constraint(format!("there is already a {} '{}'", taken.what(), taken.name))
+        .with_sqlstate(crate::model::sqlstate::DUPLICATE_TABLE)
 }
 
 /// A view that is replaced keeps its columns, as PostgreSQL demands: others may read them.

@@ -1,6 +1,6 @@
 //! The schema: each type with its properties, constraints and indexes.
 
-use crate::bus::{CatalogInfo, IndexInfo, PropertyInfo, ReferenceInfo, TypeInfo};
+use crate::bus::{CatalogInfo, GraphElementInfo, IndexInfo, PropertyInfo, ReferenceInfo, TypeInfo};
 use crate::model::{CheckDef, ReferenceAction, escape_control};
 
 use super::super::text;
@@ -24,7 +24,25 @@ pub(super) fn lines(catalog: &CatalogInfo, indexes: &[IndexInfo]) -> Vec<Line> {
         lines.extend(view.columns.iter().map(property));
         lines.push(Line::default());
     }
+    for graph in &catalog.graphs {
+        let name = escape_control(&graph.name).into_owned();
+        let target = Target::Text(name.clone(), graph.definition.clone());
+        let head = vec![(name, "ui.text.strong"), ("  property graph".to_owned(), "ui.text.muted")];
+        lines.push(Line { heading: true, ..Line::new(head) }.to(target));
+        lines.extend(graph.elements.iter().map(element));
+        lines.push(Line::default());
+    }
     lines
+}
+
+fn element(info: &GraphElementInfo) -> Line {
+    let labels = info.labels.iter().map(|label| escape_control(label).into_owned()).collect::<Vec<_>>();
+    let kind = if info.is_edge { "edges" } else { "nodes" };
+    Line::new(vec![
+        (format!("    {} ", text::fit(&escape_control(&info.name), 24, false)), "ui.text"),
+        (kind.to_owned(), "syntax.type"),
+        (format!(" labelled {}", labels.join(", ")), "ui.text.muted"),
+    ])
 }
 
 fn head(info: &TypeInfo) -> Line {

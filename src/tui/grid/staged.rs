@@ -44,6 +44,9 @@ impl Source {
         if catalog.views.iter().any(|view| view.name == *name) {
             return Err(format!("{name} is a view: its rows are made of others"));
         }
+        if catalog.graphs.iter().any(|graph| graph.name == *name) {
+            return Err(format!("{name} is a property graph: it has no rows"));
+        }
         let info = (catalog.types.iter().find(|t| t.name == *name))
             .ok_or_else(|| format!("{name} is no type of this database"))?;
         let own = |name: &str| info.properties.iter().find(|p| p.name == name);

@@ -68,6 +68,7 @@ pub fn catalog() -> CatalogInfo {
     CatalogInfo {
         version: 1,
         views: Vec::new(),
+        graphs: Vec::new(),
         types: vec![
             type_info(
                 "package",
