@@ -1,7 +1,10 @@
 //! Traversals and algorithms in FROM, over graphs at random, against plain SQL: flushed, committed since, uncommitted.
 
+use std::ops::ControlFlow;
+
 use aresadb::columnar::value_at;
-use aresadb::{Database, Session, Value};
+use aresadb::graph::{self, EdgeFilter};
+use aresadb::{CancelToken, Database, Direction, NodeId, Session, Value};
 
 use crate::chunks::Random;
 
@@ -317,4 +320,48 @@ fn paths_are_counted_as_if_they_were_walked() {
     check("uncommitted");
     execute(&session, "COMMIT");
     check("committed");
+}
+
+/// What programs walk edge by edge is what the functions find over the graph in memory.
+#[test]
+fn walks_of_programs_are_those_of_the_functions() {
+    let mut random = Random(19);
+    let session = people(&mut random, 16, 20);
+    let (view, cancel) = (session.view(), CancelToken::new());
+    let people: Vec<uuid::Uuid> = rows(&session, "SELECT _id FROM person")
+        .into_iter()
+        .map(|row| match row.first() {
+            Some(Value::Uuid(id)) => *id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let mut paths = 0;
+    for (direction, word) in [(Direction::Out, "out"), (Direction::In, "in"), (Direction::Both, "both")] {
+        for names in
+            [vec!["knows".to_owned()], vec!["knows".to_owned(), "likes".to_owned(), "lives".to_owned()]]
+        {
+            let filter = EdgeFilter::named(view.catalog(), direction, &names).unwrap();
+            let list = names.join(",");
+            for from in &people {
+                let mut walked = Vec::new();
+                graph::traverse(&view, NodeId(*from), &filter, 3, None, &cancel, &mut |level| {
+                    let depth = Value::Integer(i64::from(level.depth));
+                    walked.extend(level.nodes.iter().map(|node| vec![Value::Uuid(node.id.0), depth.clone()]));
+                    Ok(ControlFlow::Continue(()))
+                })
+                .unwrap();
+                walked.sort_by_cached_key(|row| format!("{row:?}"));
+                let sql = format!("SELECT id, depth FROM traverse('{from}', '{list}', 3, '{word}')");
+                assert_eq!(walked, rows(&session, &sql), "{sql}");
+                let to = people[random.below(16) as usize];
+                let path = graph::shortest_path(&view, NodeId(*from), NodeId(to), &filter, &cancel).unwrap();
+                let length = path.map_or(Value::Null, |path| Value::Integer(path.edges.len() as i64));
+                let sql =
+                    format!("SELECT max(step) FROM shortest_path('{from}', '{to}', '{list}', '{word}')");
+                paths += usize::from(length != Value::Null);
+                assert_eq!(vec![vec![length]], rows(&session, &sql), "{sql}");
+            }
+        }
+    }
+    assert!(paths > 20, "{paths} paths");
 }
