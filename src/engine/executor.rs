@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -13,7 +14,10 @@ use crate::model::{Error, Result};
 
 const STACK_BYTES: usize = 64 << 20;
 
-/// A pool of threads. Clones share it; the last one dropped lets it wind down by itself.
+/// How long the threads are waited for at the end; work that cannot be stopped ends by itself.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A pool of threads. Clones share it; the last one dropped lets it wind down.
 #[derive(Debug, Clone)]
 pub struct Executor(Arc<Owned>);
 
@@ -22,9 +26,12 @@ struct Owned(Option<Runtime>, Handle);
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // A runtime that waits for its threads may not be dropped inside async code.
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
+        let Some(runtime) = self.0.take() else { return };
+        // Waiting is not allowed inside async code. Elsewhere a moment is given to the threads: one that is let go just
+        // as it ends can bring the process down, for glibc looks at it once more (its bug 19951).
+        match Handle::try_current() {
+            Ok(_) => runtime.shutdown_background(),
+            Err(_) => runtime.shutdown_timeout(PATIENCE),
         }
     }
 }
