@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::model::{Error, IndexDef, PropertyDef, Result, TypeDef, TypeId};
+use crate::model::{Error, IndexDef, PropertyDef, Result, TypeDef, TypeId, sqlstate};
 
 /// The types of a database at a point in time.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +92,10 @@ impl Catalog {
     /// `NotFound`.
     pub fn require(&self, name: &str) -> Result<&Arc<TypeDef>> {
         self.get(name).ok_or_else(|| {
+            if let Some(other) = self.named(name) {
+                let message = format!("'{name}' is a {}, not a node or edge type", other.what());
+                return Error::bad_input(message).with_sqlstate(sqlstate::WRONG_OBJECT_TYPE);
+            }
             let error = Error::not_found(format!("there is no node or edge type '{name}'"));
             match closest(name, self.by_name.keys().map(String::as_str)) {
                 Some(near) => error.with_hint(format!("did you mean '{near}'?")),

@@ -4,6 +4,7 @@ use aresadb::model::CancelToken;
 use aresadb::{Database, ErrorKind, OpenOptions};
 
 use super::isolation::{Sql, sessions};
+use super::rules::copy_folder;
 
 const TABLES: [&str; 4] = [
     "CREATE TABLE person (k INT, name TEXT)",
@@ -121,6 +122,27 @@ fn a_graph_is_there_after_a_restart_with_and_without_a_flush() {
     drop((sql, db));
     let db = Database::open(&path, OpenOptions::default()).unwrap();
     Sql::new(&db).fails(MATCHED, ErrorKind::NotFound);
+    whole(&db);
+}
+
+/// What a process leaves behind that ends in the middle of things: the files of a database that is still open.
+#[test]
+fn a_graph_is_there_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let db = Database::open(&path, OpenOptions { create: true, ..OpenOptions::default() }).unwrap();
+    let sql = Sql::new(&db);
+    sql.does(&TABLES);
+    sql.does(&["CREATE PROPERTY GRAPH old VERTEX TABLES (person)"]);
+    db.checkpoint().unwrap();
+    sql.does(&[GRAPH, "DROP PROPERTY GRAPH old", "BEGIN", "DROP PROPERTY GRAPH g"]);
+    let left = folder.path().join("left");
+    copy_folder(&path, &left);
+    let db = Database::open(&left, OpenOptions::default()).unwrap();
+    let sql = Sql::new(&db);
+    sql.gives(MATCHED, "ANN|2000|BOB");
+    sql.gives("SELECT name FROM aresadb.property_graphs", "g");
+    sql.fails("DROP TABLE knows", ErrorKind::Constraint);
     whole(&db);
 }
 
