@@ -21,6 +21,7 @@ mod layers;
 mod limits;
 mod plans;
 mod pty;
+mod repeated_paths;
 mod row_joins;
 mod rules;
 mod slt;

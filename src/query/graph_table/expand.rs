@@ -9,7 +9,8 @@
 //! go either way is the union of both. A node of which nothing is asked, and that is of the right type because an edge
 //! says so, is no table at all: edges meet at its id. What the user wrote keeps its places in the text.
 //!
-//! Absent here: quantifiers, and searches for some of the paths. They are refused.
+//! A path with repeated parts or a search is a relation of its own beside the tables ([`Traversal`]): it meets them at
+//! the ids of its single elements.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -21,13 +22,13 @@ use sqlparser::ast::{
 
 use crate::model::{Error, Result, Span, TypeId, sqlstate};
 use crate::query::rewrite::{ident, parse_query};
+use crate::query::traverse::Output;
 use crate::storage::Catalog;
 
-use super::ast::{
-    Direction, GraphTable, MatchMode, OutputColumn, PathPattern, Primary, Restrictor, Search, folded,
-};
+use super::ast::{Direction, GraphTable, MatchMode, OutputColumn, PathPattern, Primary, Restrictor, folded};
 use super::candidates::{Joined, Labels, Types};
 use super::cut::{PLACEHOLDER, cut};
+use super::traversal::{Kind, Traversal, conjuncts, is_walked};
 use super::used::{self, Used};
 
 /// The graph of all types.
@@ -149,7 +150,7 @@ fn tables_of(sql: &str) -> Result<Vec<GraphTable>> {
 }
 
 /// An error, and the bytes that it is about.
-type Placed<T> = std::result::Result<T, (Error, Span)>;
+pub(super) type Placed<T> = std::result::Result<T, (Error, Span)>;
 
 /// A variable of the pattern, or an element without one.
 struct Element {
@@ -159,8 +160,9 @@ struct Element {
 }
 
 /// A pattern, its elements told apart.
-struct Pattern<'t, 'c> {
+pub(super) struct Pattern<'t, 'c> {
     table: &'t GraphTable,
+    catalog: &'c Catalog,
     labels: Labels<'c>,
     elements: Vec<Element>,
     /// What each may be.
@@ -177,10 +179,15 @@ struct Pattern<'t, 'c> {
     restrictions: Vec<String>,
     /// Whether there can be a match.
     possible: bool,
+    /// The paths that are walked, and of each the places of its single elements with their slots.
+    traversals: Vec<Traversal>,
+    walked: Vec<(usize, usize, usize)>,
+    /// Whether handles may be asked for.
+    rows: bool,
 }
 
 impl<'t, 'c> Pattern<'t, 'c> {
-    fn new(table: &'t GraphTable, catalog: &'c Catalog) -> Placed<Self> {
+    pub(super) fn new(table: &'t GraphTable, catalog: &'c Catalog) -> Placed<Self> {
         let graph: Vec<String> =
             table.graph.0.iter().filter_map(|part| part.as_ident().map(folded)).collect();
         if graph != [WHOLE] {
@@ -192,6 +199,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
         }
         let mut pattern = Self {
             table,
+            catalog,
             labels: Labels::new(catalog),
             elements: Vec::new(),
             types: Vec::new(),
@@ -202,6 +210,9 @@ impl<'t, 'c> Pattern<'t, 'c> {
             paths: Vec::new(),
             restrictions: Vec::new(),
             possible: true,
+            traversals: Vec::new(),
+            walked: Vec::new(),
+            rows: false,
         };
         for path in &table.paths {
             pattern.path(path)?;
@@ -216,25 +227,18 @@ impl<'t, 'c> Pattern<'t, 'c> {
     }
 
     fn path(&mut self, path: &'t PathPattern) -> Placed<()> {
-        let refused = |what: &str, span: Span| {
-            let error = Error::unsupported(format!("{what} cannot be answered yet"));
-            Err((error.with_hint("patterns of fixed length can: write the edges one by one"), span))
-        };
-        let prefix = path.prefix.as_ref();
-        if let Some(prefix) = prefix
-            && !matches!(prefix.search, None | Some(Search::All))
-        {
-            return refused("a search for some of the paths", prefix.at.0);
+        if is_walked(path) {
+            return self.walk(path);
         }
+        let prefix = path.prefix.as_ref();
         let mut places: Vec<usize> = Vec::new();
         // The edge that waits for its right end.
         let mut open: Option<(usize, usize, Direction)> = None;
         for factor in &path.factors {
-            if let Some(quantifier) = factor.quantifier {
-                return refused("a quantifier", quantifier.at.0);
-            }
             match &factor.primary {
-                Primary::Group(_) => return refused("a path in parentheses", factor.primary.at().0),
+                Primary::Group(group) => {
+                    return Err((Error::internal("a part of a path that is not walked"), group.at.0));
+                }
                 Primary::Edge(edge) => {
                     let left = match places.last() {
                         Some(last) if open.is_none() => *last,
@@ -274,6 +278,26 @@ impl<'t, 'c> Pattern<'t, 'c> {
         }
         self.paths.push((path.variable.as_ref().map(folded), places));
         Ok(())
+    }
+
+    /// Takes in a path that is walked.
+    fn walk(&mut self, path: &'t PathPattern) -> Placed<()> {
+        let number = self.traversals.len();
+        let mut traversal = Traversal::of(number, path, self.table, &self.labels)?;
+        for (place, slot) in traversal.slots.iter().enumerate().filter(|(_, slot)| slot.kind == Kind::Single)
+        {
+            let Some(name) = &slot.name else { continue };
+            let own = self.element(Some(&ident(name)), slot.is_edge, slot.types.clone(), slot.at)?;
+            self.walked.push((own, number, place));
+        }
+        self.filters.extend(std::mem::take(&mut traversal.filters).into_iter().map(|filter| (filter, None)));
+        self.traversals.push(traversal);
+        Ok(())
+    }
+
+    /// The same pattern, whose columns may be handles.
+    pub(super) fn with_rows(self) -> Self {
+        Self { rows: true, ..self }
     }
 
     /// The place of a variable, or of an element without one; of one that was there before, its types are cut.
@@ -352,14 +376,16 @@ impl<'t, 'c> Pattern<'t, 'c> {
     }
 
     /// The query that gives the matches.
-    fn query(mut self) -> Placed<Query> {
+    pub(super) fn query(mut self) -> Placed<Query> {
         let at = self.table.at.0;
         // The planner takes the columns that conditions on other tables name for those of the result, where they have
         // the same name: here they have names that nothing else has.
         let correlated = !self.table.outer_names(&[]).is_empty() || used::asks(&self.table.expressions());
-        let mut used = Used::new(&self.elements_by_name(), &self.paths_by_name(), correlated);
         let mut filters = std::mem::take(&mut self.filters);
-        filters.extend(self.table.filter.clone().map(|filter| (filter, None)));
+        filters.extend(self.filters_behind().into_iter().map(|filter| (filter, None)));
+        let traversals = std::mem::take(&mut self.traversals);
+        let (elements, paths) = (self.elements_by_name(), self.paths_by_name());
+        let mut used = Used::new(&elements, &paths, correlated, traversals, self.rows);
         for (filter, own) in &mut filters {
             used.look(filter, *own).map_err(|e| (e, at))?;
         }
@@ -368,7 +394,12 @@ impl<'t, 'c> Pattern<'t, 'c> {
             match column {
                 OutputColumn::All { variable, at } => {
                     let place = self.by_name.get(&folded(variable)).copied();
-                    let place = place.ok_or_else(|| (used::unknown(variable), at.0))?;
+                    let list = used.traversals.iter().any(|own| own.slot(&folded(variable)).is_some());
+                    let missing = || match list {
+                        true => used::is_list(&folded(variable)),
+                        false => used::unknown(variable),
+                    };
+                    let place = place.ok_or_else(|| (missing(), at.0))?;
                     let types = self.labelled.get(place).cloned().unwrap_or_default();
                     for (property, _) in self.labels.properties(&types).map_err(|e| (e, at.0))? {
                         used.property(place, &property);
@@ -379,9 +410,9 @@ impl<'t, 'c> Pattern<'t, 'c> {
                 }
                 OutputColumn::Expr { expr, name, at } => {
                     let mut expr = expr.as_ref().clone();
-                    used::refuse_aggregates(&expr).map_err(|e| (e, at.0))?;
                     let alias = name.clone().or_else(|| column.name().cloned());
                     used.look(&mut expr, None).map_err(|e| (e, at.0))?;
+                    used::refuse_aggregates(&expr).map_err(|e| (e, at.0))?;
                     projection.push(match alias {
                         Some(alias) => SelectItem::ExprWithAlias { expr, alias },
                         None => SelectItem::UnnamedExpr(expr),
@@ -396,8 +427,9 @@ impl<'t, 'c> Pattern<'t, 'c> {
             // The planner cannot answer conditions on other tables over no rows.
             filters.clear();
         }
-        let skeleton = self.skeleton(&used).map_err(|e| (e, at))?;
+        let skeleton = self.skeleton(&mut used).map_err(|e| (e, at))?;
         let mut query = parse_query(&skeleton).map_err(|e| (e, at))?;
+        self.calls(&mut query, &mut used)?;
         let SetExpr::Select(select) = query.body.as_mut() else {
             return Err((Error::internal("a query that selects nothing"), at));
         };
@@ -415,6 +447,55 @@ impl<'t, 'c> Pattern<'t, 'c> {
             });
         }
         Ok(query)
+    }
+
+    /// The conditions behind the pattern, but for those that paths take that are walked.
+    fn filters_behind(&mut self) -> Vec<Expr> {
+        let Some(filter) = self.table.filter.clone() else { return Vec::new() };
+        if self.traversals.is_empty() {
+            return vec![filter];
+        }
+        let mut left = Vec::new();
+        for condition in conjuncts(filter) {
+            if used::asks(&[&condition]) || !self.traversals.iter_mut().any(|own| own.takes(&condition)) {
+                left.push(condition);
+            }
+        }
+        left
+    }
+
+    /// Writes the calls of the walked paths.
+    fn calls(&self, query: &mut Query, used: &mut Used) -> Placed<()> {
+        let at = self.table.at.0;
+        let SetExpr::Select(select) = query.body.as_mut() else { return Ok(()) };
+        for table in &mut select.from {
+            let TableFactor::Table { alias: Some(alias), args: Some(args), .. } = &mut table.relation else {
+                continue;
+            };
+            let name = alias.name.value.clone();
+            let Some(own) = used.traversals.iter_mut().find(|own| own.name == name) else { continue };
+            let (text, queries) = own.call(self.catalog, at)?;
+            let text = Expr::Value(Literal::SingleQuotedString(text).into());
+            let queries = queries.into_iter().map(|query| Expr::Subquery(Box::new(query)));
+            let arguments = std::iter::once(text).chain(queries);
+            args.args = arguments.map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))).collect();
+        }
+        Ok(())
+    }
+
+    /// Whether an element is a table of the query.
+    fn is_table(&self, place: usize, used: &Used) -> bool {
+        let Some((element, types)) = self.elements.get(place).zip(self.types.get(place)) else {
+            return false;
+        };
+        let is_walked = self.walked.iter().any(|(own, traversal, slot)| {
+            let slot = used.traversals.get(*traversal).and_then(|own| own.slots.get(*slot));
+            *own == place && slot.is_some_and(|slot| slot.types.is_subset(types))
+        });
+        if is_walked && !used.needs(place) {
+            return false;
+        }
+        element.is_edge || !self.is_implied(place, used)
     }
 
     /// Refuses properties that no type of their variable has, where the planner would tell of them by other names.
@@ -454,7 +535,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
     }
 
     /// `SELECT 1 FROM ... WHERE ...`: the tables, and what joins them.
-    fn skeleton(&self, used: &Used) -> Result<String> {
+    fn skeleton(&self, used: &mut Used) -> Result<String> {
         let mut tables = Vec::new();
         let mut conditions: Vec<String> = Vec::new();
         if !self.possible {
@@ -463,13 +544,11 @@ impl<'t, 'c> Pattern<'t, 'c> {
         // Ids that are one: of a node, and of the ends of the edges that meet there.
         let mut met: Vec<Vec<String>> = vec![Vec::new(); self.elements.len()];
         for (place, element) in self.elements.iter().enumerate() {
-            if element.is_edge || !self.is_implied(place, used) {
-                tables.push(format!("{} AS {}", self.relation(place, used)?, ident(&element.name)));
+            if !self.is_table(place, used) {
+                continue;
             }
-            if !element.is_edge
-                && !self.is_implied(place, used)
-                && let Some(ids) = met.get_mut(place)
-            {
+            tables.push(format!("{} AS {}", self.relation(place, used)?, ident(&element.name)));
+            if let Some(ids) = met.get_mut(place).filter(|_| !element.is_edge || self.is_walked(place)) {
                 ids.push(format!("{}.\"_id\"", ident(&element.name)));
             }
         }
@@ -486,6 +565,16 @@ impl<'t, 'c> Pattern<'t, 'c> {
                     ids.push(format!("{name}.\"{end}\""));
                 }
             }
+        }
+        for traversal in &used.traversals {
+            tables.push(format!("{}(0) AS {}", crate::query::traverse::CALL, ident(&traversal.name)));
+        }
+        for (place, number, slot) in &self.walked {
+            let elsewhere = self.walked.iter().filter(|(own, ..)| own == place).count() > 1;
+            let Some(ids) = met.get_mut(*place).filter(|ids| elsewhere || !ids.is_empty()) else { continue };
+            let Some(own) = used.traversals.get_mut(*number) else { continue };
+            let output = own.output(Output::Id(*slot));
+            ids.push(format!("{}.{}", ident(&own.name), ident(&output)));
         }
         for ids in &met {
             if let Some((first, others)) = ids.split_first() {
@@ -509,6 +598,11 @@ impl<'t, 'c> Pattern<'t, 'c> {
             format!(" WHERE {}", conditions.join(" AND "))
         };
         Ok(format!("SELECT 1 FROM {}{filter}", tables.join(", ")))
+    }
+
+    /// Whether an element stands in a path that is walked.
+    fn is_walked(&self, place: usize) -> bool {
+        self.walked.iter().any(|(own, ..)| *own == place)
     }
 
     /// Whether a node needs no table: nothing is asked of it, and an edge leads to nodes of its types alone.
@@ -547,17 +641,20 @@ impl<'t, 'c> Pattern<'t, 'c> {
             ids.extend(labelled.iter().copied().chain(self.labels.all(element.is_edge)).take(1));
         }
         let typed = used.typed(place, labelled, &self.labels)?;
+        let has_rows = used.asked(place).any(|name| name == used::ROW);
         if let ([one], false) = (ids.as_slice(), either) {
             let definition = self.labels.definition(*one)?;
             // What other labels have is NULL here.
             if !used.is_renamed() && typed.iter().all(|(name, _)| definition.property(name).is_some()) {
-                return Ok(table_name(&definition.name));
+                return Ok(table_name(&definition.name, has_rows));
             }
         }
         if ids.is_empty() {
             let ends =
                 ["_id", "_from_id", "_to_id", LEFT, RIGHT].map(|name| format!("'' AS {}", ident(name)));
-            return Ok(format!("(SELECT {} WHERE false)", ends.join(", ")));
+            let row = format!("arrow_cast(0, 'UInt64') AS {}", ident(&used.written(place, used::ROW)));
+            let row = if has_rows { format!(", {row}") } else { String::new() };
+            return Ok(format!("(SELECT {}{row} WHERE false)", ends.join(", ")));
         }
         let mut parts = Vec::new();
         for id in &ids {
@@ -574,7 +671,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
             for system in used.system(place).filter(|name| typed.iter().all(|(own, _)| own != name)) {
                 columns.push(format!("{} AS {}", ident(system), ident(&used.written(place, system))));
             }
-            let (columns, name) = (columns.join(", "), table_name(&definition.name));
+            let (columns, name) = (columns.join(", "), table_name(&definition.name, has_rows));
             if !element.is_edge {
                 parts.push(format!("SELECT {columns} FROM {name}"));
                 continue;
@@ -597,6 +694,8 @@ impl<'t, 'c> Pattern<'t, 'c> {
     }
 }
 
-fn table_name(name: &str) -> String {
-    format!("\"{}\".{}", crate::query::provider::SCHEMA, ident(name))
+/// A type as a table; with its handles where they are asked for.
+fn table_name(name: &str, has_rows: bool) -> String {
+    use crate::query::provider::{ROWS_SCHEMA, SCHEMA};
+    format!("\"{}\".{}", if has_rows { ROWS_SCHEMA } else { SCHEMA }, ident(name))
 }

@@ -33,6 +33,7 @@ mod parse;
 mod placed;
 mod reader;
 mod show;
+mod traversal;
 mod used;
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SetExpr,
-    TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
+    AccessExpr, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    Query, SetExpr, TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use crate::model::{Error, PropertyType, Result, sqlstate};
@@ -14,10 +14,16 @@ use crate::query::statement::parse_expression;
 
 use super::ast::folded;
 use super::candidates::{Labels, Types, common};
+use super::traversal::{self, Kind, Traversal, mentioned};
+use crate::query::traverse::Output;
+
+/// The column of handles, which only the queries of traversals ask for.
+pub(super) const ROW: &str = crate::query::columns::ROW;
 
 /// Columns that every node and edge has beside its properties.
-const SYSTEM: [&str; 10] = [
+const SYSTEM: [&str; 11] = [
     "_id",
+    ROW,
     "_from_id",
     "_to_id",
     "_created_at",
@@ -45,6 +51,10 @@ pub(super) struct Used {
     columns: BTreeMap<usize, BTreeSet<String>>,
     /// Whether the columns of the elements have names of their own in the query.
     renamed: bool,
+    /// The paths that are walked.
+    pub(super) traversals: Vec<Traversal>,
+    /// Whether handles may be asked for.
+    rows: bool,
 }
 
 impl Used {
@@ -52,8 +62,19 @@ impl Used {
         elements: &BTreeMap<String, (usize, bool)>,
         paths: &BTreeMap<String, Vec<PathElement>>,
         renamed: bool,
+        traversals: Vec<Traversal>,
+        rows: bool,
     ) -> Self {
-        Self { elements: elements.clone(), paths: paths.clone(), columns: BTreeMap::new(), renamed }
+        let (elements, paths) = (elements.clone(), paths.clone());
+        Self { elements, paths, columns: BTreeMap::new(), renamed, traversals, rows }
+    }
+
+    /// The walked path with a repeated or optional element of a name, and the element's place there.
+    fn repeated(&self, name: &str) -> Option<(usize, usize, Kind)> {
+        self.traversals.iter().enumerate().find_map(|(traversal, own)| {
+            let (slot, found) = own.slot(name)?;
+            (found.kind != Kind::Single).then_some((traversal, slot, found.kind))
+        })
     }
 
     /// Takes in what an expression asks for, and writes functions of elements and paths as what they mean.
@@ -170,6 +191,16 @@ impl VisitorMut for Looker<'_> {
 impl Looker<'_> {
     fn expr(&mut self, expr: &mut Expr) -> Result<()> {
         match expr {
+            Expr::CompoundIdentifier(parts) if self.is_repeated(parts.first()) => {
+                if let Some(value) = self.optional(expr)? {
+                    *expr = value;
+                }
+            }
+            Expr::CompoundFieldAccess { root, .. } if matches!(root.as_ref(), Expr::Identifier(name) if self.is_repeated(Some(name))) => {
+                if let Some(value) = self.optional(expr)? {
+                    *expr = value;
+                }
+            }
             Expr::CompoundIdentifier(parts) => {
                 if let [variable, property, ..] = parts.as_mut_slice() {
                     self.uses(variable, property)?;
@@ -193,20 +224,143 @@ impl Looker<'_> {
         Ok(())
     }
 
+    fn is_hidden(&self, name: &str) -> bool {
+        self.hidden.iter().flatten().any(|hidden| hidden == name)
+    }
+
+    /// Whether a name is that of a repeated or optional element.
+    fn is_repeated(&self, name: Option<&Ident>) -> bool {
+        name.map(folded).is_some_and(|name| !self.is_hidden(&name) && self.used.repeated(&name).is_some())
+    }
+
+    /// What a property of an optional element is in the query.
+    fn optional(&mut self, expr: &Expr) -> Result<Option<Expr>> {
+        let name = mentioned(expr).into_iter().find(|name| self.used.repeated(name).is_some());
+        let Some((name, (traversal, slot, kind))) = name.and_then(|name| {
+            let found = self.used.repeated(&name)?;
+            Some((name, found))
+        }) else {
+            return Ok(None);
+        };
+        if kind == Kind::List {
+            return Err(is_list(&name));
+        }
+        if self.own.is_some() {
+            return Err(sees_itself(&name));
+        }
+        let Some(own) = self.used.traversals.get_mut(traversal) else { return Ok(None) };
+        let column = own.value(slot, expr);
+        let output = own.output(Output::First { element: slot, column });
+        Ok(Some(traversal::column(&own.name, &output)))
+    }
+
+    /// What an aggregate over a repeated element is in the query; nothing where it is over none.
+    fn aggregate(&mut self, name: &str, function: &Function) -> Result<Option<Expr>> {
+        let FunctionArguments::List(list) = &function.args else { return Ok(None) };
+        let mut names = BTreeSet::new();
+        for argument in &list.args {
+            match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => names.extend(mentioned(expr)),
+                FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(of)) => {
+                    names.extend(of.0.first().and_then(|part| part.as_ident()).map(folded));
+                }
+                _ => {}
+            }
+        }
+        names.retain(|name| !self.is_hidden(name));
+        let lists = |name: &&String| self.used.repeated(name).is_some_and(|(.., kind)| kind == Kind::List);
+        let Some(variable) = names.iter().find(lists).cloned() else { return Ok(None) };
+        let others = names.iter().find(|name| {
+            **name != variable
+                && (self.used.elements.contains_key(*name) || self.used.repeated(name).is_some())
+        });
+        if let Some(other) = others {
+            let error = Error::unsupported(format!("{name} over {variable} and {other} at once"));
+            return Err(error.with_hint("an aggregate in a pattern is over one repeated element"));
+        }
+        let is_plain = function.filter.is_none()
+            && function.over.is_none()
+            && function.null_treatment.is_none()
+            && function.within_group.is_empty()
+            && list.clauses.is_empty();
+        if !is_plain {
+            let error = Error::unsupported(format!("{name} over a repeated element with further clauses"));
+            return Err(
+                error.with_hint("values come in the order of the path; conditions stand in the element")
+            );
+        }
+        let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+        let Some((traversal, slot, _)) = self.used.repeated(&variable) else { return Ok(None) };
+        let Some(own) = self.used.traversals.get_mut(traversal) else { return Ok(None) };
+        let output = match list.args.as_slice() {
+            [
+                FunctionArg::Unnamed(
+                    FunctionArgExpr::QualifiedWildcard(_) | FunctionArgExpr::Expr(Expr::Identifier(_)),
+                ),
+            ] => {
+                if name != "count" || distinct {
+                    let error = Error::bad_input(format!("{name}: {variable} is an element, and no value"));
+                    return Err(error.with_hint(format!(
+                        "name a property, as in {variable}.name, or its id: element_id({variable})"
+                    )));
+                }
+                Output::Count(slot)
+            }
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(value)), rest @ ..] => {
+                let between = match rest {
+                    [] => None,
+                    [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(text)))] => {
+                        text.value.clone().into_string()
+                    }
+                    _ => {
+                        let error = Error::unsupported(format!(
+                            "{name} over a repeated element with these arguments"
+                        ));
+                        return Err(
+                            error.with_hint("the second argument is a text, as in string_agg(e.name, ', ')")
+                        );
+                    }
+                };
+                let function = if name == "listagg" { "string_agg" } else { name }.to_owned();
+                let column = own.value(slot, value);
+                Output::Aggregate { function, distinct, element: slot, column, between }
+            }
+            _ => return Ok(None),
+        };
+        let output = own.output(output);
+        Ok(Some(traversal::column(&own.name, &output)))
+    }
+
+    /// What a function of a walked path means.
+    fn walked(&mut self, name: &str, path: &str) -> Option<Expr> {
+        let output = match name {
+            "path_length" => Output::Length,
+            "path_cost" => Output::Cost,
+            "edges" => Output::Ids { nodes: false, edges: true },
+            "elements" => Output::Ids { nodes: true, edges: true },
+            "nodes" | "vertices" => Output::Ids { nodes: true, edges: false },
+            _ => return None,
+        };
+        let own = self.used.traversals.iter_mut().find(|own| own.variable.as_deref() == Some(path))?;
+        let output = own.output(output);
+        Some(traversal::column(&own.name, &output))
+    }
+
     /// Takes note of a property, and writes it by its name in the query.
     fn uses(&mut self, variable: &Ident, property: &mut Ident) -> Result<()> {
         let name = folded(variable);
-        if self.hidden.iter().flatten().any(|hidden| *hidden == name) {
+        if self.is_hidden(&name) {
             return Ok(());
         }
         let Some((place, _)) = self.used.elements.get(&name) else { return Ok(()) };
         if self.own.is_some_and(|own| own != *place) {
-            return Err(Error::unsupported(format!(
-                "a condition within an element sees its own variable alone, not {variable}"
-            ))
-            .with_hint("put the condition behind the whole pattern: MATCH ... WHERE ..."));
+            return Err(sees_itself(&variable.to_string()));
         }
         let (place, name) = (*place, folded(property));
+        if name == ROW && !self.used.rows {
+            return Err(Error::not_found(format!("no column {variable}.{name}"))
+                .with_sqlstate(sqlstate::UNDEFINED_COLUMN));
+        }
         self.used.property(place, &name);
         if self.used.renamed {
             *property =
@@ -220,6 +374,9 @@ impl Looker<'_> {
         let [name] = function.name.0.as_slice() else { return Ok(None) };
         let Some(name) = name.as_ident().map(|name| name.value.to_ascii_lowercase()) else { return Ok(None) };
         let FunctionArguments::List(list) = &function.args else { return Ok(None) };
+        if name == "listagg" || crate::query::functions::is_aggregate(&name) {
+            return self.aggregate(&name, function);
+        }
         let variable = |argument: &FunctionArg| match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name))) => Some(folded(name)),
             _ => None,
@@ -227,11 +384,32 @@ impl Looker<'_> {
         let arguments: Option<Vec<String>> = list.args.iter().map(variable).collect();
         let Some(arguments) = arguments else { return Ok(None) };
         match (name.as_str(), arguments.as_slice()) {
+            ("element_id" | "vertex_id" | "edge_id", [element])
+                if !self.is_hidden(element) && self.used.repeated(element).is_some() =>
+            {
+                let Some((traversal, slot, kind)) = self.used.repeated(element) else { return Ok(None) };
+                if kind == Kind::List {
+                    return Err(is_list(element));
+                }
+                let Some(own) = self.used.traversals.get_mut(traversal) else { return Ok(None) };
+                let output = own.output(Output::Id(slot));
+                Ok(Some(traversal::column(&own.name, &output)))
+            }
             ("element_id" | "vertex_id" | "edge_id", [element]) => {
                 let id = self.id(element).ok_or_else(|| no_element(&name, element))?;
                 parse_expression(&id).map(Some)
             }
-            ("path_length" | "nodes" | "vertices" | "edges" | "elements", [path]) => {
+            ("path_length" | "path_cost" | "nodes" | "vertices" | "edges" | "elements", [path]) => {
+                if let Some(meaning) = self.walked(&name, path) {
+                    return Ok(Some(meaning));
+                }
+                if name == "path_cost" {
+                    return match self.used.paths.contains_key(path) {
+                        true => Err(Error::unsupported("path_cost of a path without a search")
+                            .with_hint("write ANY CHEAPEST in front of the path pattern")),
+                        false => Err(no_path(&name, path)),
+                    };
+                }
                 let Some(elements) = self.used.paths.get(path).cloned() else {
                     return Err(no_path(&name, path));
                 };
@@ -306,6 +484,19 @@ fn tables(body: &SetExpr, names: &mut Vec<String>) {
         }
         _ => {}
     }
+}
+
+/// The error of a repeated element in the place of a single one.
+pub(super) fn is_list(name: &str) -> Error {
+    Error::bad_input(format!("{name} stands in a repeated part, and is a list"))
+        .with_sqlstate(sqlstate::DATATYPE_MISMATCH)
+        .with_hint(format!("take an aggregate, as in count({name}) or sum({name}.property)"))
+}
+
+/// The error of another variable in an element's condition.
+pub(super) fn sees_itself(name: &str) -> Error {
+    Error::unsupported(format!("a condition within an element sees its own variable alone, not {name}"))
+        .with_hint("put the condition behind the whole pattern: MATCH ... WHERE ...")
 }
 
 /// The error of a variable that is in no pattern.
