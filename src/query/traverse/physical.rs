@@ -247,7 +247,7 @@ fn run(
             }
         })
     })?;
-    if is_wanted {
+    if is_wanted && !gatherer.held.is_empty() {
         let last = gatherer.batch()?;
         // Nobody waits for it where this fails.
         drop(sender.blocking_send(Ok(last)));
