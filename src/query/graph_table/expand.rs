@@ -28,7 +28,7 @@ use crate::storage::Catalog;
 use super::ast::{Direction, GraphTable, MatchMode, OutputColumn, PathPattern, Primary, Restrictor, folded};
 use super::candidates::{Joined, Labels, Types};
 use super::cut::{PLACEHOLDER, cut};
-use super::traversal::{Kind, Traversal, conjuncts, is_walked};
+use super::traversal::{Traversal, is_walked};
 use super::used::{self, Used};
 
 /// The graph of all types.
@@ -153,37 +153,37 @@ fn tables_of(sql: &str) -> Result<Vec<GraphTable>> {
 pub(super) type Placed<T> = std::result::Result<T, (Error, Span)>;
 
 /// A variable of the pattern, or an element without one.
-struct Element {
+pub(super) struct Element {
     /// What its table is called in the query.
-    name: String,
-    is_edge: bool,
+    pub(super) name: String,
+    pub(super) is_edge: bool,
 }
 
 /// A pattern, its elements told apart.
 pub(super) struct Pattern<'t, 'c> {
-    table: &'t GraphTable,
-    catalog: &'c Catalog,
-    labels: Labels<'c>,
-    elements: Vec<Element>,
+    pub(super) table: &'t GraphTable,
+    pub(super) catalog: &'c Catalog,
+    pub(super) labels: Labels<'c>,
+    pub(super) elements: Vec<Element>,
     /// What each may be.
-    types: Vec<Types>,
+    pub(super) types: Vec<Types>,
     /// What each may be by its labels alone, which say what can be asked of it.
-    labelled: Vec<Types>,
-    by_name: BTreeMap<String, usize>,
-    joined: Vec<Joined>,
+    pub(super) labelled: Vec<Types>,
+    pub(super) by_name: BTreeMap<String, usize>,
+    pub(super) joined: Vec<Joined>,
     /// Conditions, and the element that one stands in.
-    filters: Vec<(Expr, Option<usize>)>,
+    pub(super) filters: Vec<(Expr, Option<usize>)>,
     /// Of each path: its variable, and its elements in order.
-    paths: Vec<(Option<String>, Vec<usize>)>,
+    pub(super) paths: Vec<(Option<String>, Vec<usize>)>,
     /// Conditions of restrictors, as SQL.
-    restrictions: Vec<String>,
+    pub(super) restrictions: Vec<String>,
     /// Whether there can be a match.
-    possible: bool,
+    pub(super) possible: bool,
     /// The paths that are walked, and of each the places of its single elements with their slots.
-    traversals: Vec<Traversal>,
-    walked: Vec<(usize, usize, usize)>,
+    pub(super) traversals: Vec<Traversal>,
+    pub(super) walked: Vec<(usize, usize, usize)>,
     /// Whether handles may be asked for.
-    rows: bool,
+    pub(super) rows: bool,
 }
 
 impl<'t, 'c> Pattern<'t, 'c> {
@@ -280,28 +280,13 @@ impl<'t, 'c> Pattern<'t, 'c> {
         Ok(())
     }
 
-    /// Takes in a path that is walked.
-    fn walk(&mut self, path: &'t PathPattern) -> Placed<()> {
-        let number = self.traversals.len();
-        let mut traversal = Traversal::of(number, path, self.table, &self.labels)?;
-        for (place, slot) in traversal.slots.iter().enumerate().filter(|(_, slot)| slot.kind == Kind::Single)
-        {
-            let Some(name) = &slot.name else { continue };
-            let own = self.element(Some(&ident(name)), slot.is_edge, slot.types.clone(), slot.at)?;
-            self.walked.push((own, number, place));
-        }
-        self.filters.extend(std::mem::take(&mut traversal.filters).into_iter().map(|filter| (filter, None)));
-        self.traversals.push(traversal);
-        Ok(())
-    }
-
     /// The same pattern, whose columns may be handles.
     pub(super) fn with_rows(self) -> Self {
         Self { rows: true, ..self }
     }
 
     /// The place of a variable, or of an element without one; of one that was there before, its types are cut.
-    fn element(
+    pub(super) fn element(
         &mut self,
         variable: Option<&Ident>,
         is_edge: bool,
@@ -449,55 +434,6 @@ impl<'t, 'c> Pattern<'t, 'c> {
         Ok(query)
     }
 
-    /// The conditions behind the pattern, but for those that paths take that are walked.
-    fn filters_behind(&mut self) -> Vec<Expr> {
-        let Some(filter) = self.table.filter.clone() else { return Vec::new() };
-        if self.traversals.is_empty() {
-            return vec![filter];
-        }
-        let mut left = Vec::new();
-        for condition in conjuncts(filter) {
-            if used::asks(&[&condition]) || !self.traversals.iter_mut().any(|own| own.takes(&condition)) {
-                left.push(condition);
-            }
-        }
-        left
-    }
-
-    /// Writes the calls of the walked paths.
-    fn calls(&self, query: &mut Query, used: &mut Used) -> Placed<()> {
-        let at = self.table.at.0;
-        let SetExpr::Select(select) = query.body.as_mut() else { return Ok(()) };
-        for table in &mut select.from {
-            let TableFactor::Table { alias: Some(alias), args: Some(args), .. } = &mut table.relation else {
-                continue;
-            };
-            let name = alias.name.value.clone();
-            let Some(own) = used.traversals.iter_mut().find(|own| own.name == name) else { continue };
-            let (text, queries) = own.call(self.catalog, at)?;
-            let text = Expr::Value(Literal::SingleQuotedString(text).into());
-            let queries = queries.into_iter().map(|query| Expr::Subquery(Box::new(query)));
-            let arguments = std::iter::once(text).chain(queries);
-            args.args = arguments.map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))).collect();
-        }
-        Ok(())
-    }
-
-    /// Whether an element is a table of the query.
-    fn is_table(&self, place: usize, used: &Used) -> bool {
-        let Some((element, types)) = self.elements.get(place).zip(self.types.get(place)) else {
-            return false;
-        };
-        let is_walked = self.walked.iter().any(|(own, traversal, slot)| {
-            let slot = used.traversals.get(*traversal).and_then(|own| own.slots.get(*slot));
-            *own == place && slot.is_some_and(|slot| slot.types.is_subset(types))
-        });
-        if is_walked && !used.needs(place) {
-            return false;
-        }
-        element.is_edge || !self.is_implied(place, used)
-    }
-
     /// Refuses properties that no type of their variable has, where the planner would tell of them by other names.
     fn refuse_unknown(&self, used: &Used) -> Result<()> {
         for (place, element) in self.elements.iter().enumerate() {
@@ -600,13 +536,8 @@ impl<'t, 'c> Pattern<'t, 'c> {
         Ok(format!("SELECT 1 FROM {}{filter}", tables.join(", ")))
     }
 
-    /// Whether an element stands in a path that is walked.
-    fn is_walked(&self, place: usize) -> bool {
-        self.walked.iter().any(|(own, ..)| *own == place)
-    }
-
     /// Whether a node needs no table: nothing is asked of it, and an edge leads to nodes of its types alone.
-    fn is_implied(&self, place: usize, used: &Used) -> bool {
+    pub(super) fn is_implied(&self, place: usize, used: &Used) -> bool {
         let (Some(element), Some(types)) = (self.elements.get(place), self.types.get(place)) else {
             return false;
         };
