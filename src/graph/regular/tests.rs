@@ -128,8 +128,11 @@ fn naive(graph: &Sample, pattern: &Pattern, elements: &[Element]) -> Vec<Naive> 
     found
 }
 
-/// Takes away what nobody asked for.
+/// Takes away what nobody asked for, and what makes no other path: which way a loop is taken.
 fn reduce(path: &mut Naive, pattern: &Pattern) {
+    for (forward, ends) in path.forward.iter_mut().zip(path.nodes.windows(2)) {
+        *forward |= ends[0] == ends[1];
+    }
     for bound in &mut path.bound {
         bound.retain(|element| pattern.named[*element]);
     }
