@@ -56,6 +56,7 @@ struct Edges {
 /// The edges of some types, and the nodes they may join, as a view has them.
 pub struct Network {
     types: Vec<TypeId>,
+    node_types: Vec<TypeId>,
     parts: Vec<Arc<Edges>>,
     /// The nodes there are.
     live: NodeSet,
@@ -128,6 +129,7 @@ impl Graphs {
         let bound = bound_of(known.len())?;
         Ok(Network {
             types: edge_types.to_vec(),
+            node_types: node_types.to_vec(),
             parts,
             live: NodeSet::from_nodes(bound, nodes),
             chunks: known,
@@ -337,6 +339,47 @@ impl Network {
         self.live.contains(number).then_some(number)
     }
 
+    /// The types of its edges.
+    #[must_use]
+    pub fn edge_types(&self) -> &[TypeId] {
+        &self.types
+    }
+
+    /// The types of its nodes.
+    #[must_use]
+    pub fn node_types(&self) -> &[TypeId] {
+        &self.node_types
+    }
+
+    /// The nodes of some types.
+    #[must_use]
+    pub fn nodes_of(&self, types: &[TypeId]) -> NodeSet {
+        let is_own = |node: &u32| self.node(*node).is_some_and(|row| types.contains(&row.type_id()));
+        NodeSet::from_nodes(self.live.bound(), self.live.iter().filter(is_own))
+    }
+
+    /// The edges of some handles, by the numbers that algorithms give them; those of other types are left out.
+    #[must_use]
+    pub fn edge_set(&self, handles: impl Iterator<Item = RowId>) -> NodeSet {
+        NodeSet::from_nodes(self.edge_bound(), handles.filter_map(|row| self.edge_number(row)))
+    }
+
+    /// The edges of some of its types.
+    #[must_use]
+    pub fn edges_of_types(&self, types: &[TypeId]) -> NodeSet {
+        let (mut set, mut base) = (NodeSet::new(self.edge_bound()), 0_u32);
+        for (part, edge_type) in self.parts.iter().zip(&self.types) {
+            let end = base.saturating_add(part.limit);
+            if types.contains(edge_type) {
+                for edge in base..end {
+                    set.insert(edge);
+                }
+            }
+            base = end;
+        }
+        set
+    }
+
     /// The handle of an edge, by the number that an algorithm gave it.
     #[must_use]
     pub fn edge(&self, number: u32) -> Option<RowId> {
@@ -395,7 +438,8 @@ impl std::fmt::Debug for Network {
 }
 
 /// The node types that edges of some types may join.
-fn node_types(view: &View, edge_types: &[TypeId]) -> Vec<TypeId> {
+#[must_use]
+pub fn node_types(view: &View, edge_types: &[TypeId]) -> Vec<TypeId> {
     use crate::model::TypeKind;
     let mut found = Vec::new();
     for edge_type in edge_types {

@@ -118,6 +118,12 @@ pub fn reads(plan: &LogicalPlan) -> Option<Arc<[TypeId]>> {
                 None => others = true,
             }
         }
+        if let LogicalPlan::Extension(extension) = node {
+            match super::traverse::types_read(extension) {
+                Some(read) => types.extend(read),
+                None => others = true,
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     });
     (walked.is_ok() && !others).then(|| types.into_iter().collect())

@@ -299,6 +299,8 @@ pub(super) fn context(state: &Arc<StatementState>, options: &SqlOptions) -> Data
     let session = watched(builder, state)
         .with_default_features()
         .with_type_planner(Arc::new(SqlTypes))
+        .with_relation_planners(vec![Arc::new(super::traverse::CallPlanner)])
+        .with_query_planner(Arc::new(super::traverse::TraversePlanner))
         .with_analyzer_rule(Arc::new(CheckedArithmetic::default()))
         .with_physical_optimizer_rule(Arc::new(IndexOrder))
         .with_physical_optimizer_rule(Arc::new(Rounds::new(state)))

@@ -18,13 +18,13 @@ fn ask(session: &Session, sql: &str) -> aresadb::Result<Vec<Vec<Value>>> {
     Ok(batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |at| row(batch, at))).collect())
 }
 
-fn rows(session: &Session, sql: &str) -> Vec<Vec<Value>> {
+pub fn rows(session: &Session, sql: &str) -> Vec<Vec<Value>> {
     let mut found = ask(session, sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
     found.sort_by_cached_key(|row| format!("{row:?}"));
     found
 }
 
-fn execute(session: &Session, sql: &str) {
+pub fn execute(session: &Session, sql: &str) {
     session
         .database()
         .executor()
@@ -37,7 +37,7 @@ fn number(session: &Session, sql: &str) -> f64 {
 }
 
 /// People who know each other, with loops, edges side by side and people without any.
-fn people(random: &mut Random, people: u64, edges: u64) -> Session {
+pub fn people(random: &mut Random, people: u64, edges: u64) -> Session {
     let session = Database::in_memory().unwrap().session().unwrap();
     execute(&session, "CREATE TABLE person (n INT PRIMARY KEY)");
     execute(&session, "CREATE TABLE city (n INT)");
@@ -57,7 +57,7 @@ fn people(random: &mut Random, people: u64, edges: u64) -> Session {
     session
 }
 
-fn add(session: &Session, random: &mut Random, people: u64, edges: u64) {
+pub fn add(session: &Session, random: &mut Random, people: u64, edges: u64) {
     for edge_type in ["knows", "likes"] {
         let pairs: Vec<String> = (0..edges)
             .map(|_| format!("({}, {}, {})", random.below(people), random.below(people), random.below(9)))

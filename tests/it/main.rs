@@ -22,6 +22,7 @@ mod limits;
 mod plans;
 mod property_graphs;
 mod pty;
+mod repeated_paths;
 mod row_joins;
 mod rules;
 mod slt;

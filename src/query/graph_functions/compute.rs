@@ -2,18 +2,15 @@
 
 use std::collections::HashMap;
 
-use arrow::array::AsArray;
-use arrow::datatypes::UInt64Type;
 use uuid::Uuid;
 
-use crate::columnar::Source;
 use crate::graph::algorithms::{
     self as algorithms, BetweennessOptions, DegreeKind, LouvainOptions, PageRankOptions, Run, Sources,
     degrees,
 };
 use crate::graph::{Both, Network};
 use crate::model::{Error, PropertyType, Result, RowId, TypeId, Value};
-use crate::storage::CHUNK_ROWS;
+use crate::query::ids::Ids;
 
 use super::Call;
 
@@ -81,35 +78,13 @@ impl Call<'_> {
     /// The ids of all nodes of a network, by number.
     fn ids(&self, network: &Network) -> Result<HashMap<u32, Uuid>> {
         let mut ids = HashMap::with_capacity(network.nodes().count() as usize);
-        let mut chunk: Option<(RowId, HashMap<u64, Uuid>)> = None;
+        let mut known = Ids::new(&self.around.system.chunks, self.view, self.cancel);
         for number in network.nodes().iter() {
-            let Some(row) = network.node(number) else { continue };
-            let first = RowId(row.0 / CHUNK_ROWS * CHUNK_ROWS);
-            if chunk.as_ref().is_none_or(|(known, _)| *known != first) {
-                chunk = Some((first, self.flushed_ids(first)?));
+            if let Some(row) = network.node(number) {
+                ids.insert(number, known.of(row)?);
             }
-            let known = chunk.as_ref().and_then(|(_, ids)| ids.get(&row.0).copied());
-            let id = match known {
-                Some(id) => id,
-                // Written since the last flush.
-                None => match self.id(row)? {
-                    Value::Uuid(id) => id,
-                    _ => continue,
-                },
-            };
-            ids.insert(number, id);
         }
         Ok(ids)
-    }
-
-    fn flushed_ids(&self, first: RowId) -> Result<HashMap<u64, Uuid>> {
-        let sources = [Source::Row, Source::Id];
-        let arrays = self.around.system.chunks.read(self.view, first, &sources, self.cancel)?;
-        let Some([rows, ids]) = arrays.as_deref() else { return Ok(HashMap::new()) };
-        let (rows, ids) = (rows.as_primitive_opt::<UInt64Type>(), ids.as_string_view_opt());
-        let Some((rows, ids)) = rows.zip(ids) else { return Ok(HashMap::new()) };
-        let pairs = rows.values().iter().zip(ids.iter());
-        Ok(pairs.filter_map(|(row, id)| Some((*row, Uuid::parse_str(id?).ok()?))).collect())
     }
 
     /// A row for each node: its id, its type, and what `cells` says.

@@ -152,9 +152,9 @@ pub enum Primary {
     Group(Box<GroupPattern>),
 }
 
+#[cfg(test)]
 impl Primary {
     /// Its bytes.
-    #[must_use]
     pub fn at(&self) -> At {
         match self {
             Primary::Node(node) => node.at,

@@ -12,8 +12,9 @@ use sqlparser::ast::ObjectName;
 use crate::model::{
     Error, GraphDef, GraphElement, PropertyDef, PropertyId, Result, Span, TypeDef, TypeId, TypeKind, sqlstate,
 };
+use crate::query::columns::ROW;
 use crate::query::error::{quoted, some_of};
-use crate::query::provider::SCHEMA;
+use crate::query::provider::{ROWS_SCHEMA, SCHEMA};
 use crate::query::rewrite::{ident, type_name};
 use crate::storage::{Catalog, closest};
 
@@ -108,12 +109,15 @@ impl<'c> Labels<'c> {
         found.ok_or_else(|| Error::internal("a type that is not there"))
     }
 
-    /// The rows of a type as the graph has them: a table, or a query in parentheses.
-    pub(super) fn rows(&self, id: TypeId) -> Result<String> {
+    /// The rows of a type as the graph has them, with their handles where they are asked for: a table, or a query in
+    /// parentheses.
+    pub(super) fn rows(&self, id: TypeId, has_rows: bool) -> Result<String> {
         let own = self.catalog.by_id(id).ok_or_else(|| Error::internal("a type that is not there"))?;
-        let table = format!("\"{SCHEMA}\".{}", ident(&own.name));
+        let table = format!("\"{}\".{}", if has_rows { ROWS_SCHEMA } else { SCHEMA }, ident(&own.name));
         match self.graph.as_ref().and_then(|named| named.graph.of_type(id)) {
-            Some(element) if !is_plain(own, element) => Ok(format!("({})", rows_of(own, element, &table))),
+            Some(element) if !is_plain(own, element) => {
+                Ok(format!("({})", rows_of(own, element, &table, has_rows)))
+            }
             _ => Ok(table),
         }
     }
@@ -334,8 +338,8 @@ fn is_plain(own: &TypeDef, element: &GraphElement) -> bool {
 }
 
 /// The rows of an element, with its properties and the system's columns.
-fn rows_of(own: &TypeDef, element: &GraphElement, table: &str) -> String {
-    let mut columns = Vec::new();
+fn rows_of(own: &TypeDef, element: &GraphElement, table: &str, has_rows: bool) -> String {
+    let mut columns: Vec<String> = has_rows.then(|| ident(ROW).to_string()).into_iter().collect();
     let ends: &[&str] = if own.is_edge() { &["from_id", "to_id"] } else { &[] };
     for name in ["id", "created_at", "updated_at"].iter().chain(ends) {
         columns.push(format!("\"_{name}\""));

@@ -9,7 +9,8 @@
 //! go either way is the union of both. A node of which nothing is asked, and that is of the right type because an edge
 //! says so, is no table at all: edges meet at its id. What the user wrote keeps its places in the text.
 //!
-//! Absent here: quantifiers, and searches for some of the paths. They are refused.
+//! A path with repeated parts or a search is a relation of its own beside the tables ([`Traversal`]): it meets them at
+//! the ids of its single elements.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -21,13 +22,13 @@ use sqlparser::ast::{
 
 use crate::model::{Error, Result, Span, TypeId, sqlstate};
 use crate::query::rewrite::{ident, parse_query};
+use crate::query::traverse::Output;
 use crate::storage::Catalog;
 
-use super::ast::{
-    Direction, GraphTable, MatchMode, OutputColumn, PathPattern, Primary, Restrictor, Search, folded,
-};
+use super::ast::{Direction, GraphTable, MatchMode, OutputColumn, PathPattern, Primary, Restrictor, folded};
 use super::candidates::{Joined, Labels, Types};
 use super::cut::{PLACEHOLDER, cut};
+use super::traversal::{Traversal, is_walked};
 use super::used::{self, Used};
 
 /// The graph of all types.
@@ -177,41 +178,48 @@ fn tables_of(sql: &str) -> Result<Vec<GraphTable>> {
 }
 
 /// An error, and the bytes that it is about.
-type Placed<T> = std::result::Result<T, (Error, Span)>;
+pub(super) type Placed<T> = std::result::Result<T, (Error, Span)>;
 
 /// A variable of the pattern, or an element without one.
-struct Element {
+pub(super) struct Element {
     /// What its table is called in the query.
-    name: String,
-    is_edge: bool,
+    pub(super) name: String,
+    pub(super) is_edge: bool,
 }
 
 /// A pattern, its elements told apart.
-struct Pattern<'t, 'c> {
-    table: &'t GraphTable,
-    labels: Labels<'c>,
-    elements: Vec<Element>,
+pub(super) struct Pattern<'t, 'c> {
+    pub(super) table: &'t GraphTable,
+    pub(super) catalog: &'c Catalog,
+    pub(super) labels: Labels<'c>,
+    pub(super) elements: Vec<Element>,
     /// What each may be.
-    types: Vec<Types>,
+    pub(super) types: Vec<Types>,
     /// What each may be by its labels alone, which say what can be asked of it.
-    labelled: Vec<Types>,
-    by_name: BTreeMap<String, usize>,
-    joined: Vec<Joined>,
+    pub(super) labelled: Vec<Types>,
+    pub(super) by_name: BTreeMap<String, usize>,
+    pub(super) joined: Vec<Joined>,
     /// Conditions, and the element that one stands in.
-    filters: Vec<(Expr, Option<usize>)>,
+    pub(super) filters: Vec<(Expr, Option<usize>)>,
     /// Of each path: its variable, and its elements in order.
-    paths: Vec<(Option<String>, Vec<usize>)>,
+    pub(super) paths: Vec<(Option<String>, Vec<usize>)>,
     /// Conditions of restrictors, as SQL.
-    restrictions: Vec<String>,
+    pub(super) restrictions: Vec<String>,
     /// Whether there can be a match.
-    possible: bool,
+    pub(super) possible: bool,
+    /// The paths that are walked, and of each the places of its single elements with their slots.
+    pub(super) traversals: Vec<Traversal>,
+    pub(super) walked: Vec<(usize, usize, usize)>,
+    /// Whether handles may be asked for.
+    pub(super) rows: bool,
 }
 
 impl<'t, 'c> Pattern<'t, 'c> {
-    fn new(table: &'t GraphTable, catalog: &'c Catalog) -> Placed<Self> {
+    pub(super) fn new(table: &'t GraphTable, catalog: &'c Catalog) -> Placed<Self> {
         let labels = Labels::of(&table.graph, catalog).map_err(|e| (e, table.at.0))?;
         let mut pattern = Self {
             table,
+            catalog,
             labels,
             elements: Vec::new(),
             types: Vec::new(),
@@ -222,6 +230,9 @@ impl<'t, 'c> Pattern<'t, 'c> {
             paths: Vec::new(),
             restrictions: Vec::new(),
             possible: true,
+            traversals: Vec::new(),
+            walked: Vec::new(),
+            rows: false,
         };
         for path in &table.paths {
             pattern.path(path)?;
@@ -236,25 +247,18 @@ impl<'t, 'c> Pattern<'t, 'c> {
     }
 
     fn path(&mut self, path: &'t PathPattern) -> Placed<()> {
-        let refused = |what: &str, span: Span| {
-            let error = Error::unsupported(format!("{what} cannot be answered yet"));
-            Err((error.with_hint("patterns of fixed length can: write the edges one by one"), span))
-        };
-        let prefix = path.prefix.as_ref();
-        if let Some(prefix) = prefix
-            && !matches!(prefix.search, None | Some(Search::All))
-        {
-            return refused("a search for some of the paths", prefix.at.0);
+        if is_walked(path) {
+            return self.walk(path);
         }
+        let prefix = path.prefix.as_ref();
         let mut places: Vec<usize> = Vec::new();
         // The edge that waits for its right end.
         let mut open: Option<(usize, usize, Direction)> = None;
         for factor in &path.factors {
-            if let Some(quantifier) = factor.quantifier {
-                return refused("a quantifier", quantifier.at.0);
-            }
             match &factor.primary {
-                Primary::Group(_) => return refused("a path in parentheses", factor.primary.at().0),
+                Primary::Group(group) => {
+                    return Err((Error::internal("a part of a path that is not walked"), group.at.0));
+                }
                 Primary::Edge(edge) => {
                     let left = match places.last() {
                         Some(last) if open.is_none() => *last,
@@ -296,8 +300,13 @@ impl<'t, 'c> Pattern<'t, 'c> {
         Ok(())
     }
 
+    /// The same pattern, whose columns may be handles.
+    pub(super) fn with_rows(self) -> Self {
+        Self { rows: true, ..self }
+    }
+
     /// The place of a variable, or of an element without one; of one that was there before, its types are cut.
-    fn element(
+    pub(super) fn element(
         &mut self,
         variable: Option<&Ident>,
         is_edge: bool,
@@ -372,14 +381,16 @@ impl<'t, 'c> Pattern<'t, 'c> {
     }
 
     /// The query that gives the matches.
-    fn query(mut self) -> Placed<Query> {
+    pub(super) fn query(mut self) -> Placed<Query> {
         let at = self.table.at.0;
         // The planner takes the columns that conditions on other tables name for those of the result, where they have
         // the same name: here they have names that nothing else has.
         let correlated = !self.table.outer_names(&[]).is_empty() || used::asks(&self.table.expressions());
-        let mut used = Used::new(&self.elements_by_name(), &self.paths_by_name(), correlated);
         let mut filters = std::mem::take(&mut self.filters);
-        filters.extend(self.table.filter.clone().map(|filter| (filter, None)));
+        filters.extend(self.filters_behind().into_iter().map(|filter| (filter, None)));
+        let traversals = std::mem::take(&mut self.traversals);
+        let (elements, paths) = (self.elements_by_name(), self.paths_by_name());
+        let mut used = Used::new(&elements, &paths, correlated, traversals, self.rows);
         for (filter, own) in &mut filters {
             used.look(filter, *own).map_err(|e| (e, at))?;
         }
@@ -388,7 +399,12 @@ impl<'t, 'c> Pattern<'t, 'c> {
             match column {
                 OutputColumn::All { variable, at } => {
                     let place = self.by_name.get(&folded(variable)).copied();
-                    let place = place.ok_or_else(|| (used::unknown(variable), at.0))?;
+                    let list = used.traversals.iter().any(|own| own.slot(&folded(variable)).is_some());
+                    let missing = || match list {
+                        true => used::is_list(&folded(variable)),
+                        false => used::unknown(variable),
+                    };
+                    let place = place.ok_or_else(|| (missing(), at.0))?;
                     let types = self.labelled.get(place).cloned().unwrap_or_default();
                     for (property, _) in self.labels.properties(&types).map_err(|e| (e, at.0))? {
                         used.property(place, &property);
@@ -399,9 +415,9 @@ impl<'t, 'c> Pattern<'t, 'c> {
                 }
                 OutputColumn::Expr { expr, name, at } => {
                     let mut expr = expr.as_ref().clone();
-                    used::refuse_aggregates(&expr).map_err(|e| (e, at.0))?;
                     let alias = name.clone().or_else(|| column.name().cloned());
                     used.look(&mut expr, None).map_err(|e| (e, at.0))?;
+                    used::refuse_aggregates(&expr).map_err(|e| (e, at.0))?;
                     projection.push(match alias {
                         Some(alias) => SelectItem::ExprWithAlias { expr, alias },
                         None => SelectItem::UnnamedExpr(expr),
@@ -416,8 +432,9 @@ impl<'t, 'c> Pattern<'t, 'c> {
             // The planner cannot answer conditions on other tables over no rows.
             filters.clear();
         }
-        let skeleton = self.skeleton(&used).map_err(|e| (e, at))?;
+        let skeleton = self.skeleton(&mut used).map_err(|e| (e, at))?;
         let mut query = parse_query(&skeleton).map_err(|e| (e, at))?;
+        self.calls(&mut query, &mut used)?;
         let SetExpr::Select(select) = query.body.as_mut() else {
             return Err((Error::internal("a query that selects nothing"), at));
         };
@@ -474,7 +491,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
     }
 
     /// `SELECT 1 FROM ... WHERE ...`: the tables, and what joins them.
-    fn skeleton(&self, used: &Used) -> Result<String> {
+    fn skeleton(&self, used: &mut Used) -> Result<String> {
         let mut tables = Vec::new();
         let mut conditions: Vec<String> = Vec::new();
         if !self.possible {
@@ -483,13 +500,11 @@ impl<'t, 'c> Pattern<'t, 'c> {
         // Ids that are one: of a node, and of the ends of the edges that meet there.
         let mut met: Vec<Vec<String>> = vec![Vec::new(); self.elements.len()];
         for (place, element) in self.elements.iter().enumerate() {
-            if element.is_edge || !self.is_implied(place, used) {
-                tables.push(format!("{} AS {}", self.relation(place, used)?, ident(&element.name)));
+            if !self.is_table(place, used) {
+                continue;
             }
-            if !element.is_edge
-                && !self.is_implied(place, used)
-                && let Some(ids) = met.get_mut(place)
-            {
+            tables.push(format!("{} AS {}", self.relation(place, used)?, ident(&element.name)));
+            if let Some(ids) = met.get_mut(place).filter(|_| !element.is_edge || self.is_walked(place)) {
                 ids.push(format!("{}.\"_id\"", ident(&element.name)));
             }
         }
@@ -506,6 +521,16 @@ impl<'t, 'c> Pattern<'t, 'c> {
                     ids.push(format!("{name}.\"{end}\""));
                 }
             }
+        }
+        for traversal in &used.traversals {
+            tables.push(format!("{}(0) AS {}", crate::query::traverse::CALL, ident(&traversal.name)));
+        }
+        for (place, number, slot) in &self.walked {
+            let elsewhere = self.walked.iter().filter(|(own, ..)| own == place).count() > 1;
+            let Some(ids) = met.get_mut(*place).filter(|ids| elsewhere || !ids.is_empty()) else { continue };
+            let Some(own) = used.traversals.get_mut(*number) else { continue };
+            let output = own.output(Output::Id(*slot));
+            ids.push(format!("{}.{}", ident(&own.name), ident(&output)));
         }
         for ids in &met {
             if let Some((first, others)) = ids.split_first() {
@@ -532,7 +557,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
     }
 
     /// Whether a node needs no table: nothing is asked of it, and an edge leads to nodes of its types alone.
-    fn is_implied(&self, place: usize, used: &Used) -> bool {
+    pub(super) fn is_implied(&self, place: usize, used: &Used) -> bool {
         let (Some(element), Some(types)) = (self.elements.get(place), self.types.get(place)) else {
             return false;
         };
@@ -567,17 +592,20 @@ impl<'t, 'c> Pattern<'t, 'c> {
             ids.extend(labelled.iter().copied().chain(self.labels.all(element.is_edge)).take(1));
         }
         let typed = used.typed(place, labelled, &self.labels)?;
+        let has_rows = used.asked(place).any(|name| name == used::ROW);
         if let ([one], false) = (ids.as_slice(), either) {
             let definition = self.labels.definition(*one)?;
             // What other labels have is NULL here.
             if !used.is_renamed() && typed.iter().all(|(name, _)| definition.property(name).is_some()) {
-                return self.labels.rows(*one);
+                return self.labels.rows(*one, has_rows);
             }
         }
         if ids.is_empty() {
             let ends =
                 ["_id", "_from_id", "_to_id", LEFT, RIGHT].map(|name| format!("'' AS {}", ident(name)));
-            return Ok(format!("(SELECT {} WHERE false)", ends.join(", ")));
+            let row = format!("arrow_cast(0, 'UInt64') AS {}", ident(&used.written(place, used::ROW)));
+            let row = if has_rows { format!(", {row}") } else { String::new() };
+            return Ok(format!("(SELECT {}{row} WHERE false)", ends.join(", ")));
         }
         let mut parts = Vec::new();
         for id in &ids {
@@ -594,7 +622,7 @@ impl<'t, 'c> Pattern<'t, 'c> {
             for system in used.system(place).filter(|name| typed.iter().all(|(own, _)| own != name)) {
                 columns.push(format!("{} AS {}", ident(system), ident(&used.written(place, system))));
             }
-            let (columns, name) = (columns.join(", "), self.labels.rows(*id)?);
+            let (columns, name) = (columns.join(", "), self.labels.rows(*id, has_rows)?);
             if !element.is_edge {
                 parts.push(format!("SELECT {columns} FROM {name} AS \"{OWN}\""));
                 continue;

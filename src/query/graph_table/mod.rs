@@ -17,6 +17,8 @@
 //! are equal. Names are as they were written: [`folded`] is what they mean. Must never: panic on any
 //! tokens, or take time that is not linear in them (nested GRAPH_TABLEs count once for each level).
 //!
+//! Paths with repeated parts and path searches are calls of `query::traverse`, which the query joins.
+//!
 //! Absent here: what a label or a property is. That is looked up where the table is planned.
 
 mod ast;
@@ -27,13 +29,17 @@ mod definition;
 mod definition_parse;
 mod definition_show;
 mod element;
+mod element_query;
 mod expand;
 mod names;
 mod parse;
 mod placed;
 mod reader;
+mod repeated;
 mod show;
+mod traversal;
 mod used;
+mod walked;
 
 #[cfg(test)]
 mod cases;

@@ -14,10 +14,16 @@ use crate::query::statement::parse_expression;
 
 use super::ast::folded;
 use super::candidates::{Labels, Types, common};
+use super::traversal::{self, Kind, Traversal};
+use crate::query::traverse::Output;
+
+/// The column of handles, which only the queries of traversals ask for.
+pub(super) const ROW: &str = crate::query::columns::ROW;
 
 /// Columns that every node and edge has beside its properties.
-const SYSTEM: [&str; 10] = [
+const SYSTEM: [&str; 11] = [
     "_id",
+    ROW,
     "_from_id",
     "_to_id",
     "_created_at",
@@ -39,12 +45,16 @@ type PathElement = (usize, String, bool);
 
 /// See the module's head.
 pub(super) struct Used {
-    elements: BTreeMap<String, (usize, bool)>,
+    pub(super) elements: BTreeMap<String, (usize, bool)>,
     paths: BTreeMap<String, Vec<PathElement>>,
     /// By the element's place.
     columns: BTreeMap<usize, BTreeSet<String>>,
     /// Whether the columns of the elements have names of their own in the query.
     renamed: bool,
+    /// The paths that are walked.
+    pub(super) traversals: Vec<Traversal>,
+    /// Whether handles may be asked for.
+    rows: bool,
 }
 
 impl Used {
@@ -52,8 +62,19 @@ impl Used {
         elements: &BTreeMap<String, (usize, bool)>,
         paths: &BTreeMap<String, Vec<PathElement>>,
         renamed: bool,
+        traversals: Vec<Traversal>,
+        rows: bool,
     ) -> Self {
-        Self { elements: elements.clone(), paths: paths.clone(), columns: BTreeMap::new(), renamed }
+        let (elements, paths) = (elements.clone(), paths.clone());
+        Self { elements, paths, columns: BTreeMap::new(), renamed, traversals, rows }
+    }
+
+    /// The walked path with a repeated or optional element of a name, and the element's place there.
+    pub(super) fn repeated(&self, name: &str) -> Option<(usize, usize, Kind)> {
+        self.traversals.iter().enumerate().find_map(|(traversal, own)| {
+            let (slot, found) = own.slot(name)?;
+            (found.kind != Kind::Single).then_some((traversal, slot, found.kind))
+        })
     }
 
     /// Takes in what an expression asks for, and writes functions of elements and paths as what they mean.
@@ -136,10 +157,10 @@ impl Used {
     }
 }
 
-struct Looker<'u> {
-    used: &'u mut Used,
+pub(super) struct Looker<'u> {
+    pub(super) used: &'u mut Used,
     /// The element that the expression stands in.
-    own: Option<usize>,
+    pub(super) own: Option<usize>,
     /// Of the queries around: tables whose names hide variables.
     hidden: Vec<Vec<String>>,
 }
@@ -170,6 +191,16 @@ impl VisitorMut for Looker<'_> {
 impl Looker<'_> {
     fn expr(&mut self, expr: &mut Expr) -> Result<()> {
         match expr {
+            Expr::CompoundIdentifier(parts) if self.is_repeated(parts.first()) => {
+                if let Some(value) = self.optional(expr)? {
+                    *expr = value;
+                }
+            }
+            Expr::CompoundFieldAccess { root, .. } if matches!(root.as_ref(), Expr::Identifier(name) if self.is_repeated(Some(name))) => {
+                if let Some(value) = self.optional(expr)? {
+                    *expr = value;
+                }
+            }
             Expr::CompoundIdentifier(parts) => {
                 if let [variable, property, ..] = parts.as_mut_slice() {
                     self.uses(variable, property)?;
@@ -193,20 +224,30 @@ impl Looker<'_> {
         Ok(())
     }
 
+    pub(super) fn is_hidden(&self, name: &str) -> bool {
+        self.hidden.iter().flatten().any(|hidden| hidden == name)
+    }
+
+    /// Whether a name is that of a repeated or optional element.
+    fn is_repeated(&self, name: Option<&Ident>) -> bool {
+        name.map(folded).is_some_and(|name| !self.is_hidden(&name) && self.used.repeated(&name).is_some())
+    }
+
     /// Takes note of a property, and writes it by its name in the query.
     fn uses(&mut self, variable: &Ident, property: &mut Ident) -> Result<()> {
         let name = folded(variable);
-        if self.hidden.iter().flatten().any(|hidden| *hidden == name) {
+        if self.is_hidden(&name) {
             return Ok(());
         }
         let Some((place, _)) = self.used.elements.get(&name) else { return Ok(()) };
         if self.own.is_some_and(|own| own != *place) {
-            return Err(Error::unsupported(format!(
-                "a condition within an element sees its own variable alone, not {variable}"
-            ))
-            .with_hint("put the condition behind the whole pattern: MATCH ... WHERE ..."));
+            return Err(sees_itself(&variable.to_string()));
         }
         let (place, name) = (*place, folded(property));
+        if name == ROW && !self.used.rows {
+            return Err(Error::not_found(format!("no column {variable}.{name}"))
+                .with_sqlstate(sqlstate::UNDEFINED_COLUMN));
+        }
         self.used.property(place, &name);
         if self.used.renamed {
             *property =
@@ -220,6 +261,9 @@ impl Looker<'_> {
         let [name] = function.name.0.as_slice() else { return Ok(None) };
         let Some(name) = name.as_ident().map(|name| name.value.to_ascii_lowercase()) else { return Ok(None) };
         let FunctionArguments::List(list) = &function.args else { return Ok(None) };
+        if name == "listagg" || crate::query::functions::is_aggregate(&name) {
+            return self.aggregate(&name, function);
+        }
         let variable = |argument: &FunctionArg| match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name))) => Some(folded(name)),
             _ => None,
@@ -227,11 +271,32 @@ impl Looker<'_> {
         let arguments: Option<Vec<String>> = list.args.iter().map(variable).collect();
         let Some(arguments) = arguments else { return Ok(None) };
         match (name.as_str(), arguments.as_slice()) {
+            ("element_id" | "vertex_id" | "edge_id", [element])
+                if !self.is_hidden(element) && self.used.repeated(element).is_some() =>
+            {
+                let Some((traversal, slot, kind)) = self.used.repeated(element) else { return Ok(None) };
+                if kind == Kind::List {
+                    return Err(is_list(element));
+                }
+                let Some(own) = self.used.traversals.get_mut(traversal) else { return Ok(None) };
+                let output = own.output(Output::Id(slot));
+                Ok(Some(traversal::column(&own.name, &output)))
+            }
             ("element_id" | "vertex_id" | "edge_id", [element]) => {
                 let id = self.id(element).ok_or_else(|| no_element(&name, element))?;
                 parse_expression(&id).map(Some)
             }
-            ("path_length" | "nodes" | "vertices" | "edges" | "elements", [path]) => {
+            ("path_length" | "path_cost" | "nodes" | "vertices" | "edges" | "elements", [path]) => {
+                if let Some(meaning) = self.walked(&name, path) {
+                    return Ok(Some(meaning));
+                }
+                if name == "path_cost" {
+                    return match self.used.paths.contains_key(path) {
+                        true => Err(Error::unsupported("path_cost of a path without a search")
+                            .with_hint("write ANY CHEAPEST in front of the path pattern")),
+                        false => Err(no_path(&name, path)),
+                    };
+                }
                 let Some(elements) = self.used.paths.get(path).cloned() else {
                     return Err(no_path(&name, path));
                 };
@@ -306,6 +371,19 @@ fn tables(body: &SetExpr, names: &mut Vec<String>) {
         }
         _ => {}
     }
+}
+
+/// The error of a repeated element in the place of a single one.
+pub(super) fn is_list(name: &str) -> Error {
+    Error::bad_input(format!("{name} stands in a repeated part, and is a list"))
+        .with_sqlstate(sqlstate::DATATYPE_MISMATCH)
+        .with_hint(format!("take an aggregate, as in count({name}) or sum({name}.property)"))
+}
+
+/// The error of another variable in an element's condition.
+pub(super) fn sees_itself(name: &str) -> Error {
+    Error::unsupported(format!("a condition within an element sees its own variable alone, not {name}"))
+        .with_hint("put the condition behind the whole pattern: MATCH ... WHERE ...")
 }
 
 /// The error of a variable that is in no pattern.
