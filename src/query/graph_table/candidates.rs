@@ -100,6 +100,15 @@ impl<'c> Labels<'c> {
         self.catalog.types().all(|own| own.is_edge() || types.contains(&own.id))
     }
 
+    /// Whether edges of some types may join nodes that are not in the graph.
+    pub(super) fn lead_out(&self, edges: &Types) -> bool {
+        let nodes = self.all(false);
+        edges.iter().any(|id| {
+            let (from, to) = self.ends(*id);
+            !from.is_subset(&nodes) || !to.is_subset(&nodes)
+        })
+    }
+
     /// A type, with the properties that it has in the graph.
     pub(super) fn definition(&self, id: TypeId) -> Result<&Arc<TypeDef>> {
         let found = match &self.graph {

@@ -311,6 +311,7 @@ impl Traversal {
 
     fn edge(&mut self, edge: &EdgePattern, kind: Kind, labels: &Labels<'_>) -> Placed<usize> {
         let types = labels.matching(edge.label.as_ref(), true)?;
+        let leads_out = labels.lead_out(&types);
         let name = edge.variable.as_ref().map(folded);
         if name.is_some() && self.slots.iter().any(|slot| slot.name == name) {
             let what = "an edge stands twice in a path pattern that is repeated or searched for";
@@ -319,6 +320,10 @@ impl Traversal {
         let mut slot = Slot::new(name, true, types, kind, edge.at.0);
         slot.labels.extend(edge.label.clone());
         slot.filters.extend(edge.filter.clone());
+        if leads_out {
+            // A query of the edges, whatever its condition, joins the graph's nodes to them.
+            slot.filters.push(Expr::Value(sqlparser::ast::Value::Boolean(true).into()));
+        }
         slot.costs.extend(edge.cost.clone());
         slot.direction = edge.direction;
         self.slots.push(slot);
