@@ -183,6 +183,7 @@ async fn add_written(
 ) -> Result<()> {
     let types = planned(run, view, definition(view.catalog(), element)?, &written).await?;
     for (Written { name, expr, at }, property_type) in written.into_iter().zip(types) {
+        run.cancel.check()?;
         let place = |error: Error| at_bytes(run, error, at);
         let expression = text_of(&expr);
         match element.property(&name) {

@@ -1,13 +1,15 @@
 //! A property graph as the statement that makes it.
 
 use sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart};
+use sqlparser::keywords::RESERVED_FOR_COLUMN_ALIAS;
+use sqlparser::tokenizer::Token;
 
 use crate::model::{Error, GraphDef, GraphElement, GraphLabel, Result, Span, TypeDef, TypeId, TypeKind};
 use crate::query::error::quoted;
 use crate::query::graph_table::{
     At, CreatePropertyGraph, EdgeTable, ElementTable, EndPoint, LabelDefinition, Properties, Property,
 };
-use crate::query::rewrite::{ident, object_name};
+use crate::query::rewrite::ident;
 use crate::query::statement::parse_expression;
 use crate::storage::Catalog;
 
@@ -35,14 +37,15 @@ pub fn definition(own: &TypeDef, catalog: &Catalog) -> Result<String> {
 
 /// A name, in quotes where it needs them.
 fn name(name: &str) -> Ident {
-    if quoted(name) == name { Ident::new(name) } else { ident(name) }
+    let reserved = match Token::make_word(name, None) {
+        Token::Word(word) => RESERVED_FOR_COLUMN_ALIAS.contains(&word.keyword),
+        _ => true,
+    };
+    if quoted(name) == name && !reserved { Ident::new(name) } else { ident(name) }
 }
 
 fn object(own: &str) -> ObjectName {
-    match quoted(own) == own {
-        true => ObjectName(vec![ObjectNamePart::Identifier(Ident::new(own))]),
-        false => object_name(&[own]),
-    }
+    ObjectName(vec![ObjectNamePart::Identifier(name(own))])
 }
 
 fn table(own: &GraphElement, catalog: &Catalog) -> Result<ElementTable> {
