@@ -15,7 +15,6 @@ mod filter;
 mod neighbourhood;
 mod network;
 mod path;
-pub mod pattern;
 pub mod regular;
 mod traverse;
 
@@ -24,7 +23,7 @@ pub use describe::{Described, Describer, describe};
 pub use edges::{EdgeGroup, EdgeItem, EdgePage, Neighbour, edge_groups, edge_page, neighbours};
 pub use filter::EdgeFilter;
 pub use neighbourhood::{Neighbourhood, Stub, neighbourhood};
-pub use network::{Both, Graphs, LiveEdges, Network, Steps, node_types};
+pub use network::{Both, Graphs, LiveEdges, Network, node_types};
 pub use path::{Path, shortest_path};
 pub use traverse::{Level, traverse};
 

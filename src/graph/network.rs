@@ -20,7 +20,7 @@ use crate::columnar::{Chunks, Source};
 use crate::model::{CancelToken, Direction, Error, Result, RowId, TypeId};
 use crate::storage::{ByteCache, CHUNK_ROWS, CacheStats, Store, View};
 
-use super::csr::{Combined, Csr, Directions, EdgeNumbers, Graph, Live, NodeSet, Part};
+use super::csr::{Combined, Csr, Directions, EdgeNumbers, Live, NodeSet};
 
 /// What an entry of the cache takes beside its rows.
 const ENTRY_BYTES: usize = 256;
@@ -244,25 +244,6 @@ impl Network {
         work(Directions::new(&out, &incoming))
     }
 
-    /// The edges of some of its types in one direction, or in both, by the numbers that [`Network::run`] gives them.
-    ///
-    /// # Errors
-    /// `Unsupported` past 4,294,967,295 edges in all.
-    pub fn steps(&self, types: &[TypeId], direction: Direction) -> Result<Steps<'_>> {
-        let mut base = 0u32;
-        let (mut out, mut incoming) = (Vec::new(), Vec::new());
-        for (part, own) in self.parts.iter().zip(&self.types) {
-            if types.contains(own) {
-                out.push(Part { adjacency: &part.csr.out, base });
-                incoming.push(Part { adjacency: &part.csr.incoming, base });
-            }
-            base = base.checked_add(part.limit).ok_or_else(|| too_many("edges"))?;
-        }
-        let out = (direction != Direction::In).then(|| Combined::from_parts(out));
-        let incoming = (direction != Direction::Out).then(|| Combined::from_parts(incoming));
-        Ok(Steps::of(out, incoming, &self.live))
-    }
-
     /// The number of an edge, as [`Network::edge`] reads it.
     #[must_use]
     pub fn edge_number(&self, edge: RowId) -> Option<u32> {
@@ -391,43 +372,6 @@ impl Network {
             rest -= part.limit;
         }
         None
-    }
-}
-
-/// Edges of a network that are followed from node to node.
-pub struct Steps<'n> {
-    out: Option<Combined<'n>>,
-    incoming: Option<Combined<'n>>,
-    live: &'n NodeSet,
-}
-
-impl<'n> Steps<'n> {
-    pub(super) fn of(out: Option<Combined<'n>>, incoming: Option<Combined<'n>>, live: &'n NodeSet) -> Self {
-        Self { out, incoming, live }
-    }
-
-    /// Visits the edges at a node: where each leads, and its number. In both directions a loop comes once.
-    ///
-    /// # Errors
-    /// What `visit` fails with.
-    pub fn visit(&self, node: u32, visit: &mut dyn FnMut(u32, u32) -> Result<()>) -> Result<()> {
-        for (way, combined) in [&self.out, &self.incoming].into_iter().enumerate() {
-            let Some(combined) = combined else { continue };
-            let loops_were_seen = way == 1 && self.out.is_some();
-            let flow = combined.visit(node, |other, edge| {
-                if (loops_were_seen && other == node) || !self.live.contains(other) {
-                    return ControlFlow::Continue(());
-                }
-                match visit(other, edge) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(error) => ControlFlow::Break(error),
-                }
-            });
-            if let ControlFlow::Break(error) = flow {
-                return Err(error);
-            }
-        }
-        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ mod formats;
 mod formats_out;
 mod graph_files;
 mod graph_functions;
+mod graph_paths;
 mod held;
 mod hostile;
 mod indexes;
