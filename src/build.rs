@@ -1,5 +1,10 @@
 //! The build script: how the programs are linked.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script what it must know by the environment"
+)]
+
 use std::env;
 
 fn main() {
