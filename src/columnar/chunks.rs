@@ -22,7 +22,7 @@ use crate::storage::{ByteCache, CHUNK_ROWS, CacheStats, ChunkVersion, Spill, Spi
 use super::filters::Filters;
 use super::known::Known;
 use super::source::Source;
-use super::spill::Spilled;
+use super::spill::{SpillQueueStats, Spilled};
 use super::statistics::Statistics;
 use super::value::ColumnBuilder;
 
@@ -34,6 +34,8 @@ const CHECK_ROWS: usize = 1024;
 const ENTRY_BYTES: usize = 512;
 /// One part in so many of the cache is for filters of columns.
 const FILTERS_SHARE: u64 = 16;
+/// One part in so many is for columns that wait to be written to the disk.
+const SPILL_QUEUE_SHARE: u64 = 6;
 
 /// The columns of chunks, shared by all who read a database.
 pub struct Chunks {
@@ -92,14 +94,18 @@ impl Column {
 }
 
 impl Chunks {
-    /// A cache of so many bytes, and what keeps columns on the disk; what nobody used for `idle` is let go.
+    /// A cache of so many bytes, and what keeps columns on the disk; what nobody used for `idle` is let go. What waits
+    /// to be written there is a part of the bytes.
     #[must_use]
     pub fn new(max_bytes: u64, idle: Duration, spill: Option<Spill>) -> Self {
+        let for_queue = if spill.is_some() { max_bytes / SPILL_QUEUE_SHARE } else { 0 };
+        let spill = spill.map(|spill| Spilled::new(spill, for_queue));
+        let max_bytes = max_bytes - for_queue;
         let bytes_of = |_: &Key, column: &Column| column.bytes + ENTRY_BYTES;
         let for_filters = max_bytes / FILTERS_SHARE;
         let columns = ByteCache::new("chunks", max_bytes - for_filters, idle, bytes_of);
         let filters = Filters::new(for_filters, idle);
-        Self { columns, filters, statistics: Statistics::default(), spill: spill.map(Spilled::new) }
+        Self { columns, filters, statistics: Statistics::default(), spill }
     }
 
     /// What the cache did, and holds; a miss is a column that had to be made.
@@ -118,6 +124,12 @@ impl Chunks {
     #[must_use]
     pub fn spill_stats(&self) -> Option<SpillStats> {
         self.spill.as_ref().map(Spilled::stats)
+    }
+
+    /// What waits to be written there; nothing where nothing is kept.
+    #[must_use]
+    pub fn spill_queue_stats(&self) -> Option<SpillQueueStats> {
+        self.spill.as_ref().map(Spilled::queue_stats)
     }
 
     /// Ends writing to the disk, in a bounded time, and lets go there what does not count for the published view.

@@ -1,8 +1,8 @@
 //! Columns of chunks on the disk: as Arrow's IPC format has them, written behind the back of those who made them.
 //!
 //! What a query makes is offered; a thread of its own writes it once there is enough for a file, or nothing more comes
-//! for a while, or the database is closed. Whoever offers never waits: past a limit of memory nothing is taken any
-//! more. The closing waits for the rest, for at most [`CLOSING`].
+//! for a while, or the database is closed. Whoever offers never waits: past a limit of memory, which is a part of that
+//! of all caches, nothing is taken any more. The closing waits for the rest, for at most [`CLOSING`].
 //!
 //! A column is a stream of one batch of one column. What is known of it stands beside it, to be known without it. What is read is not trusted: its checksum was right, and still its shape, its type and its length are checked,
 //! and a panic of the decoder is contained.
@@ -28,10 +28,8 @@ use super::source::Source;
 
 /// Columns of fewer rows are as fast to make as to read.
 const ROWS_MIN: usize = 1024;
-/// So much goes into a file.
-const FILE_BYTES: usize = 32 << 20;
-/// So much may wait to be written, with what is being written: it is memory beside the caches.
-const WAITING_BYTES_MAX: usize = 64 << 20;
+/// So much goes into a file, where as much more may wait meanwhile.
+const FILE_BYTES_MAX: usize = 32 << 20;
 /// Less than a file is written when nothing came for so long.
 const IDLE: Duration = Duration::from_secs(2);
 /// How long the closing of a database waits for columns to be written.
@@ -45,8 +43,23 @@ pub(super) struct Spilled {
 
 struct Shared {
     spill: Spill,
+    /// What may wait to be written, with what is being written.
+    max_bytes: usize,
     queue: Mutex<Queue>,
     changed: Condvar,
+}
+
+/// What waits to be written, and is being written: memory beside the columns that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpillQueueStats {
+    /// Columns.
+    pub columns: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes they may take.
+    pub max_bytes: u64,
+    /// Columns that there was no room for since the opening.
+    pub refused: u64,
 }
 
 /// A column that waits to be written, and which one it is.
@@ -56,20 +69,34 @@ type Offered = ((RowId, Source), Arc<Column>);
 struct Queue {
     waiting: HashMap<(RowId, Source), Arc<Column>>,
     bytes: usize,
-    /// What the thread has taken and not written yet.
-    writing: usize,
+    /// What the thread has taken and not written yet: columns, and their bytes.
+    writing: (usize, usize),
+    refused: u64,
     /// When nothing more is to be written.
     until: Option<Instant>,
 }
 
 impl Spilled {
-    pub(super) fn new(spill: Spill) -> Self {
-        let shared = Shared { spill, queue: Mutex::default(), changed: Condvar::new() };
+    /// What is kept on the disk, where so many bytes may wait for it.
+    pub(super) fn new(spill: Spill, max_bytes: u64) -> Self {
+        let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+        let shared = Shared { spill, max_bytes, queue: Mutex::default(), changed: Condvar::new() };
         Self { shared: Arc::new(shared), thread: Mutex::new(None) }
     }
 
     pub(super) fn stats(&self) -> SpillStats {
         self.shared.spill.stats()
+    }
+
+    pub(super) fn queue_stats(&self) -> SpillQueueStats {
+        let queue = self.shared.queue.lock();
+        let (columns, bytes) = queue.writing;
+        SpillQueueStats {
+            columns: (queue.waiting.len() + columns) as u64,
+            bytes: (queue.bytes + bytes) as u64,
+            max_bytes: self.shared.max_bytes as u64,
+            refused: queue.refused,
+        }
     }
 
     /// Whether a column is there.
@@ -113,7 +140,11 @@ impl Spilled {
             return;
         }
         let mut queue = self.shared.queue.lock();
-        if queue.until.is_some() || queue.bytes + queue.writing + column.bytes() > WAITING_BYTES_MAX {
+        if queue.until.is_some() {
+            return;
+        }
+        if queue.bytes + queue.writing.1 + column.bytes() > self.shared.max_bytes {
+            queue.refused += 1;
             return;
         }
         let is_first = queue.bytes == 0;
@@ -121,7 +152,7 @@ impl Spilled {
         if let Some(before) = queue.waiting.insert((first, source), Arc::clone(column)) {
             queue.bytes = queue.bytes.saturating_sub(before.bytes());
         }
-        let is_enough = queue.bytes >= FILE_BYTES;
+        let is_enough = queue.bytes >= self.shared.file_bytes();
         drop(queue);
         if is_first || is_enough {
             self.shared.changed.notify_one();
@@ -159,6 +190,11 @@ impl Drop for Spilled {
 }
 
 impl Shared {
+    /// So much is written at once: while it is, as much may come.
+    fn file_bytes(&self) -> usize {
+        FILE_BYTES_MAX.min(self.max_bytes / 2)
+    }
+
     /// What the thread does until the end.
     fn keep_writing(&self) {
         loop {
@@ -178,7 +214,7 @@ impl Shared {
                     })
                 });
                 self.spill.write(encoded, &stop);
-                self.queue.lock().writing = 0;
+                self.queue.lock().writing = (0, 0);
             }
             if until.is_some() {
                 return;
@@ -193,12 +229,12 @@ impl Shared {
             let before = queue.bytes;
             match queue.until {
                 None if before == 0 => self.changed.wait(&mut queue),
-                None if before < FILE_BYTES => drop(self.changed.wait_for(&mut queue, IDLE)),
+                None if before < self.file_bytes() => drop(self.changed.wait_for(&mut queue, IDLE)),
                 _ => {}
             }
             let is_idle = queue.bytes == before && before > 0;
-            if queue.until.is_some() || queue.bytes >= FILE_BYTES || is_idle {
-                queue.writing = std::mem::take(&mut queue.bytes);
+            if queue.until.is_some() || queue.bytes >= self.file_bytes() || is_idle {
+                queue.writing = (queue.waiting.len(), std::mem::take(&mut queue.bytes));
                 let mut columns: Vec<_> = queue.waiting.drain().collect();
                 // As a scan reads them.
                 columns.sort_unstable_by_key(|((first, _), _)| *first);

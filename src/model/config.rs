@@ -266,7 +266,7 @@ impl Config {
     }
 
     /// One part in so many of the cache budget is for pages.
-    const PAGES_SHARE: u64 = 4;
+    const PAGES_SHARE: u64 = 5;
     /// One part in so many is for records looked up by id: a few hot ones pay, more of them are no faster than the
     /// tables.
     const NODES_SHARE: u64 = 16;

@@ -440,3 +440,36 @@ fn sessions_that_write_and_read_at_once_see_no_result_of_another_moment() {
         }
     });
 }
+
+#[test]
+fn all_caches_and_what_waits_for_the_disk_stay_within_one_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let options = OpenOptions { create: true, ..OpenOptions::default() };
+        Database::open(folder.path().join("db"), options).unwrap()
+    };
+    open().set_config("cache.max_size_mb", "8").unwrap();
+    let db = open();
+    let session = db.session().unwrap();
+    execute(&session, "CREATE TABLE t (k INT PRIMARY KEY, a INT, b INT, s TEXT)");
+    execute(
+        &session,
+        "INSERT INTO t SELECT i, i, i * 7, 'text ' || i FROM generate_series(1, 100000) AS g(i)",
+    );
+    db.checkpoint().unwrap();
+    // Of pages only the limit is known; what is on the disk is no memory, and memtables are no cache.
+    let memory = "FROM aresadb.cache WHERE name NOT IN ('spill', 'spill writes', 'memtables')";
+    let budget = format!("SELECT sum(capacity_bytes) <= 8388608 {memory}");
+    assert_eq!(query(&session, &budget, &[]), "true");
+    let held = format!(
+        "SELECT sum(coalesce(bytes, 0)) <= 8388608, min(capacity_bytes - coalesce(bytes, 0)) >= 0 {memory}"
+    );
+    for column in ["k", "a", "b", "s", "a + b", "length(s) + k"] {
+        query(&session, &format!("SELECT max({column}) FROM t"), &[]);
+        assert_eq!(query(&session, &held, &[]), "true|true", "{column}");
+    }
+    let chunks = "SELECT evictions > 0 FROM aresadb.cache WHERE name = 'chunks'";
+    assert_eq!(query(&session, chunks, &[]), "true", "all of it had room: nothing was tried");
+    let queue = "SELECT capacity_bytes > 0 FROM aresadb.cache WHERE name = 'spill queue'";
+    assert_eq!(query(&session, queue, &[]), "true");
+}

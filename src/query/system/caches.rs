@@ -102,6 +102,17 @@ pub fn caches(store: &Store, system: &System) -> Vec<CacheFigures> {
             ..CacheFigures::default()
         });
     }
+    if let Some(queue) = system.chunks.spill_queue_stats() {
+        caches.push(CacheFigures {
+            name: "spill queue",
+            entries: Some(queue.columns),
+            bytes: Some(queue.bytes),
+            capacity_bytes: Some(queue.max_bytes),
+            misses: Some(queue.refused),
+            description: "columns of chunks that wait to be written to the disk: misses found no room",
+            ..CacheFigures::default()
+        });
+    }
     let results = system.results.as_ref().map(|results| results.stats()).unwrap_or_default();
     caches.push(CacheFigures {
         name: "queries",
