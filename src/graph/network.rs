@@ -17,7 +17,7 @@ use arrow::datatypes::UInt64Type;
 use parking_lot::RwLock;
 
 use crate::columnar::{Chunks, Source};
-use crate::model::{CancelToken, Direction, Error, Result, RowId, TypeId};
+use crate::model::{CancelToken, Error, Result, RowId, TypeId};
 use crate::storage::{ByteCache, CHUNK_ROWS, CacheStats, Store, View};
 
 use super::csr::{Combined, Csr, Directions, EdgeNumbers, Live, NodeSet};

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 /// make room for others.
 pub struct ByteCache<K, V> {
     entries: Cache<K, Held<V>, Xxh3DefaultBuilder>,
-    bytes_of: Box<dyn Fn(&K, &V) -> usize + Send + Sync>,
+    bytes_of: Weigher<K, V>,
     max_bytes: u64,
     /// What is held now: the cache's own figure lags behind, and with it the room it makes.
     bytes: Arc<AtomicU64>,
@@ -21,6 +21,9 @@ pub struct ByteCache<K, V> {
     misses: AtomicU64,
     evictions: Arc<AtomicU64>,
 }
+
+/// What a value takes under a key, in bytes.
+type Weigher<K, V> = Box<dyn Fn(&K, &V) -> usize + Send + Sync>;
 
 /// A value, and what it was weighed at.
 struct Held<V> {

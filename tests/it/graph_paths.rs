@@ -119,7 +119,8 @@ impl Case {
             if self.way != Way::Left && edge.from == last {
                 next.push(edge.to);
             }
-            if self.way != Way::Right && edge.to == last && !(self.way == Way::Either && edge.from == edge.to) {
+            if self.way != Way::Right && edge.to == last && !(self.way == Way::Either && edge.from == edge.to)
+            {
                 next.push(edge.from);
             }
             for node in next {
@@ -141,9 +142,7 @@ impl Case {
                 path.edges.iter().enumerate().all(|(n, e)| path.edges[..n].iter().all(|b| b.id != e.id))
             }
             Restrictor::Acyclic => distinct(&path.nodes),
-            Restrictor::Simple => {
-                distinct(&path.nodes[1..]) && distinct(&path.nodes[..path.nodes.len() - 1])
-            }
+            Restrictor::Simple => distinct(&path.nodes[1..]) && distinct(&path.nodes[..path.nodes.len() - 1]),
         }
     }
 }
@@ -212,9 +211,12 @@ fn check(session: &Session, random: &mut Random, told: &str) {
         assert_eq!(sorted(integers(session, &sql)), sorted(wanted.collect()), "{told}: {sql}");
         let length = |path: &Path| path.edges.len() as i64;
         let cost = |path: &Path| path.edges.iter().map(|edge| edge.w + 1).sum();
-        for (search, pick) in
-            [("ANY SHORTEST", "ANY"), ("ALL SHORTEST", "ALL"), ("SHORTEST 2", "2"), ("SHORTEST 2 GROUPS", "2 GROUPS")]
-        {
+        for (search, pick) in [
+            ("ANY SHORTEST", "ANY"),
+            ("ALL SHORTEST", "ALL"),
+            ("SHORTEST 2", "2"),
+            ("SHORTEST 2 GROUPS", "2 GROUPS"),
+        ] {
             let sql = case.sql(search, "a.n, b.n AS m, path_length(p) AS l");
             assert_eq!(sorted(integers(session, &sql)), taken(&paths, length, pick), "{told}: {sql}");
         }
