@@ -23,10 +23,10 @@ fn a_database_in_a_folder_tells_its_log_and_its_files() {
     sql.gives("SELECT bytes > 0 FROM aresadb.storage WHERE name = 'config.toml'", "true");
     sql.gives("SELECT count(*) > 0 FROM aresadb.storage WHERE kind = 'file' AND name LIKE 'wal/%'", "true");
     sql.gives("SELECT entries FROM aresadb.storage WHERE kind = 'table' AND name = 'nodes'", "2");
-    sql.gives("SELECT capacity_bytes FROM aresadb.cache WHERE name = 'pages'", "67108864");
+    sql.gives("SELECT capacity_bytes FROM aresadb.cache WHERE name = 'pages'", "53687091");
     sql.gives(
         "SELECT capacity_bytes, bytes <= capacity_bytes FROM aresadb.cache WHERE name = 'chunks'",
-        "123863040|true",
+        "111083521|true",
     );
     sql.gives(
         "SELECT capacity_bytes FROM aresadb.cache WHERE name IN ('nodes', 'bloom')",
