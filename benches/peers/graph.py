@@ -15,7 +15,7 @@ from debian import Debian
 from side_by_side import ROOT, TIMES, Shell, Table, in_turns, machine, own_environment, repeated, run
 
 # Packages that much depends on, or that depend on much.
-HUBS = ["kde-full", "gnome", "education-all"]
+HUBS = ["kde-full", "gnome", "parl-desktop-world"]
 PATHS = [("wordpress", "zlib1g"), ("kde-full", "libc6")]
 DAMPING, TOLERANCE = 0.85, 1e-6
 
@@ -109,11 +109,13 @@ def debian(options, work, table):
 
 
 def algorithms(options, shell, duck, table):
-    """PageRank and components of all packages and what they depend on."""
+    """PageRank and components of all nodes along what packages depend on."""
     import numpy
     import scipy.sparse
 
-    nodes = duck.execute("SELECT count(*) FROM package").fetchone()[0]
+    # Imported edges may join any nodes: sections and tags are nodes without such edges.
+    counts = [duck.execute(f"SELECT count(*) FROM {kind}").fetchone()[0] for kind in ["package", "section", "tag"]]
+    nodes = sum(counts)
     ends = duck.execute("SELECT from_id - 1, to_id - 1 FROM depends").fetchnumpy()
     start, end = ends.values()
     edges = scipy.sparse.csr_array((numpy.ones(len(start)), (start, end)), shape=(nodes, nodes))
