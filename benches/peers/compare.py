@@ -7,17 +7,15 @@ as Markdown. A database that answers otherwise ends it. AresaDB runs as the prog
 the peers run within this process.
 """
 
-import argparse
 import csv
 import os
 import pathlib
 import shutil
 import sqlite3
 import sys
-import tempfile
 
 from debian import Debian
-from side_by_side import ROOT, TIMES, Shell, Table, in_turns, machine, own_environment, repeated, run
+from side_by_side import ROOT, TIMES, Shell, asked, compare_parts, in_turns, repeated, run
 
 TABLES = ["region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem"]
 ROWS = 1_000_000
@@ -54,6 +52,7 @@ def tpch(options, work, table):
     table.add(f"TPC-H {options.scale:g}, all", total)
     shell.close()
     duck.close()
+    start(options, work, table)
 
 
 def scans(options, work, table):
@@ -149,31 +148,9 @@ def start(options, work, table):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", default=ROOT / "target" / "release" / "aresadb", type=pathlib.Path)
-    parser.add_argument("--scale", default=0.1, type=float)
-    parser.add_argument("--debian", type=pathlib.Path, help="the folder of the Debian graph")
-    parser.add_argument("--rounds", default=5, type=int)
-    parser.add_argument("--only", choices=["tpch", "scans", "debian"], help="one part alone")
-    options = parser.parse_args()
-    if not options.program.exists():
-        raise SystemExit(f"{options.program} is not there: cargo build --release, or --program PATH")
-    own_environment()
-    import duckdb
-    import ladybug
-
-    print(f"AresaDB {run(options.program, '--version').stdout.strip()}, DuckDB {duckdb.__version__}, SQLite {sqlite3.sqlite_version}, Ladybug {ladybug.__version__}")
-    print(machine(options.rounds))
-    table = Table(["DuckDB", "SQLite", "Ladybug"])
-    with tempfile.TemporaryDirectory() as folder:
-        work = pathlib.Path(folder)
-        if options.only in (None, "scans"):
-            scans(options, work, table)
-        if options.only in (None, "debian") and options.debian:
-            debian(options, work, table)
-        if options.only in (None, "tpch"):
-            tpch(options, work, table)
-            start(options, work, table)
+    parts = {"scans": scans, "debian": debian, "tpch": tpch}
+    options = asked(__doc__, list(parts), lambda parser: parser.add_argument("--scale", default=0.1, type=float))
+    compare_parts(options, parts, ["DuckDB", "SQLite", "Ladybug"], f"SQLite {sqlite3.sqlite_version}")
 
 
 main()

@@ -6,13 +6,10 @@ The social graph is made of a seed (social.py), the Debian graph is read from a 
 users run, behind a pipe, and is asked in SQL; the peers run within this process; SciPy has its matrix in memory already.
 """
 
-import argparse
 import os
-import pathlib
-import tempfile
 
 from debian import Debian
-from side_by_side import ROOT, TIMES, Shell, Table, in_turns, machine, own_environment, repeated, run
+from side_by_side import TIMES, Shell, asked, compare_parts, in_turns, repeated
 
 # Packages that much depends on, or that depend on much.
 HUBS = ["kde-full", "gnome", "parl-desktop-world"]
@@ -146,29 +143,11 @@ def algorithms(options, shell, duck, table):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", default=ROOT / "target" / "release" / "aresadb", type=pathlib.Path)
-    parser.add_argument("--debian", type=pathlib.Path, help="the folder of the Debian graph")
-    parser.add_argument("--rounds", default=5, type=int)
-    parser.add_argument("--only", choices=["social", "debian"], help="one part alone")
-    options = parser.parse_args()
-    if not options.program.exists():
-        raise SystemExit(f"{options.program} is not there: cargo build --release, or --program PATH")
-    own_environment()
-    import duckdb
-    import ladybug
+    parts = {"social": social, "debian": debian}
+    options = asked(__doc__, list(parts))
     import scipy
 
-    version = run(options.program, "--version").stdout.strip()
-    print(f"AresaDB {version}, DuckDB {duckdb.__version__}, Ladybug {ladybug.__version__}, SciPy {scipy.__version__}")
-    print(machine(options.rounds))
-    table = Table(["DuckDB", "Ladybug", "SciPy"])
-    with tempfile.TemporaryDirectory() as folder:
-        work = pathlib.Path(folder)
-        if options.only in (None, "social"):
-            social(options, work, table)
-        if options.only in (None, "debian") and options.debian:
-            debian(options, work, table)
+    compare_parts(options, parts, ["DuckDB", "Ladybug", "SciPy"], f"SciPy {scipy.__version__}")
 
 
 main()

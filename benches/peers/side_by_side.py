@@ -1,6 +1,7 @@
 """What the comparisons share: an environment with the peers, the program behind a pipe, work in turns, answers that
 must agree, tables of medians."""
 
+import argparse
 import csv
 import io
 import math
@@ -32,6 +33,36 @@ def own_environment():
         subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS], check=True)
         stamp.write_text("\n".join(PEERS))
     os.execv(python, [str(python), *sys.argv])
+
+
+def asked(about, parts, more=lambda parser: None):
+    """What the command line asks for, in the environment that has the peers."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=ROOT / "target" / "release" / "aresadb", type=pathlib.Path)
+    parser.add_argument("--debian", type=pathlib.Path, help="the folder of the Debian graph")
+    parser.add_argument("--rounds", default=5, type=int)
+    parser.add_argument("--only", choices=parts, help="one part alone")
+    more(parser)
+    options = parser.parse_args()
+    if not options.program.exists():
+        raise SystemExit(f"{options.program} is not there: cargo build --release, or --program PATH")
+    own_environment()
+    return options
+
+
+def compare_parts(options, parts, peers, others):
+    """Says what is compared, and runs the parts that were asked for."""
+    import duckdb
+    import ladybug
+
+    version = run(options.program, "--version").stdout.strip()
+    print(f"AresaDB {version}, DuckDB {duckdb.__version__}, Ladybug {ladybug.__version__}, {others}")
+    print(machine(options.rounds))
+    table = Table(peers)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, part in parts.items():
+            if options.only in (None, name) and (name != "debian" or options.debian):
+                part(options, pathlib.Path(folder), table)
 
 
 class Shell:

@@ -2,23 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use crate::columnar::{property_type_of, value_at};
-use crate::engine::{Database, Session, StatementResult};
+use crate::engine::{Database, RowStream, Session, StatementResult};
 use crate::model::{CancelToken, Error, PropertyType, Result, TypeDef, Value};
 use crate::transfer::{
     self, ExportSource, ExportWriter, FileFormat, GraphFormat, GraphSource, ImportOptions, ImportPhase,
     ImportTarget,
 };
 
+use super::report::{Report, check_free};
 use super::server::{Connection, Reply, Running};
 use super::{EventBody, Progress, Summary};
-
-/// How often an export tells how far it is.
-const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) fn import(
     database: &Database,
@@ -71,7 +68,6 @@ pub(super) async fn export(
     reply: &Reply,
     running: &Running,
 ) -> Result<Summary> {
-    let started = Instant::now();
     let session = connection.session()?;
     let (sql, expected) = match source {
         ExportSource::Sql(sql) => (sql, None),
@@ -86,26 +82,14 @@ pub(super) async fn export(
             }
         }
     };
-    let result = session.run(&sql, &[], &running.cancel).await?;
-    let StatementResult::Rows(mut rows) = result else {
-        return Err(Error::bad_input("only a statement that gives rows can be exported"));
-    };
+    let mut rows = rows_of(&session, &sql, running).await?;
     let mut writer = ExportWriter::new(&file, format, rows.schema())?;
     let mut done = 0u64;
-    let mut told = started;
+    let mut report = Report::new(&format!("export {}", file.display()), reply);
     while let Some(batch) = running.until_stopped(async { rows.next().await.transpose() }).await? {
         writer.write(&batch)?;
         done += batch.num_rows() as u64;
-        if told.elapsed() >= REPORT_INTERVAL {
-            told = Instant::now();
-            reply.offer(EventBody::Progress(Progress {
-                what: format!("export {}", file.display()),
-                done,
-                unit: "rows".to_owned(),
-                fraction: expected.filter(|n| *n > 0).map(|all| done as f64 / all as f64),
-                elapsed: started.elapsed(),
-            }));
-        }
+        report.at(done, expected);
     }
     let note = writer.note();
     let rows = connection.shared.executor.run_blocking(move || writer.finish()).await?;
@@ -119,30 +103,16 @@ pub(super) async fn export_graph(
     reply: &Reply,
     running: &Running,
 ) -> Result<Summary> {
-    if !replace && file.exists() {
-        return Err(Error::conflict(format!("{} exists", file.display())));
-    }
-    let started = Instant::now();
+    check_free(&file, replace)?;
     let session = connection.session()?;
     let source = match source {
         GraphSource::Sql(sql) => GraphSource::Records(ids_of(&session, &sql, running).await?),
         source => source,
     };
-    let (view, cancel, reply) = (session.view(), running.cancel.clone(), reply.clone());
+    let (view, cancel) = (session.view(), running.cancel.clone());
+    let mut report = Report::of(&format!("export {}", file.display()), "nodes and edges", reply);
     let work = move || {
-        let mut told = started;
-        let mut tell = |at: transfer::GraphProgress| {
-            if told.elapsed() >= REPORT_INTERVAL {
-                told = Instant::now();
-                reply.offer(EventBody::Progress(Progress {
-                    what: format!("export {}", file.display()),
-                    done: at.records,
-                    unit: "nodes and edges".to_owned(),
-                    fraction: at.fraction,
-                    elapsed: started.elapsed(),
-                }));
-            }
-        };
+        let mut tell = |done, all| report.at(done, all);
         transfer::export_graph(&view, &source, (&file, format), &mut tell, &cancel)
     };
     let exported = connection.shared.executor.run_blocking(work).await?;
@@ -152,11 +122,17 @@ pub(super) async fn export_graph(
     Ok(Summary { verb: "EXPORT".to_owned(), rows, truncated: false, note: Some(note) })
 }
 
+/// The rows of a query that is exported.
+async fn rows_of(session: &Session, sql: &str, running: &Running) -> Result<RowStream> {
+    match session.run(sql, &[], &running.cancel).await? {
+        StatementResult::Rows(rows) => Ok(rows),
+        _ => Err(Error::bad_input("only a statement that gives rows can be exported")),
+    }
+}
+
 /// The ids that a query gives, in columns of ids and of lists of them.
 async fn ids_of(session: &Session, sql: &str, running: &Running) -> Result<Vec<Uuid>> {
-    let StatementResult::Rows(mut rows) = session.run(sql, &[], &running.cancel).await? else {
-        return Err(Error::bad_input("only a statement that gives rows can be exported"));
-    };
+    let mut rows = rows_of(session, sql, running).await?;
     let mut ids = BTreeSet::new();
     while let Some(batch) = running.until_stopped(async { rows.next().await.transpose() }).await? {
         for (array, field) in batch.columns().iter().zip(batch.schema_ref().fields()) {

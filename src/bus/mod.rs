@@ -30,6 +30,7 @@ mod page_encoder;
 mod reach;
 mod recording;
 mod records;
+mod report;
 mod script;
 mod server;
 mod upkeep;

@@ -8,7 +8,7 @@
 //! own has its edges made for itself.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -244,23 +244,26 @@ impl Network {
         work(Directions::new(&out, &incoming))
     }
 
+    /// Each type of edges with the numbers of its edges, as [`Network::run`] gives them.
+    fn ranges(&self) -> impl Iterator<Item = (TypeId, Range<u32>)> {
+        self.types.iter().zip(&self.parts).scan(0u32, |next, (edge_type, part)| {
+            let first = *next;
+            *next = first.saturating_add(part.limit);
+            Some((*edge_type, first..*next))
+        })
+    }
+
     /// The number of an edge, as [`Network::edge`] reads it.
     #[must_use]
     pub fn edge_number(&self, edge: RowId) -> Option<u32> {
-        let mut base = 0u32;
-        for (part, own) in self.parts.iter().zip(&self.types) {
-            if *own == edge.type_id() {
-                return base.checked_add(u32::try_from(edge.sequence()).ok()?);
-            }
-            base = base.checked_add(part.limit)?;
-        }
-        None
+        let (_, range) = self.ranges().find(|(own, _)| *own == edge.type_id())?;
+        range.start.checked_add(u32::try_from(edge.sequence()).ok()?)
     }
 
     /// One past the greatest number of an edge.
     #[must_use]
     pub fn edge_bound(&self) -> u32 {
-        self.parts.iter().fold(0u32, |bound, part| bound.saturating_add(part.limit))
+        self.ranges().last().map_or(0, |(_, range)| range.end)
     }
 
     /// The edges of one of its types.
@@ -348,30 +351,15 @@ impl Network {
     /// The edges of some of its types.
     #[must_use]
     pub fn edges_of_types(&self, types: &[TypeId]) -> NodeSet {
-        let (mut set, mut base) = (NodeSet::new(self.edge_bound()), 0_u32);
-        for (part, edge_type) in self.parts.iter().zip(&self.types) {
-            let end = base.saturating_add(part.limit);
-            if types.contains(edge_type) {
-                for edge in base..end {
-                    set.insert(edge);
-                }
-            }
-            base = end;
-        }
-        set
+        let own = self.ranges().filter(|(own, _)| types.contains(own));
+        NodeSet::from_nodes(self.edge_bound(), own.flat_map(|(_, range)| range))
     }
 
     /// The handle of an edge, by the number that an algorithm gave it.
     #[must_use]
     pub fn edge(&self, number: u32) -> Option<RowId> {
-        let mut rest = number;
-        for (part, edge_type) in self.parts.iter().zip(&self.types) {
-            if rest < part.limit {
-                return Some(RowId::new(*edge_type, u64::from(rest)));
-            }
-            rest -= part.limit;
-        }
-        None
+        let (edge_type, range) = self.ranges().find(|(_, range)| range.contains(&number))?;
+        Some(RowId::new(edge_type, u64::from(number - range.start)))
     }
 }
 

@@ -21,14 +21,8 @@ use super::whole_file::{BUFFER_BYTES, Output, WholeFile};
 /// Progress is told, and the cancel token looked at, each time that so many records are written.
 const REPORT_EVERY: u64 = 4096;
 
-/// How far an export of a graph is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct GraphProgress {
-    /// Nodes and edges that were written.
-    pub records: u64,
-    /// How much of the whole, 0 to 1, where that is known.
-    pub fraction: Option<f64>,
-}
+/// Told how many nodes and edges were written, and of how many where that is known.
+pub type Tell<'t> = dyn FnMut(u64, Option<u64>) + 't;
 
 /// What was exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +45,7 @@ pub fn export_graph(
     view: &View,
     source: &GraphSource,
     (file, format): (&Path, GraphFormat),
-    tell: &mut dyn FnMut(GraphProgress),
+    tell: &mut Tell<'_>,
     cancel: &CancelToken,
 ) -> Result<ExportedGraph> {
     let (chosen, unknown) = Chosen::of(view, source)?;
@@ -218,7 +212,7 @@ struct Writer<'w> {
     file: &'w WholeFile,
     output: Output,
     expected: Option<u64>,
-    tell: &'w mut dyn FnMut(GraphProgress),
+    tell: &'w mut Tell<'w>,
     cancel: &'w CancelToken,
 }
 
@@ -304,9 +298,7 @@ impl<'w> Writer<'w> {
         let records = nodes + edges;
         if records.is_multiple_of(REPORT_EVERY) {
             self.cancel.check()?;
-            #[allow(clippy::cast_precision_loss)]
-            let fraction = self.expected.filter(|all| *all > 0).map(|all| records as f64 / all as f64);
-            (self.tell)(GraphProgress { records, fraction });
+            (self.tell)(records, self.expected);
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ pub use columnar_out::ColumnarEncoder;
 pub use demo::{DemoCounts, load_demo};
 pub use encode::{ExportColumn, RowEncoder};
 pub use export::ExportWriter;
-pub use graph_export::{ExportedGraph, GraphProgress, export_graph};
+pub use graph_export::{ExportedGraph, export_graph};
 pub use import::{ImportPhase, ImportProgress, ImportReport, import};
 pub use options::{
     EndLookup, ExportSource, FileFormat, GraphFormat, GraphSource, ImportOptions, ImportTarget, OnError,

@@ -9,23 +9,23 @@ use crate::chunks::Random;
 use crate::graph_functions::{add, execute, people, rows};
 
 #[derive(Debug, Clone, Copy)]
-struct Edge {
-    id: usize,
-    likes: bool,
-    from: i64,
-    to: i64,
-    w: i64,
+pub struct Edge {
+    pub id: usize,
+    pub likes: bool,
+    pub from: i64,
+    pub to: i64,
+    pub w: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Way {
+pub enum Way {
     Right,
     Left,
     Either,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Restrictor {
+pub enum Restrictor {
     Walk,
     Trail,
     Acyclic,
@@ -34,22 +34,22 @@ enum Restrictor {
 
 /// A path that was found: its nodes and edges.
 #[derive(Debug, Clone)]
-struct Path {
-    nodes: Vec<i64>,
-    edges: Vec<Edge>,
+pub struct Path {
+    pub nodes: Vec<i64>,
+    pub edges: Vec<Edge>,
 }
 
 /// `(a)-[e WHERE e.w >= least]->{min,max}(b)`.
 #[derive(Debug, Clone, Copy)]
-struct Case {
-    likes: bool,
-    way: Way,
-    min: usize,
-    max: Option<usize>,
-    restrictor: Restrictor,
+pub struct Case {
+    pub likes: bool,
+    pub way: Way,
+    pub min: usize,
+    pub max: Option<usize>,
+    pub restrictor: Restrictor,
     /// The first and the last node, where they are given.
-    ends: (Option<i64>, Option<i64>),
-    least: i64,
+    pub ends: (Option<i64>, Option<i64>),
+    pub least: i64,
 }
 
 impl Case {
@@ -96,7 +96,7 @@ impl Case {
     }
 
     /// All paths by definition.
-    fn paths(&self, nodes: &[i64], edges: &[Edge]) -> Vec<Path> {
+    pub fn paths(&self, nodes: &[i64], edges: &[Edge]) -> Vec<Path> {
         let mut found = Vec::new();
         for start in nodes {
             if self.ends.0.is_none_or(|wanted| wanted == *start) {
@@ -147,7 +147,7 @@ impl Case {
     }
 }
 
-fn integers(session: &Session, sql: &str) -> Vec<Vec<i64>> {
+pub fn integers(session: &Session, sql: &str) -> Vec<Vec<i64>> {
     let integer = |value: Value| match value {
         Value::Null => i64::MIN,
         value => value.to_text().parse::<f64>().unwrap_or_else(|_| panic!("{value:?}")) as i64,
@@ -155,7 +155,7 @@ fn integers(session: &Session, sql: &str) -> Vec<Vec<i64>> {
     rows(session, sql).into_iter().map(|row| row.into_iter().map(integer).collect()).collect()
 }
 
-fn sorted(mut rows: Vec<Vec<i64>>) -> Vec<Vec<i64>> {
+pub fn sorted(mut rows: Vec<Vec<i64>>) -> Vec<Vec<i64>> {
     rows.sort();
     rows
 }
@@ -183,8 +183,13 @@ fn taken(paths: &[Path], measure: impl Fn(&Path) -> i64, pick: &str) -> Vec<Vec<
     sorted(all)
 }
 
-fn check(session: &Session, random: &mut Random, told: &str) {
-    let nodes: Vec<i64> = integers(session, "SELECT n FROM person").into_iter().map(|row| row[0]).collect();
+/// The numbers of all persons.
+pub fn nodes(session: &Session) -> Vec<i64> {
+    integers(session, "SELECT n FROM person").into_iter().map(|row| row[0]).collect()
+}
+
+/// The edges between persons.
+pub fn edges(session: &Session) -> Vec<Edge> {
     let mut edges = Vec::new();
     for (likes, table) in [(false, "knows"), (true, "likes")] {
         let sql = format!(
@@ -194,6 +199,12 @@ fn check(session: &Session, random: &mut Random, told: &str) {
             edges.push(Edge { id: edges.len(), likes, from: row[0], to: row[1], w: row[2] });
         }
     }
+    edges
+}
+
+fn check(session: &Session, random: &mut Random, told: &str) {
+    let nodes = nodes(session);
+    let edges = edges(session);
     for _ in 0..12 {
         let case = Case::any(random);
         let paths = case.paths(&nodes, &edges);

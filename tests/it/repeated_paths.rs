@@ -1,90 +1,32 @@
 //! GRAPH_TABLE with repeated parts and searches against an enumeration, over graphs at random: committed, flushed, with
 //! rows deleted since, and with rows that only their transaction sees.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aresadb::Session;
 
 use crate::chunks::Random;
 use crate::graph_functions::{add, execute, people, rows};
+use crate::graph_paths::{Case, Restrictor, Way, edges, integers, nodes, sorted};
 
 /// So many people.
 const PEOPLE: u64 = 7;
 /// No path of the enumeration is longer.
 const LONGEST: usize = 5;
 
-/// The edges, as (from, to, w).
-fn edges(session: &Session, edge_type: &str) -> Vec<(i64, i64, i64)> {
-    let sql = format!(
-        "SELECT a.n, b.n, e.w FROM {edge_type} e JOIN person a ON a.id = e.from_id JOIN person b ON b.id = e.to_id"
-    );
-    let number = |value: &aresadb::Value| value.to_text().parse().unwrap();
-    rows(session, &sql).iter().map(|row| (number(&row[0]), number(&row[1]), number(&row[2]))).collect()
-}
-
 fn numbers(session: &Session, sql: &str) -> Vec<Vec<i64>> {
-    let mut found: Vec<Vec<i64>> = rows(session, sql)
-        .iter()
-        .map(|row| row.iter().map(|value| value.to_text().parse::<f64>().unwrap() as i64).collect())
-        .collect();
-    found.sort();
-    found
+    sorted(integers(session, sql))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Way {
-    Right,
-    Left,
-    Either,
-}
-
-/// A path: its nodes, and the places of its edges.
-type Path = (Vec<i64>, Vec<usize>);
-
-/// All paths of up to so many edges whose places pass.
-fn paths(edges: &[(i64, i64, i64)], nodes: &BTreeSet<i64>, way: Way, restrictor: &str) -> Vec<Path> {
-    let mut all: Vec<Path> = nodes.iter().map(|node| (vec![*node], Vec::new())).collect();
-    let mut last = all.clone();
-    for _ in 0..LONGEST {
-        let mut next = Vec::new();
-        for (nodes, taken) in &last {
-            let at = *nodes.last().unwrap();
-            for (place, (from, to, _)) in edges.iter().enumerate() {
-                let mut ends = Vec::new();
-                if *from == at && way != Way::Left {
-                    ends.push(*to);
-                }
-                if *to == at && (way == Way::Left || (way == Way::Either && from != to)) {
-                    ends.push(*from);
-                }
-                for end in ends {
-                    let (mut nodes, mut taken) = (nodes.clone(), taken.clone());
-                    nodes.push(end);
-                    taken.push(place);
-                    let distinct = |nodes: &[i64]| nodes.iter().collect::<BTreeSet<_>>().len() == nodes.len();
-                    let counts = match restrictor {
-                        "TRAIL" => taken.iter().collect::<BTreeSet<_>>().len() == taken.len(),
-                        "ACYCLIC" => distinct(&nodes),
-                        "SIMPLE" => distinct(&nodes[1..]) && distinct(&nodes[..nodes.len() - 1]),
-                        _ => true,
-                    };
-                    if counts {
-                        next.push((nodes, taken));
-                    }
-                }
-            }
-        }
-        all.extend(next.iter().cloned());
-        last = next;
-    }
-    all
+/// All paths of up to so many edges: their nodes, and what the edges weigh.
+fn paths(session: &Session, way: Way, restrictor: Restrictor, least: i64) -> Vec<(Vec<i64>, Vec<i64>)> {
+    let case = Case { likes: false, way, min: 0, max: Some(LONGEST), restrictor, ends: (None, None), least };
+    let found = case.paths(&nodes(session), &edges(session)).into_iter();
+    found.map(|path| (path.nodes, path.edges.iter().map(|edge| edge.w).collect())).collect()
 }
 
 fn check(session: &Session, told: &str) {
-    let nodes: BTreeSet<i64> = numbers(session, "SELECT n FROM person").iter().map(|row| row[0]).collect();
-    let knows = edges(session, "knows");
-    let heavy: Vec<_> = knows.iter().copied().filter(|(_, _, w)| *w > 3).collect();
-    let ends = |path: &Path| (path.0[0], *path.0.last().unwrap());
+    let ends = |path: &(Vec<i64>, Vec<i64>)| (path.0[0], *path.0.last().unwrap());
     for (way, arrow) in [
         (Way::Right, ("-[e:knows", "]->")),
         (Way::Left, ("<-[e:knows", "]-")),
@@ -97,23 +39,25 @@ fn check(session: &Session, told: &str) {
                 "SELECT * FROM GRAPH_TABLE (graph MATCH (a:person){open} WHERE e.w > 3{close}{{{min},{max}}}(b:person) \
                  COLUMNS (a.n AS a, b.n AS b, count(e) AS c, coalesce(sum(e.w), 0) AS s))"
             );
-            let mut expected: Vec<Vec<i64>> = paths(&heavy, &nodes, way, "")
+            let mut expected: Vec<Vec<i64>> = paths(session, way, Restrictor::Walk, 4)
                 .iter()
                 .filter(|(_, taken)| (min..=max).contains(&taken.len()))
                 .map(|path| {
-                    let sum: i64 = path.1.iter().map(|place| heavy[*place].2).sum();
+                    let sum: i64 = path.1.iter().sum();
                     vec![ends(path).0, ends(path).1, path.1.len() as i64, sum]
                 })
                 .collect();
             expected.sort();
             assert_eq!(numbers(session, &sql), expected, "{told}: {sql}");
         }
-        for restrictor in ["TRAIL", "ACYCLIC", "SIMPLE"] {
+        for (restrictor, kind) in
+            [("TRAIL", Restrictor::Trail), ("ACYCLIC", Restrictor::Acyclic), ("SIMPLE", Restrictor::Simple)]
+        {
             let sql = format!(
                 "SELECT * FROM GRAPH_TABLE (graph MATCH p = {restrictor} (a:person WHERE a.n < 2){open}{close}{{1,{LONGEST}}}(b) \
                  WHERE a.n <= b.n COLUMNS (a.n AS a, b.n AS b, path_length(p) AS c))"
             );
-            let mut expected: Vec<Vec<i64>> = paths(&knows, &nodes, way, restrictor)
+            let mut expected: Vec<Vec<i64>> = paths(session, way, kind, 0)
                 .iter()
                 .filter(|path| !path.1.is_empty() && path.0[0] < 2 && ends(path).0 <= ends(path).1)
                 .map(|path| vec![ends(path).0, ends(path).1, path.1.len() as i64])
@@ -122,9 +66,9 @@ fn check(session: &Session, told: &str) {
             assert_eq!(numbers(session, &sql), expected, "{told}: {sql}");
         }
         // Searches: what they take is counted by length, or by cost.
-        let all = paths(&knows, &nodes, way, "");
-        let measure = |path: &Path, by_cost: bool| match by_cost {
-            true => path.1.iter().map(|place| knows[*place].2 + 1).sum(),
+        let all = paths(session, way, Restrictor::Walk, 0);
+        let measure = |path: &(Vec<i64>, Vec<i64>), by_cost: bool| match by_cost {
+            true => path.1.iter().map(|w| w + 1).sum(),
             false => path.1.len() as i64,
         };
         for (search, by_cost) in [("SHORTEST", false), ("CHEAPEST", true)] {

@@ -15,6 +15,7 @@ use crate::model::{CancelToken, Error, Result};
 use crate::transfer::{ExportWriter, FileFormat};
 
 use super::super::copy::{Copied, CopyEncoder, CopySink};
+use super::super::report::{REPORT_INTERVAL, Report, check_free};
 use super::super::server::{Connection, Reply, Running};
 use super::super::{
     CopyRequest, EventBody, FindRequest, Found, Progress, ResultColumn, RowChoice, RowShape, Summary,
@@ -24,38 +25,8 @@ use super::matching::{Needle, Test};
 use super::order::Keys;
 use super::view::{Held, RowView};
 
-/// How often work tells how far it is.
-const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 /// Rows of a block where they are looked at only.
 const SCAN_ROWS: u64 = 8_192;
-
-/// Tells how far work is, now and then.
-#[derive(Clone)]
-struct Report {
-    what: String,
-    reply: Reply,
-    started: Instant,
-    told: Instant,
-}
-
-impl Report {
-    fn new(what: &str, reply: &Reply) -> Self {
-        Self { what: what.to_owned(), reply: reply.clone(), started: Instant::now(), told: Instant::now() }
-    }
-
-    fn at(&mut self, done: u64, all: Option<u64>) {
-        if self.told.elapsed() >= REPORT_INTERVAL {
-            self.told = Instant::now();
-            self.reply.offer(EventBody::Progress(Progress {
-                what: self.what.clone(),
-                done,
-                unit: "rows".to_owned(),
-                fraction: all.filter(|all| *all > 0).map(|all| (done as f64 / all as f64).min(1.0)),
-                elapsed: self.started.elapsed(),
-            }));
-        }
-    }
-}
 
 fn columns_of(base: &Cursor) -> Vec<ResultColumn> {
     (base.schema().fields().iter())
@@ -153,11 +124,10 @@ pub(in crate::bus) async fn shape(
     let work = async {
         while running.until_stopped(base.until_more_than(making.next)).await? {
             let (rows, complete) = base.known();
-            let (cancel, mut report) = (running.cancel.clone(), report.clone());
+            let (cancel, counted, mut report) = (running.cancel.clone(), reply.clone(), report.clone());
             let all = complete.then_some(rows);
             making = (connection.shared.executor)
                 .run_blocking(move || {
-                    let counted = report.reply.clone();
                     let mut told = Instant::now();
                     making.take(rows, &cancel, &mut |done, kept| {
                         report.at(done, all);
@@ -472,9 +442,7 @@ pub(in crate::bus) async fn export_rows(
     reply: &Reply,
     running: &Running,
 ) -> Result<Summary> {
-    if !replace && file.exists() {
-        return Err(Error::conflict(format!("{} exists", file.display())));
-    }
+    check_free(&file, replace)?;
     let columns = projection(columns, &held);
     let schema = held.schema().project(&columns).map_err(|e| Error::internal(e.to_string()))?;
     let mut report = Report::new(&format!("export {}", file.display()), reply);

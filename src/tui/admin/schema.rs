@@ -17,22 +17,24 @@ pub(super) fn lines(catalog: &CatalogInfo, indexes: &[IndexInfo]) -> Vec<Line> {
         lines.push(Line::default());
     }
     for view in &catalog.views {
-        let name = escape_control(&view.name).into_owned();
-        let target = Target::Text(name.clone(), view.query.clone());
-        let head = vec![(name, "ui.text.strong"), ("  view".to_owned(), "ui.text.muted")];
-        lines.push(Line { heading: true, ..Line::new(head) }.to(target));
+        lines.push(written(&view.name, "view", &view.query));
         lines.extend(view.columns.iter().map(property));
         lines.push(Line::default());
     }
     for graph in &catalog.graphs {
-        let name = escape_control(&graph.name).into_owned();
-        let target = Target::Text(name.clone(), graph.definition.clone());
-        let head = vec![(name, "ui.text.strong"), ("  property graph".to_owned(), "ui.text.muted")];
-        lines.push(Line { heading: true, ..Line::new(head) }.to(target));
+        lines.push(written(&graph.name, "property graph", &graph.definition));
         lines.extend(graph.elements.iter().map(element));
         lines.push(Line::default());
     }
     lines
+}
+
+/// The heading of what is defined by a text, which it leads to.
+fn written(name: &str, kind: &str, text: &str) -> Line {
+    let name = escape_control(name).into_owned();
+    let target = Target::Text(name.clone(), text.to_owned());
+    let head = vec![(name, "ui.text.strong"), (format!("  {kind}"), "ui.text.muted")];
+    Line { heading: true, ..Line::new(head) }.to(target)
 }
 
 fn element(info: &GraphElementInfo) -> Line {
