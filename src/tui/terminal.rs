@@ -123,6 +123,7 @@ impl Loop {
     async fn run(&mut self, mut events: Events) -> io::Result<Ended> {
         let mut inputs = EventStream::new();
         let mut signals = Signals::new()?;
+        let mut resized = signal(SignalKind::window_change())?;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut last_draw = Instant::now();
@@ -134,7 +135,7 @@ impl Loop {
                 drop(inputs);
                 self.edit_outside(&text)?;
                 inputs = EventStream::new();
-                draw(&mut self.terminal, &self.app)?;
+                self.draw()?;
                 continue;
             }
             let due = async {
@@ -149,6 +150,8 @@ impl Loop {
                     self.inputs(input, &mut inputs).await?;
                     true
                 }
+                // The inputs tell of it as well, but lose it where a key comes at the same time.
+                _ = resized.recv() => true,
                 number = signals.next() => {
                     self.ended = Some(Ended::Signal(number));
                     false
@@ -172,7 +175,7 @@ impl Loop {
                 }
             };
             if draw_now && self.ended.is_none() {
-                draw(&mut self.terminal, &self.app)?;
+                self.draw()?;
                 last_draw = Instant::now();
                 draw_at = self.app.wants_draw().then(|| last_draw + COLOURS);
             }
@@ -260,6 +263,17 @@ impl Loop {
         Ok(())
     }
 
+    /// Tells the screen the terminal's size, where that is another one.
+    fn fit(&mut self) -> io::Result<()> {
+        let (columns, rows) = crossterm::terminal::size()?;
+        if (columns, rows) == self.app.size { Ok(()) } else { self.take(Event::Resize(columns, rows)) }
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        self.fit()?;
+        draw(&mut self.terminal, &self.app)
+    }
+
     fn take(&mut self, event: Event) -> io::Result<()> {
         let effects = update(&mut self.app, event, self.start.elapsed());
         self.perform(effects)
@@ -319,8 +333,7 @@ impl Loop {
         let edited = outside::edit(text);
         enter()?;
         self.terminal.clear()?;
-        let (columns, rows) = crossterm::terminal::size()?;
-        self.take(Event::Resize(columns, rows))?;
+        self.fit()?;
         self.take(Event::Edited(edited))
     }
 
@@ -332,8 +345,7 @@ impl Loop {
             std::process::Command::new("kill").args(["-TSTP", &std::process::id().to_string()]).status();
         enter()?;
         self.terminal.clear()?;
-        let (columns, rows) = crossterm::terminal::size()?;
-        self.take(Event::Resize(columns, rows))?;
+        self.fit()?;
         match status {
             Ok(_) => Ok(()),
             Err(e) => self.take(Event::Note(Err(Error::io("stop: `kill` is needed", &e)))),
